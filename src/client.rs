@@ -1,0 +1,1 @@
+//! A connection to a Kafka cluster: brokers, topics, offsets.

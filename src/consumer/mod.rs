@@ -1,0 +1,1 @@
+//! The group consumer and the thread behind it.

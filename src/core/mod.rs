@@ -1,0 +1,1 @@
+//! The logic of a consumer group, without sockets, threads, channels, locks or clocks.

@@ -1,0 +1,1 @@
+//! The messages of the Kafka protocol, each declared once.

@@ -1,0 +1,1 @@
+//! Record batches: reading, checking and writing them.

@@ -1,0 +1,1 @@
+//! Cursors over the bytes of the Kafka protocol.

@@ -1,1 +1,8 @@
 //! The logic of a consumer group, without sockets, threads, channels, locks or clocks.
+//!
+//! Everything here is a state machine that is *given* the time and what happened, and answers with
+//! actions. The thread around it moves bytes and waits.
+
+mod ids;
+
+pub use ids::{ClaimId, Tokens};

@@ -1,0 +1,85 @@
+//! What the client knows of the cluster: `config.metadata`.
+
+use std::time::Duration;
+
+use super::BackoffFunc;
+
+/// Metadata of brokers, topics and leaders: `config.metadata` (Go: `Metadata`).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Metadata {
+    /// What happens when no broker gives a good answer.
+    pub retry: Retry,
+
+    /// How often the metadata is refreshed without a cause. New topics and new partitions are
+    /// seen within this time. `Duration::ZERO` turns it off: then only an error that points to
+    /// stale metadata refreshes it.
+    ///
+    /// Default 10 min. Go: `Metadata.RefreshFrequency`; Java: `metadata.max.age.ms`.
+    pub refresh_frequency: Duration,
+
+    /// Asks for all topics of the cluster; `false` asks for the subscribed ones only, which is
+    /// cheaper where a cluster has very many. A whitelist or blacklist needs all.
+    ///
+    /// Default `true`. Go: `Metadata.Full`.
+    pub full: bool,
+
+    /// How long one refresh may take, all brokers and retries together; `None` sets no limit
+    /// beyond those of the single attempts.
+    ///
+    /// Default `None`. Go: `Metadata.Timeout`.
+    pub timeout: Option<Duration>,
+
+    /// Lets a broker with `auto.create.topics.enable` create a topic because it was asked for.
+    /// Off, unlike in Go: a refresh would bring back a topic that has just been deleted.
+    ///
+    /// The request can say so since Kafka 0.11 (Metadata v4). From an older broker all topics are
+    /// requested and filtered here, which creates none.
+    ///
+    /// Default `false`. Go: `Metadata.AllowAutoTopicCreation`; Java: `allow.auto.create.topics`
+    /// (KIP-361).
+    pub allow_auto_topic_creation: bool,
+}
+
+impl Default for Metadata {
+    fn default() -> Self {
+        Self {
+            retry: Retry::default(),
+            refresh_frequency: Duration::from_secs(10 * 60),
+            full: true,
+            timeout: None,
+            allow_auto_topic_creation: false,
+        }
+    }
+}
+
+/// Retries of a metadata request: `config.metadata.retry`.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Retry {
+    /// How often a request is repeated after all brokers failed to answer it, or while a leader
+    /// election is under way; then the caller gets the last error. Background refreshes go on.
+    ///
+    /// Default 3. Go: `Metadata.Retry.Max`.
+    pub max: u32,
+
+    /// The wait before each retry.
+    ///
+    /// Default 250 ms. Go: `Metadata.Retry.Backoff`; Java: `retry.backoff.ms`.
+    pub backoff: Duration,
+
+    /// Says how long to wait, in place of `backoff`.
+    ///
+    /// Default `None`. Go: `Metadata.Retry.BackoffFunc`.
+    pub backoff_func: Option<BackoffFunc>,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self {
+            max: 3,
+            backoff: Duration::from_millis(250),
+            backoff_func: None,
+        }
+    }
+}

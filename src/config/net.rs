@@ -1,0 +1,60 @@
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// Connections: `config.net` (Go: `Net`).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Net {
+    /// How long it may take to reach a broker: name resolution, connecting and the exchange of
+    /// protocol versions together. A new client tries all its bootstrap addresses within one such
+    /// time.
+    ///
+    /// Default 30 s. Go: `Net.DialTimeout`; Java: `socket.connection.setup.timeout.ms` (KIP-601).
+    pub dial_timeout: Duration,
+
+    /// How long a broker may take to answer. Requests that a broker holds on purpose get their
+    /// holding time on top: a fetch `consumer.max_wait_time`, a JoinGroup the rebalance timeout.
+    /// When it has passed, the connection is closed and made anew.
+    ///
+    /// Default 30 s. Go: `Net.ReadTimeout`; Java: `request.timeout.ms`.
+    pub read_timeout: Duration,
+
+    /// How long the system may take to accept the bytes of a request. When it has passed, the
+    /// connection is closed and made anew.
+    ///
+    /// Default 30 s. Go: `Net.WriteTimeout`.
+    pub write_timeout: Duration,
+
+    /// TCP keep-alive: after how long without traffic the system probes a connection, between 1 s
+    /// and 32,767 s, which is what Linux takes; the system counts in whole seconds. `None` sends
+    /// no probes.
+    ///
+    /// Default `None`. Go: `Net.KeepAlive`.
+    pub keep_alive: Option<Duration>,
+
+    /// The local address that connections start from; `None` lets the system choose. Brokers of
+    /// the other address family (IPv4, IPv6) cannot be reached from it.
+    ///
+    /// Default `None`. Go: `Net.LocalAddr`.
+    pub local_addr: Option<IpAddr>,
+
+    /// Replaces each bootstrap address by the canonical names of all the IP addresses behind it:
+    /// for an alias that stands for the whole cluster.
+    ///
+    /// Default `false`. Go: `Net.ResolveCanonicalBootstrapServers`; Java: `client.dns.lookup` =
+    /// `resolve_canonical_bootstrap_servers_only` (KIP-235).
+    pub resolve_canonical_bootstrap_servers: bool,
+}
+
+impl Default for Net {
+    fn default() -> Self {
+        Self {
+            dial_timeout: Duration::from_secs(30),
+            read_timeout: Duration::from_secs(30),
+            write_timeout: Duration::from_secs(30),
+            keep_alive: None,
+            local_addr: None,
+            resolve_canonical_bootstrap_servers: false,
+        }
+    }
+}

@@ -3,6 +3,7 @@
 //! Everything here is a state machine that is *given* the time and what happened, and answers with
 //! actions. The thread around it moves bytes and waits.
 
+pub mod assignor;
 mod ids;
 
 pub use ids::{ClaimId, Tokens};

@@ -43,7 +43,7 @@ pub struct Group {
     pub member: Member,
 
     /// Makes this a static member (KIP-345): one that comes back under the same id within the
-    /// session timeout gets its partitions back without a rebalance, and which does not leave at
+    /// session timeout gets its partitions back without a rebalance, and that does not leave at
     /// close. Unique within the group: a member that joins with the id of a running one fences
     /// that one off (`FENCED_INSTANCE_ID`, fatal). At most 249 of the characters a-z, A-Z, 0-9,
     /// `.`, `_` and `-`. Needs Kafka 2.3.
@@ -108,7 +108,7 @@ pub struct Session {
     /// The member itself stops delivering then, for it can no longer know that they are its own.
     /// Whole milliseconds.
     ///
-    /// Brokers answer `INVALID_SESSION_TIMEOUT`, which is fatal, outside of their
+    /// A broker refuses to let a member join (`INVALID_SESSION_TIMEOUT`) outside of its
     /// `group.min.session.timeout.ms` (6 s) and `group.max.session.timeout.ms` (30 s in 0.9,
     /// 30 min in 4.0).
     ///

@@ -62,7 +62,7 @@ fn check_client(config: &Config) -> Check {
             || (!client_id.is_empty() && client_id.chars().all(is_name_char)),
         "client_id",
         client_id,
-        "must consist of the characters a-z, A-Z, 0-9, '.', '_' and '-' if version is below 1.0.0",
+        "must be one or more of the characters a-z, A-Z, 0-9, '.', '_' and '-' if version is below 1.0.0",
     )?;
     bounded_text(
         "rack_id",

@@ -30,7 +30,7 @@ const RULES: &[Rule] = &[
         field: "client_id",
         keeps: |c| { c.client_id = "Az09._-".into(); c.version = KafkaVersion::V0_11_0_0 },
         breaks: |c| { c.client_id = "my client".into(); c.version = KafkaVersion::V0_11_0_0 },
-        says: "must consist of the characters",
+        says: "must be one or more of the characters",
     },
     Rule {
         field: "client_id",

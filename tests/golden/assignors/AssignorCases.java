@@ -38,9 +38,9 @@ public class AssignorCases {
         OUT.println("# Written by AssignorCases.java with the assignors of kafka-clients 3.4.1.");
         OUT.println("#");
         OUT.println("# case NAME");
-        OUT.println("# topic NAME PARTITIONS              a topic of the cluster");
+        OUT.println("# topic NAME PARTITIONS               a topic of the cluster");
         OUT.println("# member ID INSTANCE_ID|- TOPIC...    in the order in which they joined");
-        OUT.println("# STRATEGY ID TOPIC:PARTITION,... ... what the member gets; nothing is given to no one else");
+        OUT.println("# STRATEGY ID TOPIC:PARTITION,... ... all that the member gets");
         small();
         differentSubscriptions();
         order();

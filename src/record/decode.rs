@@ -1,0 +1,221 @@
+//! Decoding a batch: checksum, decompression, and every record checked whole.
+
+use std::sync::Arc;
+
+use super::{
+    Batch, Block, Decompressor, Error, Limits, TimestampType,
+    batch::{ATTRIBUTES_AT, CRC_AT, HEADER_SIZE},
+    block::{BlockBuilder, Header, View},
+    codec::Codec,
+    cursor::Cursor,
+    error::{ErrorKind, Malformed},
+    legacy,
+};
+
+/// The least bytes of a record: its length and attributes, two deltas, two lengths and the number of headers.
+const MIN_RECORD_SIZE: usize = 7;
+/// The least bytes of a header: its two lengths.
+const MIN_HEADER_SIZE: usize = 2;
+
+/// What a batch holds.
+#[derive(Debug)]
+pub enum Decoded {
+    /// Records for the user, in order; none if compaction or the offset asked for left none.
+    Records(Vec<Block>),
+    /// A note of the brokers; `None` if compaction has removed it from its batch.
+    Control(Option<ControlMarker>),
+}
+
+/// What the brokers write into a partition when a transaction ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ControlMarker {
+    /// Whose transaction it is.
+    pub producer_id: i64,
+    /// How it ended.
+    pub marker_type: MarkerType,
+}
+
+/// The kinds of control records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MarkerType {
+    /// The records of the transaction are void.
+    Abort,
+    /// The records of the transaction count.
+    Commit,
+    /// Nothing about transactions (Raft leader changes, snapshots).
+    Other(i16),
+}
+
+/// Decodes a batch into blocks; records below `from_offset` are dropped.
+///
+/// A batch is right or wrong as a whole: with one bad record, or one record more or less than the
+/// header claims, none is returned.
+pub fn decode(
+    batch: &Batch,
+    from_offset: i64,
+    limits: &Limits,
+    decompressor: &mut Decompressor,
+) -> Result<Decoded, Error> {
+    let decoded = if batch.header.control {
+        decode_v2(batch, 0, limits, decompressor)
+            .and_then(|blocks| read_marker(batch, &blocks))
+            .map(Decoded::Control)
+    } else if batch.header.magic == 2 {
+        decode_v2(batch, from_offset, limits, decompressor).map(Decoded::Records)
+    } else {
+        legacy::decode(batch, from_offset, limits, decompressor).map(Decoded::Records)
+    };
+    decoded.map_err(|kind| Error::new(batch.base_offset(), kind))
+}
+
+fn decode_v2(
+    batch: &Batch,
+    from_offset: i64,
+    limits: &Limits,
+    decompressor: &mut Decompressor,
+) -> Result<Vec<Block>, ErrorKind> {
+    let bytes = &batch.bytes;
+    let expected = Cursor::new(bytes, CRC_AT).u32()?;
+    let actual = crc32c::crc32c(&bytes[ATTRIBUTES_AT..]);
+    if expected != actual {
+        return Err(ErrorKind::CrcMismatch { expected, actual });
+    }
+    let count = batch.header.record_count.unwrap_or(0) as usize;
+    let (records, start) = match batch.header.codec {
+        Codec::None => (bytes.clone(), HEADER_SIZE),
+        // What compaction leaves of an emptied batch is its header.
+        _ if bytes.len() == HEADER_SIZE => (Arc::default(), 0),
+        codec => (
+            decompressor.decompress(codec, &bytes[HEADER_SIZE..], limits.decoded_bytes)?,
+            0,
+        ),
+    };
+    read_records(batch, &records, start, count, from_offset, limits)
+}
+
+/// Reads the records that take all of `bytes` from `start` on.
+fn read_records(
+    batch: &Batch,
+    bytes: &Arc<[u8]>,
+    start: usize,
+    count: usize,
+    from_offset: i64,
+    limits: &Limits,
+) -> Result<Vec<Block>, ErrorKind> {
+    let header = &batch.header;
+    let lies = ErrorKind::CountLies {
+        claimed: count as u32,
+    };
+    let mut fields = Cursor::new(bytes, start);
+    if count > fields.remaining() / MIN_RECORD_SIZE {
+        return Err(lies);
+    }
+    let append_time =
+        (header.timestamp_type == TimestampType::LogAppendTime).then_some(header.max_timestamp);
+    let last_delta = (header.last_offset - header.base_offset) as u32;
+    let mut next_delta = 0;
+    let mut blocks = BlockBuilder::new(
+        bytes.clone(),
+        header.base_offset,
+        header.leader_epoch,
+        count,
+        from_offset,
+        limits,
+    );
+    for _ in 0..count {
+        let mut view = read_record(&mut fields)?;
+        if view.offset_delta < next_delta || view.offset_delta > last_delta {
+            return Err(ErrorKind::Corrupt(
+                "an offset out of order or outside its batch",
+            ));
+        }
+        next_delta = view.offset_delta + 1;
+        view.timestamp_ms =
+            append_time.unwrap_or_else(|| header.base_timestamp.wrapping_add(view.timestamp_ms));
+        blocks.push(view, fields.position())?;
+    }
+    if fields.remaining() > 0 {
+        return Err(lies);
+    }
+    Ok(blocks.finish())
+}
+
+/// Reads one record of magic 2; its timestamp is still a difference.
+#[inline]
+fn read_record(fields: &mut Cursor<'_>) -> Result<View, Malformed> {
+    let size = fields.varint()?;
+    let after_size = fields.remaining();
+    fields.skip(1)?; // attributes: no bit of them is in use
+    let timestamp_delta = fields.varlong()?;
+    let offset_delta = fields.varint()?;
+    let (key_start, key_len) = skip_nullable_bytes(fields)?;
+    let (value_start, value_len) = skip_nullable_bytes(fields)?;
+    let header_count = fields.varint()?;
+    if header_count != 0 {
+        skip_headers(fields, header_count)?;
+    }
+    if usize::try_from(size) != Ok(after_size - fields.remaining()) {
+        return Err(Malformed("a record's length is not that of its fields"));
+    }
+    let offset_delta =
+        u32::try_from(offset_delta).map_err(|_| Malformed("a record before its batch"))?;
+    Ok(View {
+        timestamp_ms: timestamp_delta,
+        offset_delta,
+        key_start,
+        key_len,
+        value_start,
+        value_len,
+        header_count: header_count as u32,
+    })
+}
+
+/// Where a key or value starts and how long it is; −1 is null.
+#[inline(always)]
+fn skip_nullable_bytes(fields: &mut Cursor<'_>) -> Result<(u32, i32), Malformed> {
+    let len = fields.varint()?;
+    let start = fields.position() as u32;
+    match len {
+        0.. => fields.skip(len as usize)?,
+        -1 => {}
+        _ => return Err(Malformed("a key or value of negative length")),
+    }
+    Ok((start, len))
+}
+
+fn skip_headers(fields: &mut Cursor<'_>, count: i32) -> Result<(), Malformed> {
+    if usize::try_from(count).is_ok_and(|count| count <= fields.remaining() / MIN_HEADER_SIZE) {
+        for _ in 0..count {
+            Header::read(fields)?;
+        }
+        return Ok(());
+    }
+    Err(Malformed("more headers than bytes"))
+}
+
+/// The marker of a control batch: its type is the second field of the (only) record's key.
+fn read_marker(batch: &Batch, blocks: &[Block]) -> Result<Option<ControlMarker>, ErrorKind> {
+    const ABORT: i16 = 0;
+    const COMMIT: i16 = 1;
+
+    let Some(block) = blocks.first() else {
+        return Ok(None);
+    };
+    let key = block
+        .record(0)
+        .key()
+        .ok_or(Malformed("a control record without a key"))?;
+    let mut fields = Cursor::new(key, 0);
+    if fields.i16()? < 0 {
+        return Err(ErrorKind::Corrupt("a control record of a negative version"));
+    }
+    let marker_type = match fields.i16()? {
+        ABORT => MarkerType::Abort,
+        COMMIT => MarkerType::Commit,
+        other => MarkerType::Other(other),
+    };
+    Ok(Some(ControlMarker {
+        producer_id: batch.producer_id(),
+        marker_type,
+    }))
+}

@@ -1,0 +1,116 @@
+//! Walking a fetched record set by the headers of its batches.
+
+use super::{
+    Batch, Error, Limits,
+    batch::{Header, LOG_OVERHEAD, MAGIC_AT},
+    cursor::Cursor,
+    error::ErrorKind,
+    legacy,
+};
+
+/// What a record set was found to hold.
+#[derive(Debug, Clone)]
+pub struct Split {
+    /// The batches in the log's order, each in memory of its own.
+    pub batches: Vec<Batch>,
+    /// What came after the last of them.
+    pub end: End,
+}
+
+/// Why a walk over a record set ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    /// There are no more bytes.
+    Clean,
+    /// The last batch is cut off, as brokers do to fill an answer exactly. If it is also the first,
+    /// nothing will ever come until the fetch asks for at least `needed` bytes.
+    CutOff {
+        /// The size of the batch that is cut off, or the least that shows it.
+        needed: usize,
+    },
+    /// The bytes break the format. Nothing behind them can be found.
+    Broken(Error),
+}
+
+/// Splits a record set into its batches. Never takes more memory than twice its bytes.
+pub fn split(records: &[u8], limits: &Limits) -> Split {
+    let mut batches = Vec::new();
+    let mut rest = records;
+    let mut next_offset = 0;
+    let end = loop {
+        if rest.is_empty() {
+            break End::Clean;
+        }
+        match first_batch(rest, limits) {
+            Ok(First::Whole { header, size }) if header.base_offset >= next_offset => {
+                next_offset = header.last_offset + 1;
+                batches.push(Batch {
+                    bytes: rest[..size].into(),
+                    header,
+                });
+                rest = &rest[size..];
+            }
+            Ok(First::Whole { header, .. }) => {
+                let kind = ErrorKind::Corrupt("a batch starts before the end of the one before it");
+                break End::Broken(Error::new(header.base_offset, kind));
+            }
+            Ok(First::CutOff { needed }) => break End::CutOff { needed },
+            Err(kind) => {
+                let offset = Cursor::new(rest, 0).i64().unwrap_or(-1);
+                break End::Broken(Error::new(offset, kind));
+            }
+        }
+    };
+    Split { batches, end }
+}
+
+enum First {
+    Whole { header: Header, size: usize },
+    CutOff { needed: usize },
+}
+
+fn first_batch(bytes: &[u8], limits: &Limits) -> Result<First, ErrorKind> {
+    let size = match entry_size(bytes, limits)? {
+        Some(size) if size <= bytes.len() => size,
+        Some(needed) => return Ok(First::CutOff { needed }),
+        None => {
+            return Ok(First::CutOff {
+                needed: MAGIC_AT + 1,
+            });
+        }
+    };
+    if bytes[MAGIC_AT] == 2 {
+        let header = Header::read_v2(&bytes[..size])?;
+        return Ok(First::Whole { header, size });
+    }
+    let (header, size) = legacy::first_group(bytes, size, limits)?;
+    Ok(First::Whole { header, size })
+}
+
+/// The size of the batch or message that `bytes` start with, which may be more than there is;
+/// `None` if not even the length is there. What of the header is there is checked.
+pub(super) fn entry_size(bytes: &[u8], limits: &Limits) -> Result<Option<usize>, ErrorKind> {
+    let mut fields = Cursor::new(bytes, 0);
+    let (Ok(offset), Ok(length)) = (fields.i64(), fields.i32()) else {
+        return Ok(None);
+    };
+    if offset < 0 {
+        return Err(ErrorKind::Corrupt("a negative offset"));
+    }
+    let size = usize::try_from(length)
+        .map_err(|_| ErrorKind::Corrupt("a negative length"))?
+        .saturating_add(LOG_OVERHEAD);
+    if size <= MAGIC_AT {
+        return Err(ErrorKind::Corrupt("a batch is shorter than its header"));
+    }
+    if size > limits.batch_bytes {
+        return Err(ErrorKind::BatchTooLarge {
+            size,
+            limit: limits.batch_bytes,
+        });
+    }
+    match bytes.get(MAGIC_AT) {
+        None | Some(0..=2) => Ok(Some(size)),
+        Some(&magic) => Err(ErrorKind::UnknownMagic(magic as i8)),
+    }
+}

@@ -111,7 +111,10 @@ impl Error {
 
     /// The address of the broker concerned, as `host:port`.
     pub fn broker(&self) -> Option<String> {
-        self.0.broker.as_ref().map(|b| format!("{}:{}", b.host, b.port))
+        self.0
+            .broker
+            .as_ref()
+            .map(|b| format!("{}:{}", b.host, b.port))
     }
 
     /// The name of the API concerned.
@@ -183,7 +186,9 @@ impl Error {
     fn advice(&self) -> Option<&'static str> {
         Some(match &self.0.kind {
             ErrorKind::Resolve => "check the host name, or advertised.listeners of the broker",
-            ErrorKind::Connect => "check that a broker listens there, and advertised.listeners of the brokers",
+            ErrorKind::Connect => {
+                "check that a broker listens there, and advertised.listeners of the brokers"
+            }
             ErrorKind::NotKafka(_) => "check the address, and advertised.listeners of the brokers",
             ErrorKind::Version => "check config.version and the release of the broker",
             ErrorKind::ReleaseTimedOut => {
@@ -250,13 +255,15 @@ impl fmt::Display for ErrorKind {
             Self::Protocol => f.write_str("the broker's bytes break the protocol"),
             Self::Version => f.write_str("no common protocol version"),
             Self::Record => f.write_str("a record batch cannot be read"),
-            Self::SessionExpired => {
-                f.write_str("no answer from the group coordinator within the session timeout, claims given up")
+            Self::SessionExpired => f.write_str(
+                "no answer from the group coordinator within the session timeout, claims given up",
+            ),
+            Self::ReleaseTimedOut => {
+                f.write_str("messages were still in work when the rebalance could wait no longer")
             }
-            Self::ReleaseTimedOut => f.write_str("messages were still in work when the rebalance could wait no longer"),
-            Self::AckWindowFull => {
-                f.write_str("delivery pauses: too many messages behind the first one not acknowledged")
-            }
+            Self::AckWindowFull => f.write_str(
+                "delivery pauses: too many messages behind the first one not acknowledged",
+            ),
             Self::HandlerPanicked => f.write_str("the partition's handle was dropped by a panic"),
             Self::RebalanceInProgress => f.write_str("a rebalance is in progress"),
             Self::ClientInUse => f.write_str("client is already used by another consumer"),

@@ -4,6 +4,8 @@
 
 // The layers, lowest first. The hidden ones are open to this repository's own tests, benches and
 // fuzz targets and follow no semantic versioning.
+#[doc(hidden)]
+pub mod call;
 mod client;
 pub mod config;
 mod consumer;
@@ -23,3 +25,9 @@ pub mod testing;
 pub mod wire;
 
 pub use crossbeam_channel;
+
+pub use crate::{
+    config::{Config, ConfigError, ConsumerMode, KafkaVersion, Strategy, Subscription},
+    error::{Error, ErrorKind, Result},
+    protocol::ErrorCode,
+};

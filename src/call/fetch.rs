@@ -1,8 +1,9 @@
 //! Fetch: records from a leader (or, by its leave, from a follower).
 
 use crate::{
-    protocol::{ErrorCode, Uuid},
+    protocol::ErrorCode,
     record::{self, Batch},
+    wire::Uuid,
 };
 
 /// The question.

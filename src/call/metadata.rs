@@ -1,6 +1,6 @@
 //! Metadata: the brokers, the topics, and who leads which partition.
 
-use crate::protocol::{ErrorCode, Uuid};
+use crate::{protocol::ErrorCode, wire::Uuid};
 
 /// The question.
 #[derive(Debug, Clone, PartialEq)]

@@ -67,3 +67,34 @@ pub enum Answer {
     /// To [`Call::Fetch`].
     Fetch(fetch::Answer),
 }
+
+/// An answer is of the kind of its call: whoever asked knows which it is.
+macro_rules! into {
+    ($($name:ident: $kind:ident, $module:ident;)*) => {
+        impl Answer {
+            $(
+                #[doc = concat!("The answer to [`Call::", stringify!($kind), "`].")]
+                #[must_use]
+                pub fn $name(self) -> $module::Answer {
+                    match self {
+                        Self::$kind(answer) => answer,
+                        other => unreachable!("a call is answered in its kind, not by {other:?}"),
+                    }
+                }
+            )*
+        }
+    };
+}
+
+into! {
+    into_metadata: Metadata, metadata;
+    into_find_coordinator: FindCoordinator, find_coordinator;
+    into_join_group: JoinGroup, join_group;
+    into_sync_group: SyncGroup, sync_group;
+    into_heartbeat: Heartbeat, heartbeat;
+    into_leave_group: LeaveGroup, leave_group;
+    into_offset_fetch: OffsetFetch, offset_fetch;
+    into_offset_commit: OffsetCommit, offset_commit;
+    into_list_offsets: ListOffsets, list_offsets;
+    into_fetch: Fetch, fetch;
+}

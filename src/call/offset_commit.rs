@@ -1,6 +1,6 @@
 //! OffsetCommit: the group has read so far.
 
-use crate::protocol::{ErrorCode, Uuid};
+use crate::{protocol::ErrorCode, wire::Uuid};
 
 /// The question.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,6 +1,6 @@
 //! OffsetFetch: where the group stopped reading.
 
-use crate::protocol::{ErrorCode, Uuid};
+use crate::{protocol::ErrorCode, wire::Uuid};
 
 /// The question.
 #[derive(Debug, Clone, PartialEq)]

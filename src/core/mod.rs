@@ -4,6 +4,14 @@
 //! actions. The thread around it moves bytes and waits.
 
 pub mod assignor;
+mod backoff;
+mod channel;
+pub mod cluster;
 mod ids;
 
-pub use ids::{ClaimId, Tokens};
+pub use self::{
+    backoff::Backoff,
+    channel::{Channel, ChannelId},
+    cluster::Cluster,
+    ids::{ClaimId, Tokens},
+};

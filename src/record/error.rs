@@ -56,7 +56,8 @@ pub enum ErrorKind {
 }
 
 impl Error {
-    pub(super) fn new(offset: i64, kind: ErrorKind) -> Self {
+    /// What is wrong with the batch at `offset`.
+    pub fn new(offset: i64, kind: ErrorKind) -> Self {
         Self { offset, kind }
     }
 

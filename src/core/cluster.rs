@@ -1,0 +1,363 @@
+//! What is known of the cluster: brokers, topics, leaders; and when to ask again.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::{Duration, Instant},
+};
+
+use crate::{
+    call::{Answer, Broker, Call, Lane, Target, Token, metadata},
+    core::{Backoff, Tokens},
+    error::{Error, Result},
+    protocol::ErrorCode,
+    wire::Uuid,
+};
+
+/// When and what to ask.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// How often all is asked anew; `None` never.
+    pub refresh_frequency: Option<Duration>,
+    /// The first wait after a failure.
+    pub retry_backoff: Duration,
+    /// How many failures in a row are passed over in silence.
+    pub retry_max: u32,
+    /// Whether all topics are asked for.
+    pub full: bool,
+    /// Whether a broker may create a topic that is asked for.
+    pub allow_auto_topic_creation: bool,
+    /// How long an answer may take.
+    pub timeout: Duration,
+}
+
+/// The longest wait between two tries that failed, and between two looks for an absent topic.
+const LONGEST_BACKOFF: Duration = Duration::from_secs(10);
+
+/// The cluster as last described.
+#[derive(Debug)]
+pub struct Cluster {
+    settings: Settings,
+    bootstrap: Vec<Broker>,
+    brokers: BTreeMap<i32, Broker>,
+    topics: BTreeMap<String, Topic>,
+    /// Topics that must be known, besides all.
+    wanted: BTreeSet<String>,
+    refresh: Refresh,
+    /// When the last answer was asked for: an answer older than a wish does not fulfil it.
+    updated_at: Option<Instant>,
+    retry: Backoff,
+    absent: Backoff,
+    rng: fastrand::Rng,
+    /// Whom to ask next, among the known brokers and then the bootstrap addresses.
+    turn: usize,
+}
+
+#[derive(Debug)]
+enum Refresh {
+    /// Due at this time; `None` when never.
+    Waiting(Option<Instant>),
+    /// Asked; `again` when someone needs an answer younger than this one.
+    Asked {
+        token: Token,
+        at: Instant,
+        again: bool,
+    },
+}
+
+/// A topic as last described.
+#[derive(Debug, Clone)]
+pub struct Topic {
+    /// Its id, which tells a recreated topic from its forerunner.
+    pub id: Option<Uuid>,
+    /// Whether Kafka itself uses it.
+    pub is_internal: bool,
+    /// NONE, or why it is not usable.
+    pub error: ErrorCode,
+    /// The partitions by number.
+    pub partitions: BTreeMap<i32, metadata::Partition>,
+}
+
+/// The leader of a partition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leader {
+    /// Where it is.
+    pub broker: Broker,
+    /// Its epoch, where known.
+    pub epoch: Option<i32>,
+}
+
+/// What an answer changed.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Update {
+    /// There is a new description.
+    Described,
+    /// Asking failed; said aloud once the tries in a row exceed the setting.
+    Failed,
+}
+
+impl Cluster {
+    /// Knows the addresses to start from, and nothing else.
+    pub fn new(settings: Settings, bootstrap: Vec<Broker>, seed: u64) -> Self {
+        let retry = Backoff::new(settings.retry_backoff, LONGEST_BACKOFF);
+        Self {
+            absent: retry.clone(),
+            retry,
+            settings,
+            bootstrap,
+            brokers: BTreeMap::new(),
+            topics: BTreeMap::new(),
+            wanted: BTreeSet::new(),
+            refresh: Refresh::Waiting(None),
+            updated_at: None,
+            rng: fastrand::Rng::with_seed(seed),
+            turn: 0,
+        }
+    }
+
+    /// Takes in a description that somebody else asked for at `asked_at`.
+    pub fn describe(&mut self, now: Instant, asked_at: Instant, answer: metadata::Answer) {
+        self.retry.reset();
+        self.updated_at = Some(asked_at);
+        if !answer.brokers.is_empty() {
+            self.brokers = answer
+                .brokers
+                .into_iter()
+                .map(|b| {
+                    (
+                        b.id,
+                        Broker {
+                            id: Some(b.id),
+                            host: b.host,
+                            port: b.port,
+                        },
+                    )
+                })
+                .collect();
+        }
+        // A topic that is absent from the answer, and one that the answer calls unknown, are gone.
+        self.topics = answer
+            .topics
+            .into_iter()
+            .map(|t| (t.name.clone(), Topic::from(t)))
+            .collect();
+        self.schedule(now);
+    }
+
+    /// The topics that must be known even where not all are asked for.
+    pub fn want(&mut self, now: Instant, topics: BTreeSet<String>) {
+        if topics != self.wanted {
+            let more = topics.iter().any(|t| !self.topics.contains_key(t));
+            self.wanted = topics;
+            if more {
+                self.absent.reset();
+                self.refresh(now);
+            }
+        }
+    }
+
+    /// Asks anew as soon as may be: at once, or after the backoff where the last try was just now.
+    pub fn refresh(&mut self, now: Instant) {
+        match &mut self.refresh {
+            Refresh::Asked { again, .. } => *again = true,
+            Refresh::Waiting(due) => {
+                let earliest = match self.updated_at {
+                    Some(last) if self.retry.tries() == 0 => {
+                        now.max(last + self.settings.retry_backoff)
+                    }
+                    // While tries fail the backoff decides.
+                    _ if self.retry.tries() > 0 => return,
+                    _ => now,
+                };
+                *due = Some(due.map_or(earliest, |d| d.min(earliest)));
+            }
+        }
+    }
+
+    /// Asks anew at once, unless the last tries failed: somebody waits for it.
+    pub fn refresh_now(&mut self, now: Instant) {
+        self.refresh(now);
+        if let Refresh::Waiting(due) = &mut self.refresh
+            && self.retry.tries() == 0
+        {
+            *due = Some(now);
+        }
+    }
+
+    /// When the present description was asked for.
+    pub fn updated_at(&self) -> Option<Instant> {
+        self.updated_at
+    }
+
+    /// When there is something to do.
+    pub fn deadline(&self) -> Option<Instant> {
+        match &self.refresh {
+            Refresh::Waiting(due) => *due,
+            Refresh::Asked { .. } => None,
+        }
+    }
+
+    /// The question that is due, and whom to ask.
+    pub fn poll_call(
+        &mut self,
+        now: Instant,
+        tokens: &mut Tokens,
+    ) -> Option<(Target, Token, Call, Duration)> {
+        match &self.refresh {
+            Refresh::Waiting(Some(due)) if *due <= now => {}
+            Refresh::Waiting(_) | Refresh::Asked { .. } => return None,
+        }
+        let to = self.any_broker();
+        let token = tokens.next();
+        self.refresh = Refresh::Asked {
+            token,
+            at: now,
+            again: false,
+        };
+        let topics = (!self.settings.full).then(|| self.wanted.iter().cloned().collect());
+        let ask = metadata::Ask {
+            topics,
+            allow_auto_topic_creation: self.settings.allow_auto_topic_creation,
+        };
+        let target = Target {
+            broker: to,
+            lane: Lane::Control,
+        };
+        Some((target, token, Call::Metadata(ask), self.settings.timeout))
+    }
+
+    /// Whether this names the question that is on its way.
+    pub fn is_waiting_for(&self, token: Token) -> bool {
+        matches!(&self.refresh, Refresh::Asked { token: t, .. } if *t == token)
+    }
+
+    /// Takes in the answer to the question that is on its way.
+    ///
+    /// # Errors
+    ///
+    /// The failure, once per series of them and not at every try.
+    pub fn answer(&mut self, now: Instant, result: Result<Answer>) -> Result<Update> {
+        let Refresh::Asked {
+            at: asked_at,
+            again,
+            ..
+        } = self.refresh
+        else {
+            unreachable!("the caller has asked whether it is waited for")
+        };
+        self.refresh = Refresh::Waiting(None);
+        match result {
+            Ok(answer) => {
+                self.describe(now, asked_at, answer.into_metadata());
+                if again {
+                    self.refresh(now);
+                }
+                Ok(Update::Described)
+            }
+            Err(error) => {
+                self.refresh = Refresh::Waiting(Some(self.retry.next(now, &mut self.rng)));
+                if self.retry.tries() == self.settings.retry_max + 1 {
+                    Err(error.doing("metadata"))
+                } else {
+                    Ok(Update::Failed)
+                }
+            }
+        }
+    }
+
+    /// The next refresh after a success: sooner while a wanted topic is absent.
+    fn schedule(&mut self, now: Instant) {
+        let mut due = self.settings.refresh_frequency.map(|every| now + every);
+        if self.wanted.iter().all(|t| self.usable(t).is_some()) {
+            self.absent.reset();
+        } else {
+            let look = self.absent.next(now, &mut self.rng);
+            due = Some(due.map_or(look, |d| d.min(look)));
+        }
+        if let Refresh::Waiting(at) = &mut self.refresh {
+            *at = due;
+        }
+    }
+
+    /// A broker for questions that any can answer: another one each time, the known ones before
+    /// the bootstrap addresses.
+    pub fn any_broker(&mut self) -> Broker {
+        let turn = self.turn;
+        self.turn += 1;
+        let all = self.brokers.len() + self.bootstrap.len();
+        let turn = turn % all;
+        match self.brokers.values().nth(turn) {
+            Some(broker) => broker.clone(),
+            None => self.bootstrap[turn - self.brokers.len()].clone(),
+        }
+    }
+
+    /// A topic that exists and has no error.
+    fn usable(&self, topic: &str) -> Option<&Topic> {
+        self.topics
+            .get(topic)
+            .filter(|t| t.error == ErrorCode::NONE && !t.partitions.is_empty())
+    }
+
+    /// How many partitions a topic has; `None` while it is absent.
+    pub fn partition_count(&self, topic: &str) -> Option<i32> {
+        // Numbers without a gap are Kafka's rule; hostile gaps would only make partitions leaderless.
+        self.usable(topic)
+            .and_then(|t| t.partitions.keys().next_back())
+            .map(|last| last + 1)
+    }
+
+    /// A topic, also one with an error.
+    pub fn topic(&self, name: &str) -> Option<&Topic> {
+        self.topics.get(name)
+    }
+
+    /// All topics by name.
+    pub fn topics(&self) -> impl Iterator<Item = (&str, &Topic)> {
+        self.topics
+            .iter()
+            .map(|(name, topic)| (name.as_str(), topic))
+    }
+
+    /// The id of a topic.
+    pub fn topic_id(&self, topic: &str) -> Option<Uuid> {
+        self.topics.get(topic).and_then(|t| t.id)
+    }
+
+    /// Who leads the partition.
+    pub fn leader(&self, topic: &str, partition: i32) -> Result<Leader> {
+        let place = |code| Err(Error::broker_code(code, "metadata").at_partition(topic, partition));
+        let Some(t) = self.topics.get(topic) else {
+            return place(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+        };
+        let Some(p) = t.partitions.get(&partition) else {
+            return place(if t.error == ErrorCode::NONE {
+                ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
+            } else {
+                t.error
+            });
+        };
+        match p.leader.and_then(|id| self.brokers.get(&id)) {
+            Some(broker) => Ok(Leader {
+                broker: broker.clone(),
+                epoch: p.leader_epoch,
+            }),
+            None => place(ErrorCode::LEADER_NOT_AVAILABLE),
+        }
+    }
+
+    /// A broker by its id.
+    pub fn broker(&self, id: i32) -> Option<&Broker> {
+        self.brokers.get(&id)
+    }
+}
+
+impl From<metadata::Topic> for Topic {
+    fn from(topic: metadata::Topic) -> Self {
+        Self {
+            id: topic.id,
+            is_internal: topic.is_internal,
+            error: topic.error,
+            partitions: topic.partitions.into_iter().map(|p| (p.id, p)).collect(),
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! Commits: one at a time, each a snapshot of the marks.
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    call::{Call, Token, offset_commit},
+    core::{Backoff, ClaimId, Tokens, cluster::Cluster, group::Session, reaction::Reaction, reaction::reaction},
+    error::{Error, ErrorKind, Result},
+    protocol::{ApiKey, ErrorCode},
+};
+
+/// When and how to commit.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The group.
+    pub group_id: String,
+    /// How often; `None`: only when told.
+    pub interval: Option<Duration>,
+    /// How long the broker keeps a commit; `None`: its default.
+    pub retention: Option<Duration>,
+    /// How often a commit is tried again before whoever asked for it is told.
+    pub retry_max: u32,
+    /// The first wait before it is tried again.
+    pub retry_backoff: Duration,
+    /// How long an answer may take.
+    pub timeout: Duration,
+}
+
+/// Names somebody who waits for a commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Ticket(pub u64);
+
+/// A mark to be committed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    /// The claim it was made in.
+    pub claim: ClaimId,
+    /// The claim's topic.
+    pub topic: Arc<str>,
+    /// The claim's partition.
+    pub partition: i32,
+    /// The next offset to read.
+    pub next: i64,
+    /// The user's word for the next owner.
+    pub metadata: String,
+}
+
+/// What became of a commit.
+#[derive(Debug)]
+pub enum Outcome {
+    /// This mark is committed.
+    Committed(Item),
+    /// This mark is refused for good; said once, not tried again.
+    Refused(Item, Error),
+    /// Whoever waited is told.
+    Done(Vec<Ticket>, Result<()>),
+    /// The whole commit failed, for now.
+    Failed(Error),
+    /// What the answer means to the membership.
+    Heard {
+        /// When the commit was sent.
+        sent_at: Instant,
+        /// What it was answered with.
+        code: ErrorCode,
+    },
+    /// There was no answer at all.
+    Unheard,
+}
+
+/// Sends the marks to the group coordinator.
+#[derive(Debug)]
+pub struct Committer {
+    settings: Settings,
+    in_flight: Option<InFlight>,
+    /// Who waits for the next commit.
+    waiting: Vec<Ticket>,
+    due: Option<Instant>,
+    retry: Backoff,
+    /// Marks that the broker refuses for good.
+    refused: BTreeMap<ClaimId, (i64, String)>,
+    rng: fastrand::Rng,
+}
+
+#[derive(Debug)]
+struct InFlight {
+    token: Token,
+    sent_at: Instant,
+    items: Vec<Item>,
+    tickets: Vec<Ticket>,
+}
+
+/// The longest wait between two tries.
+const LONGEST_BACKOFF: Duration = Duration::from_secs(2);
+
+impl Committer {
+    /// Commits nothing until there is something.
+    pub fn new(now: Instant, settings: Settings, seed: u64) -> Self {
+        Self {
+            due: settings.interval.map(|every| now + every),
+            retry: Backoff::new(settings.retry_backoff, LONGEST_BACKOFF),
+            settings,
+            in_flight: None,
+            waiting: Vec::new(),
+            refused: BTreeMap::new(),
+            rng: fastrand::Rng::with_seed(seed),
+        }
+    }
+
+    /// Somebody wants all marks committed, now.
+    pub fn ask(&mut self, now: Instant, ticket: Ticket) {
+        self.waiting.push(ticket);
+        if self.retry.tries() == 0 {
+            self.due = Some(now);
+        }
+    }
+
+    /// Commits at once what is marked, without waiting for a backoff: the claims are about to end.
+    pub fn hurry(&mut self, now: Instant) {
+        self.due = Some(now);
+    }
+
+    /// Whether a snapshot of the marks is wanted.
+    pub fn is_due(&self, now: Instant) -> bool {
+        self.in_flight.is_none() && self.due.is_some_and(|at| at <= now)
+    }
+
+    /// When the next snapshot is due.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.due.filter(|_| self.in_flight.is_none())
+    }
+
+    /// Whether a commit is on its way.
+    pub fn is_busy(&self) -> bool {
+        self.in_flight.is_some()
+    }
+
+    /// Of these marks, those that are worth a commit.
+    pub fn worth(&self, items: Vec<Item>) -> Vec<Item> {
+        let refused = |i: &Item| self.refused.get(&i.claim).is_some_and(|(at, m)| *at == i.next && *m == i.metadata);
+        items.into_iter().filter(|i| !refused(i)).collect()
+    }
+
+    /// The marks at this moment. Gives the call to make, or the outcome where there is none.
+    pub fn snapshot(
+        &mut self,
+        now: Instant,
+        items: Vec<Item>,
+        session: Option<&Session>,
+        cluster: &Cluster,
+        tokens: &mut Tokens,
+    ) -> std::result::Result<(Token, Call, Duration), Option<Outcome>> {
+        assert!(self.in_flight.is_none(), "one commit at a time");
+        self.due = self.settings.interval.map(|every| now + every);
+        let items = self.worth(items);
+        let tickets = std::mem::take(&mut self.waiting);
+        if items.is_empty() {
+            return Err((!tickets.is_empty()).then_some(Outcome::Done(tickets, Ok(()))));
+        }
+        let Some(session) = session else {
+            let error = Error::new(ErrorKind::RebalanceInProgress, "commit");
+            return Err((!tickets.is_empty()).then_some(Outcome::Done(tickets, Err(error))));
+        };
+        let ask = offset_commit::Ask {
+            group_id: self.settings.group_id.clone(),
+            generation: session.generation,
+            member_id: session.member_id.clone(),
+            instance_id: session.instance_id.clone(),
+            retention_ms: self.settings.retention.map(|r| r.as_millis() as i64),
+            partitions: items
+                .iter()
+                .map(|i| offset_commit::Partition {
+                    topic: i.topic.to_string(),
+                    topic_id: cluster.topic_id(&i.topic),
+                    partition: i.partition,
+                    offset: i.next,
+                    leader_epoch: None,
+                    metadata: i.metadata.clone(),
+                })
+                .collect(),
+        };
+        let token = tokens.next();
+        self.in_flight = Some(InFlight { token, sent_at: now, items, tickets });
+        Ok((token, Call::OffsetCommit(ask), self.settings.timeout))
+    }
+
+    /// Whether this names a commit of its own that is on its way.
+    pub fn is_waiting_for(&self, token: Token) -> bool {
+        self.in_flight.as_ref().is_some_and(|f| f.token == token)
+    }
+
+    /// Takes in the answer to the commit that is on its way.
+    pub fn answer(&mut self, now: Instant, result: Result<offset_commit::Answer>) -> Vec<Outcome> {
+        let flight = self.in_flight.take().expect("the caller has asked whether it is waited for");
+        let mut outcomes = Vec::new();
+        let mut answers = match result {
+            Ok(answer) => answer.partitions,
+            Err(error) => {
+                outcomes.push(Outcome::Unheard);
+                self.failed(now, flight.tickets, error.doing("commit"), &mut outcomes);
+                return outcomes;
+            }
+        };
+        let mut failure: Option<Error> = None;
+        let mut word = ErrorCode::NONE;
+        for item in flight.items {
+            let found = answers.iter().position(|a| *a.topic == *item.topic && a.partition == item.partition);
+            let code = found.map_or(ErrorCode::UNKNOWN_SERVER_ERROR, |at| answers.swap_remove(at).error);
+            if code == ErrorCode::NONE {
+                self.refused.remove(&item.claim);
+                outcomes.push(Outcome::Committed(item));
+                continue;
+            }
+            let error = Error::broker_code(code, "commit")
+                .at_api(ApiKey::OffsetCommit)
+                .at_partition(&item.topic, item.partition);
+            if reaction(ApiKey::OffsetCommit, code) == Reaction::Report {
+                self.refused.insert(item.claim, (item.next, item.metadata.clone()));
+                outcomes.push(Outcome::Refused(item, error.clone()));
+            } else if word == ErrorCode::NONE {
+                word = code;
+            }
+            failure.get_or_insert(error);
+        }
+        outcomes.push(Outcome::Heard { sent_at: flight.sent_at, code: word });
+        match failure {
+            None => {
+                self.retry.reset();
+                outcomes.push(Outcome::Done(flight.tickets, Ok(())));
+            }
+            // What is refused for good is told at once; trying again would not help.
+            Some(error) if word == ErrorCode::NONE => {
+                self.retry.reset();
+                outcomes.push(Outcome::Done(flight.tickets, Err(error)));
+            }
+            Some(error) => self.failed(now, flight.tickets, error, &mut outcomes),
+        }
+        outcomes.retain(|o| !matches!(o, Outcome::Done(tickets, _) if tickets.is_empty()));
+        outcomes
+    }
+
+    /// The whole commit failed: it is tried again soon; who waits is told after some tries.
+    fn failed(&mut self, now: Instant, tickets: Vec<Ticket>, error: Error, outcomes: &mut Vec<Outcome>) {
+        let at = self.retry.next(now, &mut self.rng);
+        if self.settings.interval.is_some() || !tickets.is_empty() {
+            self.due = Some(at);
+        }
+        if self.retry.tries() > self.settings.retry_max {
+            self.retry.reset();
+            self.due = self.settings.interval.map(|every| now + every);
+            outcomes.push(Outcome::Failed(error.clone()));
+            outcomes.push(Outcome::Done(tickets, Err(error)));
+        } else {
+            self.waiting.splice(0..0, tickets);
+        }
+    }
+
+    /// The generation is over: who waits is told, and what was refused is forgotten.
+    pub fn abandon(&mut self, error: &Error) -> Option<Outcome> {
+        self.refused.clear();
+        self.retry.reset();
+        let mut tickets = std::mem::take(&mut self.waiting);
+        if let Some(flight) = &mut self.in_flight {
+            tickets.append(&mut flight.tickets);
+        }
+        (!tickets.is_empty()).then(|| Outcome::Done(tickets, Err(error.clone())))
+    }
+}

@@ -1,0 +1,278 @@
+//! The claims: how they begin, and how a handle that is dropped is offered again.
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use super::{Action, ChannelSize, Delivery, Engine, Gone, Opened, Progress};
+use crate::{
+    call::list_offsets::At,
+    config::OutOfRange,
+    core::{Channel, ChannelId, ClaimId},
+    error::{Error, ErrorKind},
+};
+
+/// So many messages of a claim may be out beyond the first one not acknowledged: the memory for
+/// telling which ones are is bounded by it.
+const ACK_WINDOW: u64 = 65_536;
+
+/// The first wait before a dropped handle is offered again; it doubles with each drop.
+const REOFFER_BACKOFF: Duration = Duration::from_millis(100);
+const LONGEST_REOFFER_BACKOFF: Duration = Duration::from_secs(10);
+
+/// One turn at one partition.
+#[derive(Debug)]
+pub(super) struct Claim {
+    pub(super) topic: Arc<str>,
+    pub(super) partition: i32,
+    pub(super) stage: Stage,
+    /// How many messages were sent to the user.
+    pub(super) sent: u64,
+    /// How many of them come before the first one not acknowledged, where they are acknowledged
+    /// one by one.
+    first_unacked: Option<u64>,
+    window_reported: bool,
+    /// How many handles of this partition were dropped in this generation.
+    drops: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Its start is being found out.
+    Starting {
+        /// Whether that start is committed though nobody marked it.
+        commit_start: bool,
+    },
+    /// It delivers, from this offset on.
+    Open(i64),
+    /// It delivers no more: the claims are being released.
+    Held(i64),
+    /// Its handle was closed.
+    Closed(i64),
+    /// Its handle was dropped; it is to be offered again at this time, from this start if nothing
+    /// was marked.
+    Dropped { start: i64, at: Instant },
+}
+
+impl Claim {
+    fn new(topic: &Arc<str>, partition: i32, drops: u32) -> Self {
+        Self {
+            topic: Arc::clone(topic),
+            partition,
+            stage: Stage::Starting { commit_start: false },
+            sent: 0,
+            first_unacked: None,
+            window_reported: false,
+            drops,
+        }
+    }
+
+    /// Whether it may be given so many messages more.
+    pub(super) fn may_get(&self, count: usize) -> bool {
+        matches!(self.stage, Stage::Open(_))
+            && self.first_unacked.is_none_or(|first| self.sent + count as u64 - first <= ACK_WINDOW)
+    }
+
+    fn window_is_full(&self) -> bool {
+        // A block more must fit; blocks are at most a quarter of a channel.
+        self.first_unacked.is_some_and(|first| self.sent - first >= ACK_WINDOW / 2) && !self.may_get(4096)
+    }
+
+    /// Whether the user has been given anything.
+    pub(super) fn has_begun(&self) -> bool {
+        !matches!(self.stage, Stage::Starting { .. })
+    }
+
+    /// Whether the next step depends on what the user does with its messages.
+    pub(super) fn awaits_progress(&self) -> bool {
+        matches!(self.stage, Stage::Dropped { .. })
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        match self.stage {
+            Stage::Dropped { at, .. } => Some(at),
+            _ => None,
+        }
+    }
+}
+
+impl Engine {
+    /// The group has given us these partitions: find out where to start.
+    pub(super) fn begin_claims(&mut self, now: Instant, partitions: &BTreeMap<String, Vec<i32>>) {
+        for (topic, numbers) in partitions {
+            let topic = Self::topic(topic);
+            for &partition in numbers {
+                let id = self.new_claim();
+                self.claims.insert(id, Claim::new(&topic, partition, 0));
+                self.starts.add(id, &topic, partition);
+            }
+        }
+        self.cluster.want(now, self.wanted_topics());
+    }
+
+    /// The group has no commit for this claim: where it starts is a matter of settings.
+    pub(super) fn start_without_commit(&mut self, id: ClaimId) {
+        let at = self.settings.initial;
+        let commit_start = self.settings.commit_start;
+        self.look_up_start(id, at, commit_start);
+    }
+
+    fn look_up_start(&mut self, id: ClaimId, at: At, commit_start: bool) {
+        let Some(claim) = self.claims.get_mut(&id) else { return };
+        claim.stage = Stage::Starting { commit_start };
+        self.fetcher.look_up(id, &claim.topic, claim.partition, at, &self.cluster);
+    }
+
+    /// The start that was looked up.
+    pub(super) fn resolved(&mut self, id: ClaimId, offset: i64) {
+        let Some(claim) = self.claims.get(&id) else { return };
+        let Stage::Starting { commit_start } = claim.stage else {
+            unreachable!("offsets are looked up only for claims that start")
+        };
+        self.open(id, offset, String::new(), commit_start);
+    }
+
+    /// The claim begins to deliver.
+    pub(super) fn open(&mut self, id: ClaimId, start: i64, metadata: String, commit_start: bool) {
+        let total = self.claims.len();
+        let Some(claim) = self.claims.get_mut(&id) else { return };
+        let channel = match self.settings.delivery {
+            Delivery::Shared(_) => ChannelId::Shared,
+            Delivery::PerClaim(size) => {
+                let capacity = ChannelSize::of_one_in(size, total);
+                self.channels.insert(ChannelId::Of(id), Channel::new(capacity));
+                ChannelId::Of(id)
+            }
+        };
+        claim.stage = Stage::Open(start);
+        self.actions.push_back(Action::Open(Opened {
+            claim: id,
+            channel,
+            capacity: self.channels[&channel].capacity(),
+            topic: Arc::clone(&claim.topic),
+            partition: claim.partition,
+            start,
+            metadata,
+            commit_start,
+        }));
+        let topic = Arc::clone(&claim.topic);
+        self.fetcher.read(id, channel, &topic, (claim.partition, start), &self.cluster);
+    }
+
+    /// Delivers no more to this claim; what the user has in hand may still be marked.
+    pub(super) fn hold(&mut self, id: ClaimId, held: impl FnOnce(i64) -> Stage) {
+        let Some(claim) = self.claims.get_mut(&id) else { return };
+        self.fetcher.remove(id);
+        if let Stage::Open(start) | Stage::Closed(start) | Stage::Dropped { start, .. } = claim.stage {
+            if matches!(claim.stage, Stage::Open(_)) {
+                self.actions.push_back(Action::Hold(id));
+            }
+            claim.stage = held(start);
+        }
+    }
+
+    /// The claim is over.
+    pub(super) fn end(&mut self, id: ClaimId) {
+        let Some(claim) = self.claims.remove(&id) else { return };
+        self.fetcher.remove(id);
+        if let Some(channel) = self.channels.remove(&ChannelId::Of(id)) {
+            self.fetcher.taken(id, channel.bytes());
+        }
+        if claim.has_begun() {
+            self.actions.push_back(Action::End(id));
+        }
+    }
+
+    /// All claims are over, at once.
+    pub(super) fn end_all(&mut self) {
+        self.starts.clear();
+        for id in self.claims.keys().copied().collect::<Vec<_>>() {
+            self.end(id);
+        }
+    }
+
+    /// The log does not have the offset that is to be read.
+    pub(super) fn out_of_range(&mut self, now: Instant, id: ClaimId, offset: i64, error: Error) {
+        let at = match self.settings.out_of_range {
+            OutOfRange::Oldest => At::Oldest,
+            OutOfRange::Newest => At::Newest,
+            OutOfRange::Error => {
+                let outcomes = self.fetcher.stay_out_of_range(now, id, offset, error);
+                self.fetch_outcomes(now, outcomes);
+                return;
+            }
+        };
+        self.report(Some(id), error);
+        let Some(claim) = self.claims.get(&id) else { return };
+        let (topic, partition, drops) = (Arc::clone(&claim.topic), claim.partition, claim.drops);
+        self.end(id);
+        let next = self.new_claim();
+        self.claims.insert(next, Claim::new(&topic, partition, drops));
+        // Committed even where starts are not: else the group would come back to the dead offset.
+        self.look_up_start(next, at, self.settings.commit.interval.is_some());
+    }
+
+    pub(super) fn acked(&mut self, id: ClaimId, first_unacked: u64) {
+        if let Some(claim) = self.claims.get_mut(&id) {
+            claim.first_unacked = Some(first_unacked);
+            claim.window_reported &= claim.window_is_full();
+        }
+    }
+
+    pub(super) fn report_full_windows(&mut self) {
+        let mut full = Vec::new();
+        for (id, claim) in &mut self.claims {
+            if !claim.window_reported && claim.window_is_full() {
+                claim.window_reported = true;
+                let error = Error::new(ErrorKind::AckWindowFull, "deliver");
+                full.push((*id, error.at_partition(&claim.topic, claim.partition)));
+            }
+        }
+        for (id, error) in full {
+            self.report(Some(id), error);
+        }
+    }
+
+    /// The user's handle of a claim is gone.
+    pub(super) fn handle_gone(&mut self, now: Instant, id: ClaimId, how: Gone) {
+        let Some(claim) = self.claims.get_mut(&id) else { return };
+        if how == Gone::Panicked {
+            let error = Error::new(ErrorKind::HandlerPanicked, "handle");
+            let error = error.at_partition(&claim.topic, claim.partition);
+            self.report(None, error);
+        }
+        let Some(claim) = self.claims.get_mut(&id) else { return };
+        if !matches!(claim.stage, Stage::Open(_)) {
+            // It is being given up anyway: what is in hand need not be waited for as long.
+            if let Some(release) = &mut self.release {
+                release.waive_dwell(id);
+            }
+            return self.observe_if_awaited();
+        }
+        if how == Gone::Closed {
+            return self.hold(id, Stage::Closed);
+        }
+        let wait = REOFFER_BACKOFF.saturating_mul(1 << claim.drops.min(16)).min(LONGEST_REOFFER_BACKOFF);
+        claim.drops += 1;
+        self.hold(id, |start| Stage::Dropped { start, at: now + wait });
+    }
+
+    /// Offers a dropped handle again once nothing of it is in hand any more.
+    pub(super) fn reoffer(&mut self, now: Instant, progress: &Progress) {
+        let Some(claim) = self.claims.get(&progress.claim) else { return };
+        let Stage::Dropped { start, at } = claim.stage else { return };
+        if now < at || (progress.alive && !progress.all_marked) {
+            return;
+        }
+        let (topic, partition, drops) = (Arc::clone(&claim.topic), claim.partition, claim.drops);
+        let (start, metadata) = progress.mark.clone().unwrap_or((start, String::new()));
+        self.end(progress.claim);
+        let next = self.new_claim();
+        self.claims.insert(next, Claim::new(&topic, partition, drops));
+        // A mark that was not committed yet is the new claim's to commit.
+        self.open(next, start, metadata, progress.dirty);
+    }
+
+}

@@ -1,0 +1,326 @@
+//! The whole logic of a consumer: what happened goes in, what is to be done comes out.
+//!
+//! The engine joins the parts: the description of the cluster, the membership, the claims with
+//! their starts, the reading, the commits. It holds no socket, no thread and no clock, so that a
+//! simulation can run it as it is.
+
+mod claims;
+mod closing;
+mod events;
+mod release;
+mod route;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+pub use self::events::{Action, Event, Gone, Notice, NoticeKind, Opened, Progress};
+use self::{claims::Claim, closing::Closing, release::Release};
+use crate::{
+    call::{Broker, Lane, Target, metadata},
+    config::{OutOfRange, Subscription, Topics},
+    core::{
+        Channel, ChannelId, ClaimId, Cluster, Tokens, cluster,
+        commit::{self, Committer},
+        fetch::{self, Fetcher},
+        group::{self, Group},
+        starts::Starts,
+    },
+    error::Error,
+};
+
+/// What the engine needs to know from the start.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The cluster's description.
+    pub cluster: cluster::Settings,
+    /// The membership.
+    pub group: group::Settings,
+    /// The commits.
+    pub commit: commit::Settings,
+    /// The reading.
+    pub fetch: fetch::Settings,
+    /// The topics named, and how further ones are chosen.
+    pub subscription: Subscription,
+    /// Which further topics are read.
+    pub topics: Topics,
+    /// How the user gets the messages.
+    pub delivery: Delivery,
+    /// Where a claim without a commit starts.
+    pub initial: crate::call::list_offsets::At,
+    /// What to do where the offset to read is not in the log.
+    pub out_of_range: OutOfRange,
+    /// Whether the start of a claim without a commit is committed.
+    pub commit_start: bool,
+    /// How long messages that were dropped without a mark are waited for.
+    pub dwell_time: Duration,
+    /// How long a close may take.
+    pub close_timeout: Duration,
+}
+
+/// How the user gets the messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivery {
+    /// All claims share one channel of this capacity.
+    Shared(usize),
+    /// Each claim has a channel of its own. The capacity shrinks with the number of claims.
+    PerClaim(ChannelSize),
+}
+
+/// The capacity of the channel of one claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChannelSize {
+    /// For few claims.
+    pub most: usize,
+    /// For all claims together.
+    pub all: usize,
+}
+
+impl ChannelSize {
+    fn of_one_in(self, claims: usize) -> usize {
+        // Sixteen messages are few, but a channel that holds less wakes its reader for each one.
+        self.most.min((self.all / claims.max(1)).max(16))
+    }
+}
+
+/// The logic of one consumer.
+#[derive(Debug)]
+pub struct Engine {
+    settings: Settings,
+    tokens: Tokens,
+    cluster: Cluster,
+    group: Group,
+    starts: Starts,
+    fetcher: Fetcher,
+    committer: Committer,
+    claims: BTreeMap<ClaimId, Claim>,
+    claims_made: u64,
+    channels: BTreeMap<ChannelId, Channel>,
+    /// The claims are being given up: for a rebalance, or for good.
+    release: Option<Release>,
+    closing: Option<Closing>,
+    stopped: bool,
+    /// What was claimed before the rebalance that is going on.
+    rebalancing: Option<BTreeMap<String, Vec<i32>>>,
+    /// Topics of all members, where this one is the leader.
+    watched: BTreeSet<String>,
+    /// The leader waits for the partition counts of these.
+    counts_wanted: Option<(Instant, BTreeSet<String>)>,
+    /// Named topics that were reported absent.
+    absent: BTreeSet<String>,
+    /// Whether the driver was asked for the progress of the claims and has not told it yet.
+    observing: bool,
+    actions: VecDeque<Action>,
+}
+
+impl Engine {
+    /// An engine that knows these addresses and this description of the cluster. It does something
+    /// from its first event on.
+    pub fn new(now: Instant, settings: Settings, bootstrap: Vec<Broker>, known: metadata::Answer, seed: u64) -> Self {
+        let mut seeds = fastrand::Rng::with_seed(seed);
+        let mut cluster = Cluster::new(settings.cluster.clone(), bootstrap, seeds.u64(..));
+        cluster.describe(now, now, known);
+        let mut channels = BTreeMap::new();
+        if let Delivery::Shared(capacity) = settings.delivery {
+            channels.insert(ChannelId::Shared, Channel::new(capacity));
+        }
+        Self {
+            tokens: Tokens::default(),
+            cluster,
+            group: Group::new(settings.group.clone(), seeds.u64(..)),
+            starts: Starts::new(
+                settings.commit.group_id.clone(),
+                settings.fetch.read_committed,
+                settings.commit.timeout,
+                settings.cluster.retry_backoff,
+                seeds.u64(..),
+            ),
+            fetcher: Fetcher::new(settings.fetch.clone(), seeds.u64(..)),
+            committer: Committer::new(now, settings.commit.clone(), seeds.u64(..)),
+            claims: BTreeMap::new(),
+            claims_made: 0,
+            channels,
+            release: None,
+            closing: None,
+            stopped: false,
+            rebalancing: None,
+            watched: BTreeSet::new(),
+            counts_wanted: None,
+            absent: BTreeSet::new(),
+            observing: false,
+            actions: VecDeque::new(),
+            settings,
+        }
+    }
+
+    /// Something happened.
+    pub fn handle(&mut self, now: Instant, event: Event) {
+        if self.stopped {
+            return;
+        }
+        match event {
+            Event::Start => self.described(now),
+            Event::Timeout => self.timeout(now),
+            Event::Answer { token, result } => self.answer(now, token, result),
+            Event::Decoded(done) => {
+                let outcomes = self.fetcher.decoded(now, done);
+                self.fetch_outcomes(now, outcomes);
+            }
+            Event::Taken { channel, total } => self.taken(channel, total),
+            Event::Acked { claim, first_unacked } => self.acked(claim, first_unacked),
+            Event::Kick => self.observe_if_awaited(),
+            Event::Observed(progress) => self.observed(now, &progress),
+            Event::Commit(ticket) => {
+                self.committer.ask(now, ticket);
+            }
+            Event::Pause { claim, paused } => self.fetcher.pause(claim, paused),
+            Event::HandleGone { claim, how } => self.handle_gone(now, claim, how),
+            Event::Close => self.close(now),
+        }
+        self.proceed(now);
+    }
+
+    /// The next thing to do.
+    pub fn poll_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// When [`Event::Timeout`] is due.
+    pub fn poll_deadline(&self) -> Option<Instant> {
+        if self.stopped {
+            return None;
+        }
+        [
+            self.cluster.deadline(),
+            self.group.poll_deadline(),
+            self.starts.deadline().filter(|_| self.group.session().is_some()),
+            self.fetcher.deadline(),
+            self.committer.deadline().filter(|_| !self.observing),
+            self.release.as_ref().and_then(Release::deadline),
+            self.closing.as_ref().map(Closing::deadline),
+            self.claims.values().filter_map(Claim::deadline).min(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// Whether something waits for a user to take, mark or drop messages.
+    pub fn waits_for_user(&self) -> bool {
+        !self.stopped && (self.awaits_progress() || self.fetcher.wants_room())
+    }
+
+    /// Bytes buffered, those in the user's channels included.
+    pub fn buffered(&self) -> usize {
+        self.fetcher.buffered()
+    }
+
+    fn timeout(&mut self, now: Instant) {
+        self.fetcher.expire(now);
+        // The claims are released, as far as they can be, before the membership goes on without them.
+        self.release_timeout(now);
+        self.group.handle_timeout(now);
+        self.observe_if_awaited();
+        if self.closing.as_ref().is_some_and(|c| c.deadline() <= now) {
+            self.stop();
+        }
+    }
+
+    /// Does all that can be done now.
+    fn proceed(&mut self, now: Instant) {
+        while let Some(action) = self.group.poll_action() {
+            self.group_action(now, action);
+        }
+        if self.stopped {
+            return;
+        }
+        while let Some((to, token, call, timeout)) = self.cluster.poll_call(now, &mut self.tokens) {
+            self.actions.push_back(Action::Send { to, token, call, timeout });
+        }
+        if let Some(session) = self.group.session() {
+            let to = session.coordinator.clone();
+            if let Some((token, call, timeout)) = self.starts.poll_call(now, &self.cluster, &mut self.tokens) {
+                self.actions.push_back(Action::Send { to, token, call, timeout });
+            }
+        }
+        while let Some((to, token, call, timeout)) = self.fetcher.poll_lookup(now, &mut self.tokens) {
+            self.actions.push_back(Action::Send { to, token, call, timeout });
+        }
+        // The next fetch goes out before anything is done about what the last one brought.
+        while let Some((to, token, call, timeout)) = self.fetcher.poll_fetch(now, &self.cluster, &mut self.tokens) {
+            self.actions.push_back(Action::Send { to, token, call, timeout });
+        }
+        self.deliver(now);
+        if self.committer.is_due(now) {
+            self.observe();
+        }
+    }
+
+    /// Decoded blocks go to the user, batches to the decoder.
+    fn deliver(&mut self, now: Instant) {
+        for (id, channel) in &mut self.channels {
+            if !channel.is_low() {
+                continue;
+            }
+            let claims = &self.claims;
+            let open = |claim: ClaimId, count: usize| claims.get(&claim).is_some_and(|c| c.may_get(count));
+            while let Some((claim, block)) = self.fetcher.poll_block(now, *id, channel, open) {
+                self.claims.get_mut(&claim).expect("only open claims are given blocks").sent += block.len() as u64;
+                self.actions.push_back(Action::Push { claim, block });
+            }
+        }
+        self.report_full_windows();
+        while let Some(job) = self.fetcher.poll_job(&self.channels) {
+            self.actions.push_back(Action::Decode(job));
+        }
+    }
+
+    fn taken(&mut self, id: ChannelId, total: u64) {
+        if let Some(channel) = self.channels.get_mut(&id) {
+            for (claim, bytes) in channel.take(total) {
+                self.fetcher.taken(claim, bytes);
+            }
+        }
+    }
+
+    /// Asks the driver for the progress of the claims.
+    fn observe(&mut self) {
+        if !self.observing {
+            self.observing = true;
+            self.actions.push_back(Action::Observe);
+        }
+    }
+
+    fn observe_if_awaited(&mut self) {
+        if self.awaits_progress() {
+            self.observe();
+        }
+    }
+
+    fn awaits_progress(&self) -> bool {
+        self.release.is_some() || self.claims.values().any(Claim::awaits_progress)
+    }
+
+    fn report(&mut self, claim: Option<ClaimId>, error: Error) {
+        self.actions.push_back(Action::Report { claim, error });
+    }
+
+    fn send_to_coordinator(&mut self, token: crate::call::Token, call: crate::call::Call, timeout: Duration) {
+        let session = self.group.session().expect("the caller has a session");
+        let to = Target { broker: session.coordinator.broker.clone(), lane: Lane::Group };
+        self.actions.push_back(Action::Send { to, token, call, timeout });
+    }
+
+    fn new_claim(&mut self) -> ClaimId {
+        self.claims_made += 1;
+        ClaimId(self.claims_made)
+    }
+
+    fn topic(name: &str) -> Arc<str> {
+        Arc::from(name)
+    }
+}

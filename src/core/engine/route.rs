@@ -1,0 +1,273 @@
+//! Where answers go, and what the parts say.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Instant,
+};
+
+use super::{Action, Engine, Notice, NoticeKind};
+use crate::{
+    call::{Answer, Lane, Target, Token},
+    core::{cluster::Update, commit, fetch, group, starts},
+    error::{Error, ErrorKind, Result},
+    protocol::{ApiKey, ErrorCode},
+};
+
+impl Engine {
+    /// Each part knows its own questions.
+    pub(super) fn answer(&mut self, now: Instant, token: Token, result: Result<Answer>) {
+        if self.cluster.is_waiting_for(token) {
+            match self.cluster.answer(now, result) {
+                Ok(Update::Described) => self.described(now),
+                Ok(Update::Failed) => {}
+                Err(error) => self.report(None, error),
+            }
+        } else if self.fetcher.is_waiting_for(token) {
+            let outcomes = self.fetcher.answer(now, token, result, &self.cluster);
+            self.fetch_outcomes(now, outcomes);
+        } else if self.committer.is_waiting_for(token) {
+            let outcomes = self.committer.answer(now, result.map(Answer::into_offset_commit));
+            self.commit_outcomes(now, outcomes);
+        } else if self.starts.is_waiting_for(token) {
+            let outcomes = self.starts.answer(now, result.map(Answer::into_offset_fetch));
+            self.start_outcomes(now, outcomes);
+        } else {
+            // The membership's, or too late for anyone.
+            self.group.answer(now, token, result);
+        }
+    }
+
+    /// There is a new description of the cluster.
+    pub(super) fn described(&mut self, now: Instant) {
+        self.fetcher.leaders_changed(&self.cluster);
+        let cluster = &self.cluster;
+        self.group.metadata_changed(now, &|topic| cluster.partition_count(topic));
+        let topics = self.subscribed_topics();
+        if self.closing.is_none() {
+            self.group.subscribe(now, topics);
+        }
+        self.cluster.want(now, self.wanted_topics());
+        self.report_absent_topics();
+        let described_at = self.cluster.updated_at();
+        if let Some((_, topics)) = self.counts_wanted.take_if(|(since, _)| described_at >= Some(*since)) {
+            self.tell_counts(now, &topics);
+        }
+    }
+
+    /// The topics named, and those that the patterns choose.
+    fn subscribed_topics(&self) -> BTreeSet<String> {
+        let named = self.settings.subscription.topics().iter().cloned();
+        let chosen = self.cluster.topics().filter(|(name, topic)| {
+            !topic.is_internal && topic.error == ErrorCode::NONE && self.settings.topics.select(name)
+        });
+        named.chain(chosen.map(|(name, _)| name.to_owned())).collect()
+    }
+
+    /// The topics whose description is needed.
+    pub(super) fn wanted_topics(&self) -> BTreeSet<String> {
+        let named = self.settings.subscription.topics().iter().cloned();
+        let claimed = self.claims.values().map(|c| c.topic.to_string());
+        named.chain(claimed).chain(self.watched.iter().cloned()).collect()
+    }
+
+    /// A named topic that does not exist, or may not be read, is reported once until it appears.
+    fn report_absent_topics(&mut self) {
+        let mut news = Vec::new();
+        for name in self.settings.subscription.topics() {
+            let code = match self.cluster.topic(name) {
+                Some(topic) => topic.error,
+                None => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+            };
+            if self.cluster.partition_count(name).is_some() {
+                self.absent.remove(name);
+            } else if code != ErrorCode::NONE && self.absent.insert(name.clone()) {
+                news.push(Error::broker_code(code, "topics").at_api(ApiKey::Metadata).at_topic(name));
+            }
+        }
+        for error in news {
+            self.report(None, error);
+        }
+    }
+
+    fn tell_counts(&mut self, now: Instant, topics: &BTreeSet<String>) {
+        let count = |t: &String| self.cluster.partition_count(t).map(|n| (t.clone(), n));
+        let counts: BTreeMap<String, i32> = topics.iter().filter_map(count).collect();
+        self.group.counts(now, &counts);
+    }
+
+    pub(super) fn group_action(&mut self, now: Instant, action: group::Action) {
+        match action {
+            group::Action::Send { token, to, call, timeout } => {
+                let to = match to {
+                    group::Destination::Coordinator(target) => target,
+                    group::Destination::AnyBroker => {
+                        Target { broker: self.cluster.any_broker(), lane: Lane::Control }
+                    }
+                };
+                self.actions.push_back(Action::Send { to, token, call, timeout });
+            }
+            group::Action::Disconnect(target) => self.actions.push_back(Action::Disconnect(target)),
+            group::Action::Watch(topics) => {
+                self.watched = topics;
+                self.cluster.want(now, self.wanted_topics());
+            }
+            group::Action::NeedCounts(topics) => self.need_counts(now, topics),
+            group::Action::Joining => self.rebalance_begins(),
+            group::Action::Assigned { partitions, .. } => self.assigned(now, &partitions),
+            group::Action::Release { deadline } => {
+                self.rebalance_begins();
+                self.release_for_rebalance(now, deadline);
+            }
+            group::Action::Lost(error) => self.lost(now, error),
+            group::Action::Report(error) => self.report(None, error),
+            group::Action::Fatal(error) => self.fail(error),
+            group::Action::Left => self.left(),
+        }
+    }
+
+    /// The leader is told at once what is known, so that a rebalance is quick; what has changed since
+    /// is found by the refresh that follows, and makes it rejoin. Only for topics that are not known
+    /// at all it waits.
+    fn need_counts(&mut self, now: Instant, topics: BTreeSet<String>) {
+        self.cluster.refresh(now);
+        if topics.iter().all(|t| self.cluster.partition_count(t).is_some()) {
+            self.tell_counts(now, &topics);
+        } else {
+            self.cluster.refresh_now(now);
+            self.counts_wanted = Some((now, topics));
+        }
+    }
+
+    pub(super) fn rebalance_begins(&mut self) {
+        if self.rebalancing.is_none() && self.closing.is_none() {
+            let current = self.claimed();
+            self.rebalancing = Some(current.clone());
+            self.notify(NoticeKind::Start, BTreeMap::new(), current);
+        }
+    }
+
+    fn assigned(&mut self, now: Instant, partitions: &BTreeMap<String, Vec<i32>>) {
+        if self.closing.is_some() {
+            return;
+        }
+        assert!(self.claims.is_empty(), "the claims of a generation end before the next one begins");
+        let before = self.rebalancing.take().unwrap_or_default();
+        self.begin_claims(now, partitions);
+        self.notify(NoticeKind::Ok, before, self.claimed());
+    }
+
+    /// The claims are void: somebody else may have them already.
+    fn lost(&mut self, now: Instant, error: Error) {
+        let before = self.rebalancing.take().unwrap_or_else(|| self.claimed());
+        self.end_all();
+        self.release = None;
+        if let Some(outcome) = self.committer.abandon(&error) {
+            self.commit_outcomes(now, vec![outcome]);
+        }
+        self.report(None, error);
+        self.notify(NoticeKind::Error, before, BTreeMap::new());
+        if self.closing.is_some() {
+            self.group.leave(now);
+        }
+    }
+
+    /// All that is claimed.
+    pub(super) fn claimed(&self) -> BTreeMap<String, Vec<i32>> {
+        let mut all: BTreeMap<String, Vec<i32>> = BTreeMap::new();
+        for claim in self.claims.values() {
+            all.entry(claim.topic.to_string()).or_default().push(claim.partition);
+        }
+        all.values_mut().for_each(|partitions| partitions.sort_unstable());
+        all
+    }
+
+    fn notify(&mut self, kind: NoticeKind, before: BTreeMap<String, Vec<i32>>, current: BTreeMap<String, Vec<i32>>) {
+        let notice = match kind {
+            NoticeKind::Start => Notice { kind, claimed: BTreeMap::new(), released: BTreeMap::new(), current },
+            NoticeKind::Ok | NoticeKind::Error => Notice {
+                kind,
+                claimed: without(&current, &before),
+                released: without(&before, &current),
+                current,
+            },
+        };
+        self.actions.push_back(Action::Notify(notice));
+    }
+
+    pub(super) fn fetch_outcomes(&mut self, now: Instant, outcomes: Vec<fetch::Outcome>) {
+        for outcome in outcomes {
+            match outcome {
+                fetch::Outcome::Resolved { claim, offset } => self.resolved(claim, offset),
+                fetch::Outcome::OutOfRange { claim, offset, error } => self.out_of_range(now, claim, offset, error),
+                fetch::Outcome::Report(claim, error) => self.report(Some(claim), error),
+                fetch::Outcome::StaleMetadata => self.cluster.refresh(now),
+                fetch::Outcome::HighWatermark(claim, offset) => {
+                    self.actions.push_back(Action::HighWatermark { claim, offset });
+                }
+            }
+        }
+    }
+
+    pub(super) fn start_outcomes(&mut self, now: Instant, outcomes: Vec<starts::Outcome>) {
+        for outcome in outcomes {
+            match outcome {
+                starts::Outcome::Committed { claim, offset, metadata } => self.open(claim, offset, metadata, false),
+                starts::Outcome::Nothing(claim) => self.start_without_commit(claim),
+                starts::Outcome::Report(claim, error) => self.report(Some(claim), error),
+                starts::Outcome::Heard { sent_at, code } => self.group.heard(now, sent_at, ApiKey::OffsetFetch, code),
+                starts::Outcome::Unheard => self.group.connection_failed(now),
+            }
+        }
+    }
+
+    pub(super) fn commit_outcomes(&mut self, now: Instant, outcomes: Vec<commit::Outcome>) {
+        for outcome in outcomes {
+            match outcome {
+                commit::Outcome::Committed(item) => {
+                    let commit::Item { claim, next, metadata, .. } = item;
+                    self.actions.push_back(Action::Committed { claim, next, metadata });
+                }
+                commit::Outcome::Refused(item, error) => self.report(Some(item.claim), error),
+                commit::Outcome::Done(tickets, result) => self.actions.push_back(Action::CommitDone(tickets, result)),
+                commit::Outcome::Failed(error) => self.report(None, error),
+                commit::Outcome::Heard { sent_at, code } => self.group.heard(now, sent_at, ApiKey::OffsetCommit, code),
+                commit::Outcome::Unheard => self.group.connection_failed(now),
+            }
+        }
+        self.release_commit_done(now);
+    }
+
+    /// The end, because of an error that no retry heals.
+    fn fail(&mut self, error: Error) {
+        self.end_all();
+        if let Some(commit::Outcome::Done(tickets, result)) = self.committer.abandon(&error) {
+            self.actions.push_back(Action::CommitDone(tickets, result));
+        }
+        self.report(None, error.clone());
+        self.stopped = true;
+        self.actions.push_back(Action::Stopped(Some(error)));
+    }
+
+    /// The end, as it was wished for.
+    pub(super) fn stop(&mut self) {
+        self.end_all();
+        let closed = Error::new(ErrorKind::Closed, "close");
+        if let Some(commit::Outcome::Done(tickets, result)) = self.committer.abandon(&closed) {
+            self.actions.push_back(Action::CommitDone(tickets, result));
+        }
+        self.stopped = true;
+        let failure = self.closing.take().and_then(|c| c.failure);
+        self.actions.push_back(Action::Stopped(failure));
+    }
+}
+
+/// What is in `all` and not in `but`.
+fn without(all: &BTreeMap<String, Vec<i32>>, but: &BTreeMap<String, Vec<i32>>) -> BTreeMap<String, Vec<i32>> {
+    let rest = |(topic, partitions): (&String, &Vec<i32>)| {
+        let but = but.get(topic);
+        let left: Vec<i32> =
+            partitions.iter().copied().filter(|p| but.is_none_or(|b| b.binary_search(p).is_err())).collect();
+        (!left.is_empty()).then(|| (topic.clone(), left))
+    };
+    all.iter().filter_map(rest).collect()
+}

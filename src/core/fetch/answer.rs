@@ -1,0 +1,232 @@
+//! What came from a broker.
+
+use std::time::{Duration, Instant};
+
+use super::{Aim, Asked, Fetcher, Outcome};
+use crate::{
+    call::{Answer, Broker, Token, fetch},
+    core::{ClaimId, cluster::Cluster, reaction::Reaction, reaction::reaction},
+    error::{Error, ErrorKind, Result},
+    protocol::{ApiKey, ErrorCode},
+    record::{self, Decoded, Decompressor, Limits, transactions::AbortedTransactions},
+};
+
+/// So many early answers in a row without anything in them are let pass before the pace is slowed.
+const FRUITLESS: u32 = 8;
+
+impl Fetcher {
+    /// Whether this names a request of its own that is on its way.
+    pub fn is_waiting_for(&self, token: Token) -> bool {
+        self.loops.values().any(|l| l.is_waiting_for(token))
+    }
+
+    /// Takes in the answer to a request of its own.
+    pub fn answer(&mut self, now: Instant, token: Token, result: Result<Answer>, cluster: &Cluster) -> Vec<Outcome> {
+        let found = self.loops.iter_mut().find(|(_, l)| l.is_waiting_for(token));
+        let (broker, work) = found.expect("the caller has asked whether it is waited for");
+        let broker = broker.clone();
+        if let Some(asked) = work.lookup.take_if(|a| a.token == token) {
+            return self.looked_up(now, asked, result.map(Answer::into_list_offsets));
+        }
+        let asked = work.fetch.take().expect("it is the one or the other");
+        self.budget.unreserve(asked.reserved);
+        match result.map(Answer::into_fetch) {
+            Ok(answer) => self.fetched(now, &broker, asked, answer, cluster),
+            Err(error) => self.fetch_failed(now, &broker, asked, &error),
+        }
+    }
+
+    /// The offset stays as it is, wrong: it is tried again, for the log may come to reach it.
+    pub fn stay_out_of_range(&mut self, now: Instant, claim: ClaimId, offset: i64, error: Error) -> Vec<Outcome> {
+        let mut outcomes = Vec::new();
+        if let Some(reading) = self.readings.get_mut(&claim) {
+            reading.aim = Aim::Read(offset);
+            self.retry_later(now, claim, error, true, &mut outcomes);
+        }
+        outcomes
+    }
+
+    /// The broker cannot be reached: all its partitions wait, and the leaders may have moved.
+    fn fetch_failed(&mut self, now: Instant, broker: &Broker, asked: Asked, error: &Error) -> Vec<Outcome> {
+        let work = self.loops.get_mut(broker).expect("the answer was found by its loop");
+        work.not_before = Some(work.retry.next(now, &mut self.rng));
+        let failures = work.retry.tries();
+        let mut outcomes = vec![Outcome::StaleMetadata];
+        let loud = failures > self.settings.quiet_retries && (failures - self.settings.quiet_retries).is_power_of_two();
+        for (claim, epoch) in asked.claims {
+            let Some(reading) = self.readings.get_mut(&claim).filter(|r| r.epoch == epoch) else { continue };
+            reading.asked = false;
+            // The leader knows better than a follower that is gone.
+            reading.follower = None;
+            if loud {
+                let error = error.clone().doing("fetch").at_partition(&reading.topic, reading.partition);
+                outcomes.push(Outcome::Report(claim, error));
+            }
+        }
+        outcomes
+    }
+
+    fn fetched(
+        &mut self,
+        now: Instant,
+        broker: &Broker,
+        asked: Asked,
+        answer: fetch::Answer,
+        cluster: &Cluster,
+    ) -> Vec<Outcome> {
+        let mut outcomes = Vec::new();
+        let mut fruitful = false;
+        let mut partitions = answer.partitions;
+        for (claim, epoch) in asked.claims {
+            let Some(reading) = self.readings.get_mut(&claim).filter(|r| r.epoch == epoch) else { continue };
+            reading.asked = false;
+            let found = partitions.iter().position(|p| p.topic == *reading.topic && p.partition == reading.partition);
+            if answer.error != ErrorCode::NONE {
+                self.refused(now, claim, ApiKey::Fetch, answer.error, &mut outcomes);
+                continue;
+            }
+            let Some(fetched) = found.map(|at| partitions.swap_remove(at)) else {
+                let error = Error::new(ErrorKind::Protocol, "fetch")
+                    .at_api(ApiKey::Fetch)
+                    .at_broker(broker)
+                    .at_partition(&reading.topic, reading.partition);
+                self.retry_later(now, claim, error, true, &mut outcomes);
+                continue;
+            };
+            fruitful |= !fetched.batches.is_empty();
+            if fetched.error == ErrorCode::NONE {
+                self.partition_fetched(now, claim, fetched, cluster, &mut outcomes);
+            } else {
+                self.partition_refused(now, broker, claim, fetched.error, &mut outcomes);
+            }
+        }
+        self.pace(now, broker, fruitful, asked.at, asked.max_wait);
+        outcomes
+    }
+
+    /// A broker that answers at once and brings nothing, again and again, must not keep us busy.
+    fn pace(&mut self, now: Instant, broker: &Broker, fruitful: bool, asked_at: Instant, max_wait: Duration) {
+        let work = self.loops.get_mut(broker).expect("the answer was found by its loop");
+        work.retry.reset();
+        if fruitful || now - asked_at >= max_wait / 2 {
+            work.fruitless = 0;
+            return;
+        }
+        work.fruitless += 1;
+        if work.fruitless > FRUITLESS {
+            let wait = Duration::from_millis(1 << (work.fruitless - FRUITLESS).min(10));
+            work.not_before = Some(now + wait.min(self.settings.max_wait));
+        }
+    }
+
+    fn partition_refused(
+        &mut self,
+        now: Instant,
+        broker: &Broker,
+        claim: ClaimId,
+        code: ErrorCode,
+        outcomes: &mut Vec<Outcome>,
+    ) {
+        let reading = self.readings.get_mut(&claim).expect("the caller has found it");
+        let from_follower = reading.leader.as_ref().is_none_or(|(leader, _)| leader != broker);
+        if reading.follower.take().is_some() && from_follower {
+            // Only the leader's word counts: ask it, at once.
+            return;
+        }
+        if reaction(ApiKey::Fetch, code) == Reaction::ResetOffset {
+            let Aim::Read(offset) = reading.aim else { unreachable!("only claims that read are fetched for") };
+            if reading.buffer.bytes() > 0 || self.delivered.contains_key(&claim) {
+                // What was read before is still the user's: the claim ends once it is taken.
+                reading.fail(now, &mut self.rng);
+                return;
+            }
+            reading.bump();
+            reading.aim = Aim::Rest;
+            let error = reading.error(code, "fetch").at_api(ApiKey::Fetch).at_broker(broker);
+            outcomes.push(Outcome::OutOfRange { claim, offset, error });
+            return;
+        }
+        self.refused(now, claim, ApiKey::Fetch, code, outcomes);
+    }
+
+    fn partition_fetched(
+        &mut self,
+        now: Instant,
+        claim: ClaimId,
+        fetched: fetch::Fetched,
+        cluster: &Cluster,
+        outcomes: &mut Vec<Outcome>,
+    ) {
+        let reading = self.readings.get_mut(&claim).expect("the caller has found it");
+        let Aim::Read(mut next) = reading.aim else { unreachable!("only claims that read are fetched for") };
+        if reading.high_watermark != Some(fetched.high_watermark) {
+            reading.high_watermark = Some(fetched.high_watermark);
+            outcomes.push(Outcome::HighWatermark(claim, fetched.high_watermark));
+        }
+        if let Some(replica) = fetched.preferred_read_replica {
+            reading.follower = cluster.broker(replica).cloned();
+        }
+        let mut aborted = AbortedTransactions::new(fetched.aborted.iter().map(|a| (a.producer_id, a.first_offset)));
+        let mut broken = fetched.broken;
+        let got = !fetched.batches.is_empty();
+        for batch in fetched.batches {
+            if batch.last_offset() < next {
+                // The broker answers from the start of a batch or a segment: nothing new in it.
+                continue;
+            }
+            let read_to = batch.next_offset();
+            if batch.is_control() {
+                // A marker is a few bytes and uncompressed: it can be read on the way.
+                match record::decode(&batch, 0, &Limits::default(), &mut Decompressor::default()) {
+                    Ok(Decoded::Control(Some(marker))) => aborted.end(marker),
+                    Ok(_) => {}
+                    Err(error) => {
+                        broken = Some(error);
+                        break;
+                    }
+                }
+            } else if !(self.settings.read_committed && aborted.hides(&batch)) {
+                self.budget.charge(batch.encoded_len());
+                reading.buffer.fill(batch);
+            }
+            next = read_to;
+        }
+        reading.aim = Aim::Read(next);
+        if got {
+            self.turns.counter += 1;
+            self.turns.asked.insert(claim, self.turns.counter);
+            reading.retry.reset();
+            reading.fetch_size = self.settings.default_bytes;
+        }
+        if let Some(needed) = fetched.needs_bytes.filter(|_| !got) {
+            self.grow(now, claim, needed, outcomes);
+        } else if let Some(error) = broken {
+            self.broken(now, claim, error, outcomes);
+        }
+    }
+
+    /// The first batch did not fit into the fetch size.
+    fn grow(&mut self, now: Instant, claim: ClaimId, needed: usize, outcomes: &mut Vec<Outcome>) {
+        let most = self.settings.max_partition_bytes.unwrap_or(usize::MAX).min(self.settings.largest_answer);
+        let reading = self.readings.get_mut(&claim).expect("the caller has found it");
+        if needed <= most && needed > reading.fetch_size {
+            reading.fetch_size = needed.next_power_of_two().min(most);
+            return;
+        }
+        let error = record::Error::new(self.readings[&claim].position(), record::ErrorKind::BatchTooLarge { size: needed, limit: most });
+        self.broken(now, claim, error, outcomes);
+    }
+
+    /// Bytes that cannot be read: what came before them is delivered, then it is tried again.
+    pub(super) fn broken(
+        &mut self,
+        now: Instant,
+        claim: ClaimId,
+        error: record::Error,
+        outcomes: &mut Vec<Outcome>,
+    ) {
+        let Some(reading) = self.readings.get(&claim) else { return };
+        let error = Error::from(error).at_partition(&reading.topic, reading.partition).at_api(ApiKey::Fetch);
+        self.retry_later(now, claim, error, true, outcomes);
+    }
+}

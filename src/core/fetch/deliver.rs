@@ -1,0 +1,122 @@
+//! From what was fetched to what the user gets.
+
+use std::{collections::BTreeMap, time::Instant};
+
+use super::{Aim, Fetcher, Outcome};
+use crate::{
+    core::{Channel, ChannelId, ClaimId},
+    record::{self, Batch, Block},
+};
+
+/// Batches to decode, for a thread that has time.
+#[derive(Debug)]
+pub struct Job {
+    /// The claim they are for.
+    pub claim: ClaimId,
+    /// To be given back with the result.
+    pub epoch: u32,
+    /// In the log's order, at least one.
+    pub batches: Vec<Batch>,
+    /// Records below this offset are not for the user.
+    pub from_offset: i64,
+    /// The most records of one block.
+    pub block_records: usize,
+}
+
+/// What became of a job.
+#[derive(Debug)]
+pub struct Decoded {
+    /// The claim.
+    pub claim: ClaimId,
+    /// The job's.
+    pub epoch: u32,
+    /// The blocks of the batches that could be decoded, up to the first that could not.
+    pub blocks: Vec<Block>,
+    /// The offset behind the last batch that could be decoded, if one could.
+    pub decoded_to: Option<i64>,
+    /// What is wrong with the first one that could not.
+    pub failed: Option<record::Error>,
+}
+
+/// The most encoded bytes of a job, unless one batch has more.
+const JOB_BYTES: usize = 256 * 1024;
+
+impl Fetcher {
+    /// The next job for the decoder: for the claim whose turn it is, among those whose channel will
+    /// want more soon.
+    pub fn poll_job(&mut self, channels: &BTreeMap<ChannelId, Channel>) -> Option<Job> {
+        let mut ahead: BTreeMap<ChannelId, usize> = BTreeMap::new();
+        for reading in self.readings.values() {
+            *ahead.entry(reading.channel).or_default() += reading.buffer.ahead();
+        }
+        let claim = self.in_turn(self.turns.decoded, |reading| {
+            let channel = channels.get(&reading.channel);
+            reading.buffer.wants_decoding() && channel.is_some_and(|c| ahead[&reading.channel] < c.capacity())
+        })?;
+        self.turns.decoded = Some(claim);
+        let reading = self.readings.get_mut(&claim).expect("it was just found");
+        let channel = &channels[&reading.channel];
+        let batches = reading.buffer.decode(channel.capacity() / 2, JOB_BYTES);
+        Some(Job {
+            claim,
+            epoch: reading.epoch,
+            from_offset: reading.delivered_to,
+            block_records: channel.block_records(),
+            batches,
+        })
+    }
+
+    /// The decoder has done a job.
+    pub fn decoded(&mut self, now: Instant, done: Decoded) -> Vec<Outcome> {
+        let mut outcomes = Vec::new();
+        // The claim has ended meanwhile: its bytes were released then.
+        let Some(reading) = self.readings.get_mut(&done.claim).filter(|r| r.epoch == done.epoch) else {
+            return outcomes;
+        };
+        reading.delivered_to = done.decoded_to.map_or(reading.delivered_to, |to| to.max(reading.delivered_to));
+        let (released, charged) = reading.buffer.decoded(done.blocks);
+        self.budget.release(released);
+        self.budget.charge(charged);
+        if let Some(error) = done.failed {
+            self.budget.release(reading.buffer.drop_waiting());
+            reading.bump();
+            reading.asked = false;
+            reading.aim = Aim::Read(reading.delivered_to);
+            self.broken(now, done.claim, error, &mut outcomes);
+        }
+        outcomes
+    }
+
+    /// The next block for a channel that has room, from the claim whose turn it is. `open` tells
+    /// whether a claim may be given so many messages more.
+    pub fn poll_block(
+        &mut self,
+        now: Instant,
+        id: ChannelId,
+        channel: &mut Channel,
+        open: impl Fn(ClaimId, usize) -> bool,
+    ) -> Option<(ClaimId, Block)> {
+        let claim = self.in_turn(self.turns.pushed, |reading| {
+            let next = reading.buffer.peek().filter(|_| reading.channel == id && !reading.paused);
+            next.is_some_and(|block| channel.fits(block.len()) && open(reading.claim, block.len()))
+        })?;
+        self.turns.pushed = Some(claim);
+        let block = self.readings.get_mut(&claim)?.buffer.pop(now)?;
+        channel.push(claim, block.len(), block.bytes());
+        *self.delivered.entry(claim).or_default() += block.bytes();
+        Some((claim, block))
+    }
+
+    /// The first claim behind `last`, in a circle, that this holds for.
+    fn in_turn(&self, last: Option<ClaimId>, wanted: impl Fn(&super::Reading) -> bool) -> Option<ClaimId> {
+        use std::ops::Bound::{Excluded, Included, Unbounded};
+        let from = last.map_or(Unbounded, Excluded);
+        let to = last.map_or(Excluded(ClaimId(0)), Included);
+        self.readings
+            .range((from, Unbounded))
+            .chain(self.readings.range((Unbounded, to)))
+            .map(|(_, reading)| reading)
+            .find(|reading| wanted(reading))
+            .map(|reading| reading.claim)
+    }
+}

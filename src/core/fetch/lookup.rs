@@ -1,0 +1,130 @@
+//! Looking up offsets: the oldest, the newest.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use super::{Aim, Asked, Fetcher, Loop, Outcome};
+use crate::{
+    call::{Broker, Call, Lane, Target, Token, list_offsets},
+    core::{ClaimId, Tokens, reaction::Reaction, reaction::reaction},
+    error::{Error, ErrorKind, Result},
+    protocol::{ApiKey, ErrorCode},
+};
+
+impl Fetcher {
+    /// The next look-up that can go out.
+    pub fn poll_lookup(&mut self, now: Instant, tokens: &mut Tokens) -> Option<(Target, Token, Call, Duration)> {
+        let mut wishes: BTreeMap<Broker, Vec<ClaimId>> = BTreeMap::new();
+        for reading in self.readings.values().filter(|r| matches!(r.aim, Aim::Lookup(_)) && r.is_due(now)) {
+            let Some((broker, _)) = &reading.leader else { continue };
+            if self.loops.get(broker).is_none_or(|l| l.lookup.is_none()) {
+                wishes.entry(broker.clone()).or_default().push(reading.claim);
+            }
+        }
+        let (broker, claims) = wishes.pop_first()?;
+        let mut asked = Vec::with_capacity(claims.len());
+        let mut partitions = Vec::with_capacity(claims.len());
+        for claim in claims {
+            let reading = self.readings.get_mut(&claim).expect("wishes are made of readings");
+            let Aim::Lookup(at) = reading.aim else { unreachable!("only look-ups are wished for") };
+            reading.asked = true;
+            reading.not_before = None;
+            asked.push((claim, reading.epoch));
+            partitions.push(list_offsets::Partition {
+                topic: reading.topic.to_string(),
+                partition: reading.partition,
+                leader_epoch: reading.leader.as_ref().and_then(|(_, epoch)| *epoch),
+                at,
+            });
+        }
+        let token = tokens.next();
+        let work = self.loops.entry(broker.clone()).or_insert_with(Loop::new);
+        work.lookup = Some(Asked { token, at: now, max_wait: Duration::ZERO, reserved: 0, claims: asked });
+        let ask = list_offsets::Ask { read_committed: self.settings.read_committed, partitions };
+        let target = Target { broker, lane: Lane::Control };
+        Some((target, token, Call::ListOffsets(ask), self.settings.read_timeout))
+    }
+
+    pub(super) fn looked_up(
+        &mut self,
+        now: Instant,
+        asked: Asked,
+        result: Result<list_offsets::Answer>,
+    ) -> Vec<Outcome> {
+        let mut outcomes = Vec::new();
+        let (mut listed, failure) = match result {
+            Ok(answer) => (answer.partitions, None),
+            Err(error) => (Vec::new(), Some(error)),
+        };
+        for (claim, epoch) in asked.claims {
+            let Some(reading) = self.readings.get_mut(&claim).filter(|r| r.epoch == epoch) else { continue };
+            reading.asked = false;
+            let found = listed.iter().position(|l| l.topic == *reading.topic && l.partition == reading.partition);
+            match (found.map(|at| listed.swap_remove(at)), &failure) {
+                (Some(l), _) if l.error == ErrorCode::NONE && l.offset.is_some_and(|o| o >= 0) => {
+                    reading.retry.reset();
+                    reading.aim = Aim::Rest;
+                    outcomes.extend(l.offset.map(|offset| Outcome::Resolved { claim, offset }));
+                }
+                (Some(l), _) if l.error != ErrorCode::NONE => {
+                    self.refused(now, claim, ApiKey::ListOffsets, l.error, &mut outcomes);
+                }
+                (_, Some(error)) => {
+                    let error = error.clone().at_partition(&reading.topic, reading.partition);
+                    self.retry_later(now, claim, error, false, &mut outcomes);
+                    outcomes.push(Outcome::StaleMetadata);
+                }
+                // No offset where there must be one, or the partition is missing in the answer.
+                (_, None) => {
+                    let error = Error::new(ErrorKind::Protocol, "list offsets")
+                        .at_api(ApiKey::ListOffsets)
+                        .at_partition(&reading.topic, reading.partition);
+                    self.retry_later(now, claim, error, true, &mut outcomes);
+                }
+            }
+        }
+        outcomes
+    }
+
+    /// A broker refused one partition: what the table of reactions says.
+    pub(super) fn refused(
+        &mut self,
+        now: Instant,
+        claim: ClaimId,
+        api: ApiKey,
+        code: ErrorCode,
+        outcomes: &mut Vec<Outcome>,
+    ) {
+        let context = if api == ApiKey::Fetch { "fetch" } else { "list offsets" };
+        let error = self.readings[&claim].error(code, context).at_api(api);
+        match reaction(api, code) {
+            Reaction::RefreshMetadata => {
+                outcomes.push(Outcome::StaleMetadata);
+                self.retry_later(now, claim, error, false, outcomes);
+            }
+            Reaction::Retry => self.retry_later(now, claim, error, false, outcomes),
+            _ => self.retry_later(now, claim, error, true, outcomes),
+        }
+    }
+
+    /// The claim waits before it is asked for again. What does not heal by itself is said at the
+    /// first failure, the rest when it lasts; and then again ever more rarely.
+    pub(super) fn retry_later(
+        &mut self,
+        now: Instant,
+        claim: ClaimId,
+        error: Error,
+        loud: bool,
+        outcomes: &mut Vec<Outcome>,
+    ) {
+        let Some(reading) = self.readings.get_mut(&claim) else { return };
+        reading.fail(now, &mut self.rng);
+        let quiet = if loud { 0 } else { self.settings.quiet_retries };
+        let failures = reading.retry.tries();
+        if failures > quiet && (failures - quiet).is_power_of_two() {
+            outcomes.push(Outcome::Report(claim, error));
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! One claim's way through the log: where it reads, and what it has read ahead.
+
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    call::{Broker, list_offsets::At},
+    core::{Backoff, ChannelId, ClaimId},
+    record::{Batch, Block},
+};
+
+/// One claim's reading of its partition.
+#[derive(Debug)]
+pub struct Reading {
+    /// The claim.
+    pub claim: ClaimId,
+    /// The channel that its messages go to.
+    pub channel: ChannelId,
+    /// The topic.
+    pub topic: Arc<str>,
+    /// The partition.
+    pub partition: i32,
+    pub(super) aim: Aim,
+    /// The offset behind the last record decoded: records below it are not for the user.
+    pub(super) delivered_to: i64,
+    /// Counts up whenever what is on its way or decoded has become worthless.
+    pub(super) epoch: u32,
+    /// Whether a request for it is on its way.
+    pub(super) asked: bool,
+    pub(super) not_before: Option<Instant>,
+    pub(super) retry: Backoff,
+    /// The leader as last heard, and a follower that the leader has named to read from.
+    pub(super) leader: Option<(Broker, Option<i32>)>,
+    pub(super) follower: Option<Broker>,
+    /// The fetch size, grown where a record is larger.
+    pub(super) fetch_size: usize,
+    pub(super) paused: bool,
+    pub(super) high_watermark: Option<i64>,
+    pub(super) buffer: Buffer,
+}
+
+/// What is to be done next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Aim {
+    /// Find out an offset.
+    Lookup(At),
+    /// Read from this offset on.
+    Read(i64),
+    /// Nothing: the claim is being opened anew elsewhere, or the policy says to stand still.
+    Rest,
+}
+
+/// What was read and is not yet in the user's channel.
+#[derive(Debug, Default)]
+pub(super) struct Buffer {
+    /// As they came, in the log's order.
+    waiting: VecDeque<Batch>,
+    waiting_bytes: usize,
+    /// Encoded bytes that the decoder has.
+    decoding_bytes: usize,
+    decoding_records: usize,
+    /// Decoded.
+    ready: VecDeque<Block>,
+    ready_bytes: usize,
+    ready_records: usize,
+    /// For the estimate of how soon there is room again.
+    moved: Movement,
+}
+
+/// How fast a reader empties a buffer.
+#[derive(Debug, Default)]
+struct Movement {
+    since: Option<Instant>,
+    bytes: usize,
+    /// Bytes a second over the last time span that was measured.
+    rate: f64,
+}
+
+impl Buffer {
+    /// Bytes held, all stages together.
+    pub(super) fn bytes(&self) -> usize {
+        self.waiting_bytes + self.decoding_bytes + self.ready_bytes
+    }
+
+    /// Batches have come in.
+    pub(super) fn fill(&mut self, batch: Batch) {
+        self.waiting_bytes += batch.encoded_len();
+        self.waiting.push_back(batch);
+    }
+
+    /// Whether there is something to decode and the decoder is not at it.
+    pub(super) fn wants_decoding(&self) -> bool {
+        self.decoding_bytes == 0 && !self.waiting.is_empty()
+    }
+
+    /// Hands out batches to decode: as many as make so many records or bytes, at least one.
+    pub(super) fn decode(&mut self, records: usize, bytes: usize) -> Vec<Batch> {
+        let mut job = Vec::new();
+        while let Some(batch) = self.waiting.front() {
+            let more = batch.record_count().map_or(1, |n| n as usize);
+            let full = self.decoding_records + more > records || self.decoding_bytes + batch.encoded_len() > bytes;
+            if full && !job.is_empty() {
+                break;
+            }
+            self.decoding_records += more;
+            self.decoding_bytes += batch.encoded_len();
+            self.waiting_bytes -= batch.encoded_len();
+            job.extend(self.waiting.pop_front());
+        }
+        job
+    }
+
+    /// The decoder is done: blocks take the place of batches. Returns (released, charged) bytes.
+    pub(super) fn decoded(&mut self, blocks: Vec<Block>) -> (usize, usize) {
+        let released = std::mem::take(&mut self.decoding_bytes);
+        self.decoding_records = 0;
+        let charged = blocks.iter().map(Block::bytes).sum();
+        self.ready_bytes += charged;
+        self.ready_records += blocks.iter().map(Block::len).sum::<usize>();
+        self.ready.extend(blocks);
+        (released, charged)
+    }
+
+    /// The next block to deliver.
+    pub(super) fn peek(&self) -> Option<&Block> {
+        self.ready.front()
+    }
+
+    /// The next block goes to the user.
+    pub(super) fn pop(&mut self, now: Instant) -> Option<Block> {
+        let block = self.ready.pop_front()?;
+        self.ready_bytes -= block.bytes();
+        self.ready_records -= block.len();
+        self.moved.note(now, block.bytes());
+        Some(block)
+    }
+
+    /// Records decoded, or being decoded.
+    pub(super) fn ahead(&self) -> usize {
+        self.ready_records + self.decoding_records
+    }
+
+    /// Forgets what waits, not what is decoded. Returns the bytes released.
+    pub(super) fn drop_waiting(&mut self) -> usize {
+        self.waiting.clear();
+        std::mem::take(&mut self.waiting_bytes)
+    }
+
+    /// Forgets everything. Returns the bytes released.
+    pub(super) fn drop_all(&mut self) -> usize {
+        let bytes = self.bytes();
+        *self = Self::default();
+        bytes
+    }
+
+    /// How long it will take until half of what is buffered is gone; `None` where nothing moves.
+    pub(super) fn room_in(&self, now: Instant) -> Option<Duration> {
+        let rate = self.moved.rate_at(now);
+        (rate >= 1.0).then(|| Duration::from_secs_f64((self.bytes() as f64 / 2.0 / rate).min(60.0)))
+    }
+}
+
+impl Movement {
+    const SPAN: Duration = Duration::from_millis(100);
+
+    fn note(&mut self, now: Instant, bytes: usize) {
+        let since = *self.since.get_or_insert(now);
+        let span = now - since;
+        if span >= Self::SPAN {
+            self.rate = self.bytes as f64 / span.as_secs_f64();
+            self.bytes = 0;
+            self.since = Some(now);
+        }
+        self.bytes += bytes;
+    }
+
+    /// The rate, lower the longer nothing has moved.
+    fn rate_at(&self, now: Instant) -> f64 {
+        let Some(since) = self.since else { return 0.0 };
+        let span = now - since;
+        if span < Self::SPAN {
+            // Too short a time to tell: what was measured before, or what has moved just now.
+            return self.rate.max(self.bytes as f64 / Self::SPAN.as_secs_f64());
+        }
+        self.bytes as f64 / span.as_secs_f64()
+    }
+}

@@ -1,0 +1,176 @@
+//! Where the claims of a new generation start: at the committed offsets.
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    call::{Call, Token, offset_fetch},
+    core::{Backoff, ClaimId, Tokens, cluster::Cluster, reaction::Reaction, reaction::reaction},
+    error::{Error, Result},
+    protocol::{ApiKey, ErrorCode},
+};
+
+/// Asks the group coordinator for the committed offsets.
+#[derive(Debug)]
+pub struct Starts {
+    group_id: String,
+    require_stable: bool,
+    timeout: Duration,
+    pending: BTreeMap<ClaimId, (Arc<str>, i32)>,
+    in_flight: Option<(Token, Instant, Vec<ClaimId>)>,
+    not_before: Option<Instant>,
+    retry: Backoff,
+    rng: fastrand::Rng,
+}
+
+/// What the coordinator said.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The group has read this far.
+    Committed {
+        /// The claim that starts there.
+        claim: ClaimId,
+        /// The next offset to read.
+        offset: i64,
+        /// The word that was committed with it.
+        metadata: String,
+    },
+    /// The group has no commit here.
+    Nothing(ClaimId),
+    /// The user should hear of this.
+    Report(ClaimId, Error),
+    /// What the answer means to the membership.
+    Heard {
+        /// When it was asked.
+        sent_at: Instant,
+        /// What it was answered with.
+        code: ErrorCode,
+    },
+    /// There was no answer at all.
+    Unheard,
+}
+
+impl Starts {
+    /// Asks for nothing yet.
+    pub fn new(group_id: String, require_stable: bool, timeout: Duration, backoff: Duration, seed: u64) -> Self {
+        Self {
+            group_id,
+            require_stable,
+            timeout,
+            pending: BTreeMap::new(),
+            in_flight: None,
+            not_before: None,
+            retry: Backoff::new(backoff, Duration::from_secs(10)),
+            rng: fastrand::Rng::with_seed(seed),
+        }
+    }
+
+    /// This claim wants to know.
+    pub fn add(&mut self, claim: ClaimId, topic: &Arc<str>, partition: i32) {
+        self.pending.insert(claim, (Arc::clone(topic), partition));
+    }
+
+    /// The generation is over: nobody wants to know any more.
+    pub fn clear(&mut self) {
+        self.pending.clear();
+        self.in_flight = None;
+        self.not_before = None;
+        self.retry.reset();
+    }
+
+    /// When it may ask again.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.not_before.filter(|_| self.in_flight.is_none() && !self.pending.is_empty())
+    }
+
+    /// The question, if there is one.
+    pub fn poll_call(
+        &mut self,
+        now: Instant,
+        cluster: &Cluster,
+        tokens: &mut Tokens,
+    ) -> Option<(Token, Call, Duration)> {
+        if self.in_flight.is_some() || self.pending.is_empty() || self.not_before.is_some_and(|at| at > now) {
+            return None;
+        }
+        self.not_before = None;
+        let mut topics: BTreeMap<Arc<str>, Vec<i32>> = BTreeMap::new();
+        for (topic, partition) in self.pending.values() {
+            topics.entry(Arc::clone(topic)).or_default().push(*partition);
+        }
+        let topics = topics
+            .into_iter()
+            .map(|(name, partitions)| offset_fetch::Topic {
+                id: cluster.topic_id(&name),
+                name: name.to_string(),
+                partitions,
+            })
+            .collect();
+        let token = tokens.next();
+        self.in_flight = Some((token, now, self.pending.keys().copied().collect()));
+        let ask = offset_fetch::Ask { group_id: self.group_id.clone(), require_stable: self.require_stable, topics };
+        Some((token, Call::OffsetFetch(ask), self.timeout))
+    }
+
+    /// Whether this names the question that is on its way.
+    pub fn is_waiting_for(&self, token: Token) -> bool {
+        self.in_flight.as_ref().is_some_and(|(t, ..)| *t == token)
+    }
+
+    /// Takes in the answer to the question that is on its way.
+    pub fn answer(&mut self, now: Instant, result: Result<offset_fetch::Answer>) -> Vec<Outcome> {
+        let (_, sent_at, asked) = self.in_flight.take().expect("the caller has asked whether it is waited for");
+        let answer = match result {
+            Ok(answer) => answer,
+            Err(_) => {
+                self.later(now);
+                return vec![Outcome::Unheard];
+            }
+        };
+        let mut outcomes = vec![Outcome::Heard { sent_at, code: answer.error }];
+        if answer.error != ErrorCode::NONE {
+            self.later(now);
+            return outcomes;
+        }
+        let mut found = answer.partitions;
+        for claim in asked {
+            let Some((topic, partition)) = self.pending.get(&claim).cloned() else { continue };
+            let at = found.iter().position(|p| *p.topic == *topic && p.partition == partition);
+            match at.map(|at| found.swap_remove(at)) {
+                Some(p) if p.error == ErrorCode::NONE => {
+                    self.pending.remove(&claim);
+                    outcomes.push(match p.offset.filter(|o| *o >= 0) {
+                        Some(offset) => Outcome::Committed { claim, offset, metadata: p.metadata },
+                        None => Outcome::Nothing(claim),
+                    });
+                }
+                Some(p) => self.refused(claim, &topic, partition, p.error, &mut outcomes),
+                None => self.refused(claim, &topic, partition, ErrorCode::UNKNOWN_SERVER_ERROR, &mut outcomes),
+            }
+        }
+        if self.pending.is_empty() {
+            self.retry.reset();
+        } else {
+            self.later(now);
+        }
+        outcomes
+    }
+
+    /// One partition's offset is not to be had now: asked again, and said where it may not heal.
+    fn refused(&mut self, claim: ClaimId, topic: &Arc<str>, partition: i32, code: ErrorCode, out: &mut Vec<Outcome>) {
+        let heals = reaction(ApiKey::OffsetFetch, code) == Reaction::Retry;
+        let tries = self.retry.tries();
+        let loud = if heals { tries > 3 && tries.is_power_of_two() } else { (tries + 1).is_power_of_two() };
+        if loud {
+            let error = Error::broker_code(code, "offset fetch").at_api(ApiKey::OffsetFetch);
+            out.push(Outcome::Report(claim, error.at_partition(topic, partition)));
+        }
+    }
+
+    fn later(&mut self, now: Instant) {
+        self.not_before = Some(self.retry.next(now, &mut self.rng));
+    }
+}

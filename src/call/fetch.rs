@@ -1,9 +1,15 @@
 //! Fetch: records from a leader (or, by its leave, from a follower).
 
 use crate::{
-    protocol::ErrorCode,
-    record::{self, Batch},
+    protocol::{ApiKey, ErrorCode, fetch as wire},
+    record::{self, Batch, End, Split},
     wire::Uuid,
+};
+
+use super::{
+    check::{self, Asked, TopicIds},
+    envelope::{self, Envelope, Request},
+    problem::{Problem, Unfit},
 };
 
 /// The question.
@@ -84,4 +90,128 @@ pub struct Aborted {
     pub producer_id: i64,
     /// The transaction's first offset.
     pub first_offset: i64,
+}
+
+/// From here on topics have no names.
+const FIRST_WITH_TOPIC_IDS: i16 = 13;
+
+impl Ask {
+    pub(super) fn encode(&self, envelope: &Envelope<'_>) -> Result<Request, Problem> {
+        let (last, reason) = match self.topic_ids() {
+            Some(_) => (i16::MAX, None),
+            None => (FIRST_WITH_TOPIC_IDS - 1, Some("topics without an id")),
+        };
+        let version = envelope.pick_within(ApiKey::Fetch, 0..=last, reason)?;
+        let request = wire::Request {
+            max_wait_ms: self.max_wait_ms,
+            min_bytes: self.min_bytes,
+            max_bytes: self.max_bytes,
+            isolation_level: self.read_committed.into(),
+            // Brokers serve partitions in this order, so a topic may come several times.
+            topics: self
+                .partitions
+                .chunk_by(|one, next| one.topic == next.topic)
+                .map(topic)
+                .collect(),
+            rack_id: self.rack_id.clone(),
+            ..Default::default()
+        };
+        envelope.seal(&request, version)
+    }
+
+    fn topic_ids(&self) -> Option<TopicIds<'_>> {
+        TopicIds::new(
+            self.partitions
+                .iter()
+                .map(|p| (p.topic_id, p.topic.as_str())),
+        )
+    }
+
+    pub(super) fn decode(
+        &self,
+        version: i16,
+        frame: &[u8],
+        limits: &record::Limits,
+    ) -> Result<Answer, Problem> {
+        let answer = envelope::open::<wire::Request>(frame, version)?;
+        let ids = self.topic_ids().filter(|_| version >= FIRST_WITH_TOPIC_IDS);
+        let mut asked = Asked::new(
+            self.partitions
+                .iter()
+                .map(|p| (p.topic.as_str(), p.partition)),
+        );
+        let mut partitions = Vec::with_capacity(self.partitions.len());
+        for topic in answer.responses {
+            let name = match &ids {
+                Some(ids) => ids.name(topic.topic_id)?,
+                None => &topic.topic,
+            };
+            for partition in topic.partitions {
+                asked.cross_off(name, partition.partition_index)?;
+                let split = record::split(partition.records.slice(frame), limits);
+                partitions.push(fetched(name, partition, split)?);
+            }
+        }
+        Ok(Answer {
+            error: answer.error_code,
+            partitions,
+            wire_bytes: frame.len(),
+        })
+    }
+}
+
+/// Partitions of one topic, at least one.
+fn topic(partitions: &[Partition]) -> wire::RequestTopic {
+    let to_wire = |partition: &Partition| wire::RequestPartition {
+        partition: partition.partition,
+        current_leader_epoch: partition.leader_epoch.unwrap_or(-1),
+        fetch_offset: partition.offset,
+        partition_max_bytes: partition.max_bytes,
+        ..Default::default()
+    };
+    wire::RequestTopic {
+        topic: partitions[0].topic.clone(),
+        topic_id: partitions[0].topic_id.unwrap_or_default(),
+        partitions: partitions.iter().map(to_wire).collect(),
+    }
+}
+
+fn fetched(topic: &str, answered: wire::ResponsePartition, split: Split) -> Result<Fetched, Unfit> {
+    if answered.error_code == ErrorCode::NONE {
+        check::not_negative(answered.high_watermark, "a high watermark")?;
+    }
+    let (needs_bytes, broken) = match split.end {
+        End::CutOff { needed } if split.batches.is_empty() => (Some(needed), None),
+        End::Clean | End::CutOff { .. } => (None, None),
+        End::Broken(error) => (None, Some(error)),
+    };
+    let aborted = answered.aborted_transactions.unwrap_or_default();
+    let preferred = check::none_if_minus_one(answered.preferred_read_replica, "a replica's id")?;
+    Ok(Fetched {
+        topic: topic.to_owned(),
+        partition: answered.partition_index,
+        error: answered.error_code,
+        high_watermark: answered.high_watermark,
+        log_start: check::none_if_minus_one(answered.log_start_offset, "a log's start")?,
+        aborted: aborted
+            .into_iter()
+            .map(Aborted::check)
+            .collect::<Result<_, _>>()?,
+        preferred_read_replica: preferred,
+        batches: split.batches,
+        needs_bytes,
+        broken,
+    })
+}
+
+impl Aborted {
+    fn check(answered: wire::AbortedTransaction) -> Result<Self, Unfit> {
+        Ok(Self {
+            producer_id: check::not_negative(answered.producer_id, "a producer's id")?,
+            first_offset: check::not_negative(
+                answered.first_offset,
+                "the offset of a transaction",
+            )?,
+        })
+    }
 }

@@ -1,6 +1,11 @@
 //! Heartbeat: the member is still here.
 
-use crate::protocol::ErrorCode;
+use crate::protocol::{ApiKey, ErrorCode, heartbeat as wire};
+
+use super::{
+    envelope::{self, Envelope, Request},
+    problem::Problem,
+};
 
 /// The question.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,4 +25,25 @@ pub struct Ask {
 pub struct Answer {
     /// NONE, REBALANCE_IN_PROGRESS, or the reason of the refusal.
     pub error: ErrorCode,
+}
+
+impl Ask {
+    pub(super) fn encode(&self, envelope: &Envelope<'_>) -> Result<Request, Problem> {
+        let version =
+            envelope.pick_for_member(ApiKey::Heartbeat, self.instance_id.as_deref(), 3)?;
+        let request = wire::Request {
+            group_id: self.group_id.clone(),
+            generation_id: self.generation,
+            member_id: self.member_id.clone(),
+            group_instance_id: self.instance_id.clone(),
+        };
+        envelope.seal(&request, version)
+    }
+
+    pub(super) fn decode(&self, version: i16, frame: &[u8]) -> Result<Answer, Problem> {
+        let answer = envelope::open::<wire::Request>(frame, version)?;
+        Ok(Answer {
+            error: answer.error_code,
+        })
+    }
 }

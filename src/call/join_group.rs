@@ -1,6 +1,14 @@
 //! JoinGroup: a seat in the group.
 
-use crate::protocol::ErrorCode;
+use std::collections::HashSet;
+
+use crate::protocol::{ApiKey, ErrorCode, join_group as wire};
+
+use super::{
+    check,
+    envelope::{self, Envelope, Request},
+    problem::{Problem, Unfit},
+};
 
 /// The question.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,4 +57,65 @@ pub struct Member {
     pub instance_id: Option<String>,
     /// Its encoded subscription.
     pub subscription: Vec<u8>,
+}
+
+/// Which kind of group this is; the group coordinator lets nobody in who says otherwise.
+pub(super) const PROTOCOL_TYPE: &str = "consumer";
+
+impl Ask {
+    pub(super) fn encode(&self, envelope: &Envelope<'_>) -> Result<Request, Problem> {
+        let version =
+            envelope.pick_for_member(ApiKey::JoinGroup, self.instance_id.as_deref(), 5)?;
+        let protocols = self
+            .protocols
+            .iter()
+            .map(|(name, subscription)| wire::Protocol {
+                name: name.clone(),
+                metadata: subscription.clone(),
+            });
+        let request = wire::Request {
+            group_id: self.group_id.clone(),
+            session_timeout_ms: self.session_timeout_ms,
+            rebalance_timeout_ms: self.rebalance_timeout_ms,
+            member_id: self.member_id.clone(),
+            group_instance_id: self.instance_id.clone(),
+            protocol_type: PROTOCOL_TYPE.to_owned(),
+            protocols: protocols.collect(),
+            reason: None,
+        };
+        envelope.seal(&request, version)
+    }
+
+    pub(super) fn decode(&self, version: i16, frame: &[u8]) -> Result<Answer, Problem> {
+        let answer = envelope::open::<wire::Request>(frame, version)?;
+        if answer.error_code == ErrorCode::NONE {
+            check::not_negative(answer.generation_id, "the generation")?;
+        }
+        Ok(Answer {
+            error: answer.error_code,
+            version,
+            generation: answer.generation_id,
+            // Null only beside an error.
+            protocol: answer.protocol_name.unwrap_or_default(),
+            leader: answer.leader,
+            member_id: answer.member_id,
+            skip_assignment: answer.skip_assignment,
+            members: members(answer.members)?,
+        })
+    }
+}
+
+fn members(answered: Vec<wire::Member>) -> Result<Vec<Member>, Unfit> {
+    let mut ids = HashSet::with_capacity(answered.len());
+    for member in &answered {
+        if !ids.insert(member.member_id.as_str()) {
+            return Err(Unfit::Twice(format!("member {:?}", member.member_id)));
+        }
+    }
+    let members = answered.into_iter().map(|member| Member {
+        id: member.member_id,
+        instance_id: member.group_instance_id,
+        subscription: member.metadata,
+    });
+    Ok(members.collect())
 }

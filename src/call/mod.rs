@@ -4,6 +4,8 @@
 //! holds one kind of call: the question, the answer, and how the versions put them. The version is
 //! chosen where the connection is, for each connection has negotiated its own.
 
+mod check;
+mod envelope;
 pub mod fetch;
 pub mod find_coordinator;
 pub mod heartbeat;
@@ -13,10 +15,20 @@ pub mod list_offsets;
 pub mod metadata;
 pub mod offset_commit;
 pub mod offset_fetch;
+mod problem;
 pub mod sync_group;
 mod target;
+mod versions;
 
+use std::collections::HashMap;
+
+use crate::{error::Error, protocol::ApiKey, record};
+
+use envelope::Envelope;
+
+pub use envelope::Request;
 pub use target::{Broker, Lane, Target, Token};
+pub use versions::{NoVersion, Versions};
 
 /// A question to one broker.
 #[derive(Debug, Clone, PartialEq)]
@@ -68,6 +80,97 @@ pub enum Answer {
     Fetch(fetch::Answer),
 }
 
+impl Call {
+    /// The API that carries the question.
+    pub fn api(&self) -> ApiKey {
+        match self {
+            Self::Metadata(_) => ApiKey::Metadata,
+            Self::FindCoordinator(_) => ApiKey::FindCoordinator,
+            Self::JoinGroup(_) => ApiKey::JoinGroup,
+            Self::SyncGroup(_) => ApiKey::SyncGroup,
+            Self::Heartbeat(_) => ApiKey::Heartbeat,
+            Self::LeaveGroup(_) => ApiKey::LeaveGroup,
+            Self::OffsetFetch(_) => ApiKey::OffsetFetch,
+            Self::OffsetCommit(_) => ApiKey::OffsetCommit,
+            Self::ListOffsets(_) => ApiKey::ListOffsets,
+            Self::Fetch(_) => ApiKey::Fetch,
+        }
+    }
+
+    /// What the library is doing with it, for errors.
+    pub fn context(&self) -> &'static str {
+        match self {
+            Self::Metadata(_) => "metadata",
+            Self::FindCoordinator(_) => "find coordinator",
+            Self::JoinGroup(_) => "join group",
+            Self::SyncGroup(_) => "sync group",
+            Self::Heartbeat(_) => "heartbeat",
+            Self::LeaveGroup(_) => "leave group",
+            Self::OffsetFetch(_) => "fetch offsets",
+            Self::OffsetCommit(_) => "commit",
+            Self::ListOffsets(_) => "list offsets",
+            Self::Fetch(_) => "fetch",
+        }
+    }
+
+    /// Puts the question in the newest version that can carry it.
+    ///
+    /// # Errors
+    /// [`Version`](crate::error::ErrorKind::Version) if there is none.
+    pub fn encode(
+        &self,
+        versions: &Versions,
+        correlation_id: i32,
+        client_id: &str,
+    ) -> Result<Request, Error> {
+        let envelope = Envelope {
+            versions,
+            correlation_id,
+            client_id,
+        };
+        let request = match self {
+            Self::Metadata(ask) => ask.encode(&envelope),
+            Self::FindCoordinator(ask) => ask.encode(&envelope),
+            Self::JoinGroup(ask) => ask.encode(&envelope),
+            Self::SyncGroup(ask) => ask.encode(&envelope),
+            Self::Heartbeat(ask) => ask.encode(&envelope),
+            Self::LeaveGroup(ask) => ask.encode(&envelope),
+            Self::OffsetFetch(ask) => ask.encode(&envelope),
+            Self::OffsetCommit(ask) => ask.encode(&envelope),
+            Self::ListOffsets(ask) => ask.encode(&envelope),
+            Self::Fetch(ask) => ask.encode(&envelope),
+        };
+        request.map_err(|problem| problem.into_error(self))
+    }
+
+    /// Reads the answer to this very question, put in `version`. The frame comes without its length.
+    ///
+    /// # Errors
+    /// [`Protocol`](crate::error::ErrorKind::Protocol) for bytes that are no answer, or none to this
+    /// question. [`Broker`](crate::error::ErrorKind::Broker) for a refusal that has no place in the
+    /// [`Answer`]. The codes that have one are no errors here.
+    pub fn decode(
+        &self,
+        version: i16,
+        frame: &[u8],
+        limits: &record::Limits,
+    ) -> Result<Answer, Error> {
+        let answer = match self {
+            Self::Metadata(ask) => ask.decode(version, frame).map(Answer::Metadata),
+            Self::FindCoordinator(ask) => ask.decode(version, frame).map(Answer::FindCoordinator),
+            Self::JoinGroup(ask) => ask.decode(version, frame).map(Answer::JoinGroup),
+            Self::SyncGroup(ask) => ask.decode(version, frame).map(Answer::SyncGroup),
+            Self::Heartbeat(ask) => ask.decode(version, frame).map(Answer::Heartbeat),
+            Self::LeaveGroup(ask) => ask.decode(version, frame).map(Answer::LeaveGroup),
+            Self::OffsetFetch(ask) => ask.decode(version, frame).map(Answer::OffsetFetch),
+            Self::OffsetCommit(ask) => ask.decode(version, frame).map(Answer::OffsetCommit),
+            Self::ListOffsets(ask) => ask.decode(version, frame).map(Answer::ListOffsets),
+            Self::Fetch(ask) => ask.decode(version, frame, limits).map(Answer::Fetch),
+        };
+        answer.map_err(|problem| problem.into_error(self))
+    }
+}
+
 /// An answer is of the kind of its call: whoever asked knows which it is.
 macro_rules! into {
     ($($name:ident: $kind:ident, $module:ident;)*) => {
@@ -97,4 +200,22 @@ into! {
     into_offset_commit: OffsetCommit, offset_commit;
     into_list_offsets: ListOffsets, list_offsets;
     into_fetch: Fetch, fetch;
+}
+
+/// Puts the partitions of each topic together, the topics in the order of their first partitions.
+fn group_by_topic<'a, P>(
+    partitions: impl IntoIterator<Item = &'a P>,
+    topic: impl Fn(&'a P) -> &'a str,
+) -> Vec<(&'a str, Vec<&'a P>)> {
+    let mut topics: Vec<(&str, Vec<&P>)> = Vec::new();
+    let mut places = HashMap::new();
+    for partition in partitions {
+        let name = topic(partition);
+        let place = *places.entry(name).or_insert(topics.len());
+        match topics.get_mut(place) {
+            Some((_, partitions)) => partitions.push(partition),
+            None => topics.push((name, vec![partition])),
+        }
+    }
+    topics
 }

@@ -1,6 +1,12 @@
 //! SyncGroup: the leader hands in the assignment, everyone gets their own.
 
-use crate::protocol::ErrorCode;
+use crate::protocol::{ApiKey, ErrorCode, sync_group as wire};
+
+use super::{
+    envelope::{self, Envelope, Request},
+    join_group::PROTOCOL_TYPE,
+    problem::Problem,
+};
 
 /// The question.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,4 +32,36 @@ pub struct Answer {
     pub error: ErrorCode,
     /// The own encoded assignment.
     pub assignment: Vec<u8>,
+}
+
+impl Ask {
+    pub(super) fn encode(&self, envelope: &Envelope<'_>) -> Result<Request, Problem> {
+        let version =
+            envelope.pick_for_member(ApiKey::SyncGroup, self.instance_id.as_deref(), 3)?;
+        let assignments =
+            self.assignments
+                .iter()
+                .map(|(member_id, assignment)| wire::MemberAssignment {
+                    member_id: member_id.clone(),
+                    assignment: assignment.clone(),
+                });
+        let request = wire::Request {
+            group_id: self.group_id.clone(),
+            generation_id: self.generation,
+            member_id: self.member_id.clone(),
+            group_instance_id: self.instance_id.clone(),
+            protocol_type: Some(PROTOCOL_TYPE.to_owned()),
+            protocol_name: Some(self.protocol.clone()),
+            assignments: assignments.collect(),
+        };
+        envelope.seal(&request, version)
+    }
+
+    pub(super) fn decode(&self, version: i16, frame: &[u8]) -> Result<Answer, Problem> {
+        let answer = envelope::open::<wire::Request>(frame, version)?;
+        Ok(Answer {
+            error: answer.error_code,
+            assignment: answer.assignment,
+        })
+    }
 }

@@ -8,6 +8,8 @@ mod backoff;
 mod channel;
 pub mod cluster;
 mod ids;
+pub mod ledger;
+pub mod marks;
 
 pub use self::{
     backoff::Backoff,

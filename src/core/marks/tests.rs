@@ -1,0 +1,458 @@
+use std::collections::BTreeSet;
+
+use super::*;
+
+/// The claim starts at 100 and 100..110 were sent.
+fn ten_sent() -> Marks {
+    let mut marks = Marks::new(100, false);
+    marks.sent(100, 10);
+    marks
+}
+
+fn committed(marks: &mut Marks) -> Option<(i64, String)> {
+    let mark = marks.snapshot()?;
+    marks.committed(&mark);
+    Some((mark.next_offset, mark.metadata))
+}
+
+fn next(marks: &mut Marks) -> i64 {
+    marks.snapshot().expect("something to commit").next_offset
+}
+
+#[test]
+fn a_mark_commits_the_next_offset_with_its_metadata_once() {
+    let mut marks = ten_sent();
+    assert_eq!(marks.snapshot(), None);
+    marks.mark(103, "three").unwrap();
+    assert_eq!(committed(&mut marks), Some((104, "three".into())));
+    assert_eq!(committed(&mut marks), None);
+}
+
+#[test]
+fn a_mark_moves_only_forward() {
+    let mut marks = ten_sent();
+    marks.mark(105, "five").unwrap();
+    marks.mark(103, "three").unwrap();
+    marks.mark(105, "again").unwrap();
+    assert_eq!(committed(&mut marks), Some((106, "five".into())));
+}
+
+#[test]
+fn a_reset_moves_only_back_and_may_change_the_metadata_in_place() {
+    let mut marks = ten_sent();
+    marks.mark(105, "five").unwrap();
+    marks.reset(106, "ahead").unwrap();
+    assert_eq!(committed(&mut marks), Some((106, "five".into())));
+    marks.reset(105, "same").unwrap();
+    assert_eq!(committed(&mut marks), Some((106, "same".into())));
+    marks.reset(102, "two").unwrap();
+    assert_eq!(committed(&mut marks), Some((103, "two".into())));
+    marks.mark(103, "three").unwrap();
+    assert_eq!(committed(&mut marks), Some((104, "three".into())));
+}
+
+#[test]
+fn a_reset_reaches_back_to_the_start_and_no_further() {
+    let mut marks = ten_sent();
+    marks.mark(105, "").unwrap();
+    assert_eq!(marks.reset(98, ""), Err(Ignored::BeforeStart));
+    assert_eq!(next(&mut marks), 106);
+    marks.reset(99, "").unwrap();
+    assert_eq!(next(&mut marks), 100);
+}
+
+#[test]
+fn marks_outside_of_what_was_sent_are_ignored() {
+    let mut marks = Marks::new(100, false);
+    assert_eq!(marks.mark(100, ""), Err(Ignored::Beyond));
+    marks.sent(100, 10);
+    assert_eq!(marks.mark(110, ""), Err(Ignored::Beyond));
+    assert_eq!(marks.mark(i64::MAX, ""), Err(Ignored::Beyond));
+    assert_eq!(marks.reset(110, ""), Err(Ignored::Beyond));
+    assert_eq!(marks.mark(99, ""), Err(Ignored::BeforeStart));
+    assert_eq!(marks.mark(i64::MIN, ""), Err(Ignored::BeforeStart));
+    assert_eq!(marks.reset(i64::MIN, ""), Err(Ignored::BeforeStart));
+    assert_eq!(marks.snapshot(), None);
+}
+
+#[test]
+fn the_resolved_start_is_committed_once() {
+    let mut marks = Marks::new(100, true);
+    let offered = marks.snapshot().unwrap();
+    assert_eq!((offered.next_offset, offered.metadata.as_str()), (100, ""));
+    assert!(marks.snapshot().is_some(), "that commit may have failed");
+    marks.committed(&offered);
+    assert_eq!(marks.snapshot(), None);
+}
+
+#[test]
+fn a_mark_made_while_a_commit_is_under_way_is_not_lost() {
+    let mut marks = ten_sent();
+    marks.mark(101, "").unwrap();
+    let under_way = marks.snapshot().unwrap();
+    marks.mark(102, "").unwrap();
+    marks.reset(101, "another word").unwrap();
+    marks.committed(&under_way);
+    assert_eq!(committed(&mut marks), Some((102, "another word".into())));
+}
+
+#[test]
+fn nothing_above_the_last_taken_message_is_committed_after_the_release() {
+    let mut marks = ten_sent();
+    marks.mark(107, "in the channel").unwrap();
+    marks.close(Some(104));
+    assert_eq!(next(&mut marks), 105);
+    assert!(marks.is_finished());
+    assert_eq!(marks.mark(105, ""), Err(Ignored::Beyond));
+    assert_eq!(marks.ack(5, 105), Err(Ignored::Beyond));
+}
+
+#[test]
+fn a_claim_is_finished_when_the_last_taken_message_is_marked() {
+    let mut marks = ten_sent();
+    marks.close(Some(104));
+    marks.mark(103, "").unwrap();
+    assert!(!marks.is_finished());
+    marks.mark(104, "").unwrap();
+    assert!(marks.is_finished());
+    assert_eq!(next(&mut marks), 105);
+}
+
+#[test]
+fn a_claim_of_which_nothing_was_taken_is_finished_at_once() {
+    let mut marks = ten_sent();
+    marks.close(None);
+    assert!(marks.is_finished());
+    assert_eq!(marks.mark(100, ""), Err(Ignored::Beyond));
+    assert_eq!(marks.snapshot(), None);
+}
+
+#[test]
+fn a_skipped_message_lowers_the_limit_to_below_itself_before_and_after_the_close() {
+    for skip_first in [true, false] {
+        let mut marks = Marks::new(100, false);
+        marks.sent(100, 3);
+        marks.sent(110, 5);
+        if skip_first {
+            marks.skip(110);
+        }
+        marks.close(Some(111));
+        if !skip_first {
+            marks.skip(110);
+        }
+        marks.skip(113);
+        assert_eq!(marks.mark(110, ""), Err(Ignored::Beyond));
+        marks.mark(102, "").unwrap();
+        assert_eq!(next(&mut marks), 103);
+        assert!(
+            marks.is_finished(),
+            "the gap before the skipped message holds nothing to wait for"
+        );
+    }
+}
+
+#[test]
+fn a_skipped_first_message_leaves_nothing_to_mark() {
+    let mut marks = Marks::new(100, false);
+    marks.sent(105, 3);
+    marks.skip(105);
+    marks.close(Some(105));
+    assert!(marks.is_finished());
+    assert_eq!(marks.mark(105, ""), Err(Ignored::Beyond));
+}
+
+#[test]
+fn a_limit_lowered_afterwards_does_not_take_back_what_was_offered() {
+    let mut marks = ten_sent();
+    marks.mark(107, "").unwrap();
+    assert_eq!(next(&mut marks), 108);
+    marks.close(Some(104));
+    assert_eq!(next(&mut marks), 108);
+    marks.reset(102, "").unwrap();
+    assert_eq!(next(&mut marks), 103);
+}
+
+#[test]
+fn an_ended_claim_ignores_everything() {
+    let mut marks = ten_sent();
+    marks.end();
+    assert_eq!(marks.mark(101, ""), Err(Ignored::Late));
+    assert_eq!(marks.reset(101, ""), Err(Ignored::Late));
+    assert_eq!(marks.ack(1, 101), Err(Ignored::Late));
+    assert!(marks.is_ended());
+}
+
+#[test]
+fn acks_in_any_order_commit_the_contiguous_run() {
+    let mut marks = Marks::new(100, false);
+    marks.sent(100, 2);
+    marks.sent(200, 3);
+    marks.ack(1, 101).unwrap();
+    marks.ack(3, 201).unwrap();
+    assert_eq!(marks.snapshot(), None);
+    marks.ack(0, 100).unwrap();
+    assert_eq!(next(&mut marks), 102);
+    marks.ack(2, 200).unwrap();
+    assert_eq!(next(&mut marks), 202);
+}
+
+#[test]
+fn a_mark_acknowledges_all_before_it_and_joins_the_acks_behind() {
+    let mut marks = ten_sent();
+    marks.ack(5, 105).unwrap();
+    marks.ack(6, 106).unwrap();
+    marks.mark(104, "four").unwrap();
+    assert_eq!(committed(&mut marks), Some((107, "four".into())));
+    marks.ack(7, 107).unwrap();
+    assert_eq!(committed(&mut marks), Some((108, "".into())));
+}
+
+#[test]
+fn messages_marked_before_the_first_ack_count_as_acknowledged() {
+    let mut marks = ten_sent();
+    marks.mark(104, "").unwrap();
+    marks.ack(5, 105).unwrap();
+    assert_eq!(next(&mut marks), 106);
+}
+
+#[test]
+fn a_reset_forgets_the_acks_behind_it_and_they_may_come_again() {
+    let mut marks = ten_sent();
+    for seq in [0, 1, 2, 3, 5] {
+        marks.ack(seq, 100 + seq as i64).unwrap();
+    }
+    marks.reset(101, "").unwrap();
+    assert_eq!(next(&mut marks), 102);
+    marks.ack(4, 104).unwrap();
+    assert_eq!(next(&mut marks), 102);
+    marks.ack(2, 102).unwrap();
+    marks.ack(3, 103).unwrap();
+    assert_eq!(next(&mut marks), 105, "106 was acknowledged before the reset only");
+}
+
+#[test]
+fn the_ack_window_is_full_at_its_bound_and_opens_with_the_oldest_ack() {
+    let mut marks = Marks::new(0, false);
+    marks.sent(0, ACK_WINDOW - 1);
+    marks.sent(ACK_WINDOW as i64 - 1, 2);
+    assert!(!marks.is_full(), "acks are not used");
+    marks.ack(7, 7).unwrap();
+    assert!(marks.is_full());
+    marks.ack(0, 0).unwrap();
+    assert!(marks.is_full());
+    marks.ack(1, 1).unwrap();
+    assert_eq!(marks.ack_room(), 1);
+    marks.mark(99, "").unwrap();
+    assert_eq!(marks.ack_room(), 99);
+}
+
+#[test]
+fn an_ack_too_far_ahead_is_ignored() {
+    let mut marks = Marks::new(0, false);
+    marks.sent(0, ACKS_AHEAD + 2);
+    assert_eq!(marks.ack(ACKS_AHEAD, ACKS_AHEAD as i64), Err(Ignored::Beyond));
+    marks.ack(ACKS_AHEAD - 1, ACKS_AHEAD as i64 - 1).unwrap();
+}
+
+/// The same rules, said as plainly as possible.
+struct Model {
+    start: i64,
+    sent: Vec<i64>,
+    acked: BTreeSet<i64>,
+    next: i64,
+    limit: i64,
+    offered: i64,
+    acks_used: bool,
+}
+
+impl Model {
+    fn new(start: i64) -> Self {
+        Self {
+            start,
+            sent: Vec::new(),
+            acked: BTreeSet::new(),
+            next: start,
+            limit: i64::MAX,
+            offered: start,
+            acks_used: false,
+        }
+    }
+
+    fn admitted(&self, offset: i64) -> bool {
+        offset < self.limit && self.sent.last().is_some_and(|last| offset <= *last)
+    }
+
+    fn follow_acks(&mut self) {
+        for &offset in &self.sent {
+            if offset >= self.next {
+                if !self.acked.contains(&offset) {
+                    break;
+                }
+                self.next = offset + 1;
+            }
+        }
+    }
+
+    fn mark(&mut self, offset: i64) {
+        if self.admitted(offset) && offset >= self.next {
+            self.next = offset + 1;
+            self.follow_acks();
+        }
+    }
+
+    fn ack(&mut self, offset: i64) {
+        if self.admitted(offset) {
+            self.acks_used = true;
+            self.acked.insert(offset);
+            self.follow_acks();
+        }
+    }
+
+    fn reset(&mut self, offset: i64) {
+        let allowed = self.admitted(offset) || (offset == self.start - 1 && offset < self.limit);
+        if allowed && offset + 1 >= self.start && offset < self.next {
+            self.next = offset + 1;
+            self.offered = self.offered.min(self.next);
+            self.acked.retain(|acked| *acked <= offset);
+        }
+    }
+
+    fn skip(&mut self, index: usize) {
+        let below = if index == 0 {
+            self.start
+        } else {
+            self.sent[index - 1] + 1
+        };
+        self.limit = self.limit.min(below);
+    }
+
+    fn commit(&mut self) -> i64 {
+        self.offered = self.offered.max(self.next.min(self.limit));
+        self.offered
+    }
+
+    fn outstanding(&self) -> u64 {
+        self.sent.iter().filter(|offset| **offset >= self.next).count() as u64
+    }
+}
+
+fn random_run(seed: u64) {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let start = random.i64(0..1000);
+    let mut marks = Marks::new(start, false);
+    let mut model = Model::new(start);
+    let mut offset = start;
+    // Some logs have gaps everywhere, some hardly any.
+    let gaps = random.f64();
+
+    for _ in 0..random.usize(1..300) {
+        let near = offset.max(start + 1) - random.i64(0..40).min(offset - start + 2);
+        match random.u32(0..100) {
+            0..25 => {
+                if random.f64() < gaps {
+                    offset += random.i64(1..5);
+                }
+                let count = random.u64(1..8);
+                marks.sent(offset, count);
+                model.sent.extend(offset..offset + count as i64);
+                offset += count as i64;
+            }
+            25..40 => {
+                let admitted = model.admitted(near) && near >= start;
+                assert_eq!(marks.mark(near, "m").is_ok(), admitted, "mark {near}");
+                if admitted {
+                    model.mark(near);
+                }
+            }
+            40..45 => {
+                let _ = marks.reset(near, "r");
+                model.reset(near);
+            }
+            45..85 if !model.sent.is_empty() => {
+                let seq = model.sent.len() - 1 - random.usize(0..model.sent.len().min(30));
+                let acked = marks.ack(seq as u64, model.sent[seq]).is_ok();
+                assert_eq!(acked, model.admitted(model.sent[seq]));
+                model.ack(model.sent[seq]);
+            }
+            85..97 => {
+                if let Some(mark) = marks.snapshot() {
+                    assert_eq!(mark.next_offset, model.commit());
+                    if random.bool() {
+                        marks.committed(&mark);
+                    }
+                }
+            }
+            97 if !model.sent.is_empty() => {
+                let taken = random.usize(0..=model.sent.len());
+                let last_taken = taken.checked_sub(1).map(|index| model.sent[index]);
+                marks.close(last_taken);
+                model.limit = model.limit.min(last_taken.map_or(start, |last| last + 1));
+            }
+            98 if !model.sent.is_empty() => {
+                let index = random.usize(0..model.sent.len());
+                marks.skip(model.sent[index]);
+                model.skip(index);
+            }
+            _ => {}
+        }
+        assert_eq!(marks.next, model.next);
+        assert_eq!(marks.is_finished(), model.next >= model.limit);
+        if model.acks_used {
+            assert_eq!(marks.ack_room(), ACK_WINDOW - model.outstanding());
+        }
+    }
+}
+
+#[test]
+fn any_history_gives_what_the_plain_rules_give() {
+    let first = fastrand::u64(..);
+    for seed in (0..5_000).map(|i| first.wrapping_add(i)) {
+        std::panic::catch_unwind(|| random_run(seed)).unwrap_or_else(|_| panic!("seed {seed}"));
+    }
+}
+
+#[test]
+fn many_runs_are_fused_and_still_nothing_unacknowledged_is_committed() {
+    let mut random = fastrand::Rng::with_seed(7);
+    let mut marks = Marks::new(0, false);
+    // Every message a run of its own, far more than are kept.
+    let offsets: Vec<i64> = (0..3 * RUNS_KEPT as i64).map(|i| i * 3).collect();
+    for &offset in &offsets {
+        marks.sent(offset, 1);
+    }
+    assert!(marks.runs.len() <= RUNS_KEPT);
+
+    let mut order: Vec<usize> = (0..offsets.len()).collect();
+    random.shuffle(&mut order);
+    let mut acked = vec![false; offsets.len()];
+    for seq in order {
+        marks.ack(seq as u64, offsets[seq]).unwrap();
+        acked[seq] = true;
+        if let Some(open) = acked.iter().position(|acked| !acked) {
+            assert!(
+                marks.next <= offsets[open],
+                "{} commits past {}",
+                marks.next,
+                offsets[open]
+            );
+        }
+    }
+    assert_eq!(next(&mut marks), offsets.last().unwrap() + 1);
+}
+
+#[test]
+fn runs_from_the_mark_on_stay_exact_once_acks_are_used() {
+    let mut marks = Marks::new(0, false);
+    marks.sent(0, 1);
+    marks.ack(0, 0).unwrap();
+    let count = 2 * RUNS_KEPT as u64;
+    for seq in 1..count {
+        marks.sent(seq as i64 * 2, 1);
+    }
+    for seq in 1..count {
+        marks.ack(seq, seq as i64 * 2).unwrap();
+        assert_eq!(marks.next, seq as i64 * 2 + 1);
+    }
+    marks.sent(count as i64 * 2, 1);
+    assert!(marks.runs.len() <= RUNS_KEPT + 1, "what is behind the mark is fused");
+}

@@ -23,8 +23,6 @@ struct Segment {
     claim: ClaimId,
     first_offset: i64,
     count: usize,
-    /// What becomes free when the last of them is taken.
-    charge: usize,
 }
 
 /// One claim's part of the channel.
@@ -46,23 +44,18 @@ impl Ledger {
             claim,
             first_offset,
             count,
-            charge: 0,
         });
         self.in_channel += count;
         self.claims.entry(claim).or_default().in_channel += count;
     }
 
-    /// So much becomes free when the last message sent so far is taken.
-    pub fn charge(&mut self, amount: usize) {
-        let last = self.segments.back_mut().expect("charged right after sending");
-        last.charge += amount;
-    }
-
-    /// The channel now holds so many messages: the others were taken. Returns what became free.
-    pub fn remaining(&mut self, in_channel: usize) -> usize {
-        let mut taken = self.in_channel.checked_sub(in_channel).expect("only the library sends");
+    /// The channel now holds so many messages: the others were taken.
+    pub fn remaining(&mut self, in_channel: usize) {
+        let mut taken = self
+            .in_channel
+            .checked_sub(in_channel)
+            .expect("only the library sends");
         self.in_channel = in_channel;
-        let mut freed = 0;
         while taken > 0 {
             let segment = self
                 .segments
@@ -79,11 +72,9 @@ impl Ledger {
             segment.first_offset += count as i64;
             segment.count -= count;
             if segment.count == 0 {
-                freed += segment.charge;
                 self.segments.pop_front();
             }
         }
-        freed
     }
 
     /// How many messages the channel held when last looked at.
@@ -116,7 +107,7 @@ mod tests {
         ledger.sent(B, 100, 2);
         ledger.sent(A, 13, 2);
 
-        assert_eq!(ledger.remaining(7), 0);
+        ledger.remaining(7);
         assert_eq!(
             ledger.account(A),
             Account {
@@ -176,29 +167,12 @@ mod tests {
     }
 
     #[test]
-    fn a_charge_is_freed_when_the_last_message_before_it_is_taken() {
+    fn an_account_that_is_closed_stays_closed() {
         let mut ledger = Ledger::default();
         ledger.sent(A, 0, 2);
-        ledger.sent(A, 7, 1);
-        ledger.charge(1000);
-        ledger.sent(A, 8, 1);
-        ledger.charge(30);
-        ledger.charge(4);
-
-        assert_eq!(ledger.remaining(2), 0);
-        assert_eq!(ledger.remaining(1), 1000);
-        assert_eq!(ledger.remaining(0), 34);
-        assert_eq!(ledger.remaining(0), 0);
-    }
-
-    #[test]
-    fn a_closed_account_stays_closed_and_its_charges_are_freed() {
-        let mut ledger = Ledger::default();
-        ledger.sent(A, 0, 2);
-        ledger.charge(5);
         ledger.sent(B, 0, 1);
         ledger.close(A);
-        assert_eq!(ledger.remaining(0), 5);
+        ledger.remaining(0);
         assert_eq!(ledger.account(A), Account::default());
         assert_eq!(ledger.account(B).taken, 1);
         assert_eq!(ledger.claims.len(), 1);

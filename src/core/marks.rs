@@ -8,13 +8,9 @@ mod tests;
 use acks::Acks;
 use runs::Runs;
 
-/// Once a claim is acknowledged message by message, so many of its messages may be out from the
-/// first one not acknowledged on; then its delivery pauses. Enough for any pool of workers (the
-/// bits are 8 KiB), and a message that is forgotten shows while the log is still near.
-pub const ACK_WINDOW: u64 = 65_536;
-
-/// Acks may come further ahead than [`ACK_WINDOW`], for much can be out before the first of them
-/// comes. Beyond so many messages (2 MiB of bits) they are ignored.
+/// Acks so far ahead of the first message not acknowledged are ignored, for each takes a bit up to
+/// there (2 MiB). Delivery pauses long before, but only once acks are used: much can be out before
+/// the first of them comes.
 const ACKS_AHEAD: u64 = 1 << 24;
 
 /// So many runs of offsets stay exact (96 KiB), whether they are still needed or not: a `reset` may
@@ -40,24 +36,14 @@ pub struct Marks {
     /// Neither a mark nor a commit goes above: the end of what the user was given. Known from the
     /// release on.
     limit: i64,
+    closed: bool,
     ended: bool,
-    /// Grows with each change of what is to be committed.
-    revision: u64,
-    committed_revision: u64,
-    /// The highest position offered for a commit since the last reset: no later one goes below,
-    /// for that commit may be in force.
-    offered: i64,
-}
-
-/// What is to be committed of a claim.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mark {
-    /// The next offset to read.
-    pub next_offset: i64,
-    /// The user's word for the next owner.
-    pub metadata: String,
-    /// Which state of the marks this is.
-    revision: u64,
+    /// Counts the changes.
+    changes: u64,
+    /// What the group's commit is, as far as is known.
+    committed: Option<(i64, String)>,
+    /// No commit goes below, for one of it is in force; a reset lowers it.
+    floor: i64,
 }
 
 /// Why a mark, a reset or an ack was ignored.
@@ -72,30 +58,39 @@ pub enum Ignored {
 }
 
 impl Marks {
-    /// Nothing is marked yet. With `commit_start` the start itself is to be committed, once.
-    pub fn new(start: i64, commit_start: bool) -> Self {
+    /// Nothing is marked yet. `metadata` is what was committed with the start; with `commit_start`
+    /// both are still to be committed.
+    pub fn new(start: i64, metadata: String, commit_start: bool) -> Self {
         Self {
             start,
             next: start,
-            metadata: String::new(),
+            committed: (!commit_start).then(|| (start, metadata.clone())),
+            metadata,
             runs: Runs::default(),
             acks: None,
             limit: i64::MAX,
+            closed: false,
             ended: false,
-            revision: u64::from(commit_start),
-            committed_revision: 0,
-            offered: start,
+            changes: 0,
+            floor: start,
         }
     }
 
     /// So many messages, with successive offsets from `first_offset` on, are put into the user's
     /// channel, behind all that were before. Said before the user can see the first of them.
     pub fn sent(&mut self, first_offset: i64, count: u64) {
-        assert!(first_offset >= self.start, "a message from before the claim's start");
+        assert!(
+            first_offset >= self.start,
+            "a message from before the claim's start"
+        );
         self.runs.push(first_offset, count);
         // With acks the runs from the mark on stay exact: the window bounds them. Before the first
         // ack nobody can say what will be asked; a channel's worth of single messages stays exact.
-        let needed = if self.acks.is_some() { self.next } else { i64::MAX };
+        let needed = if self.acks.is_some() {
+            self.next
+        } else {
+            i64::MAX
+        };
         self.runs.shrink(RUNS_KEPT, needed);
     }
 
@@ -130,7 +125,7 @@ impl Marks {
         }
         if next <= self.next {
             self.move_to(next, metadata);
-            self.offered = self.offered.min(next);
+            self.floor = self.floor.min(next);
             if self.acks.is_some() {
                 self.acks = Some(Acks::new(self.runs.count_below(next)));
             }
@@ -149,6 +144,7 @@ impl Marks {
             return Err(Ignored::Beyond);
         }
         acks.insert(seq);
+        self.changes += 1;
         let next = self.runs.end_of(acks.end());
         if next > self.next {
             self.move_to(next, "");
@@ -156,28 +152,24 @@ impl Marks {
         Ok(())
     }
 
-    /// How many more messages may be sent before acks must come.
-    pub fn ack_room(&self) -> u64 {
-        match &self.acks {
-            Some(acks) => ACK_WINDOW.saturating_sub(self.runs.sent() - acks.end()),
-            None => u64::MAX,
-        }
-    }
-
-    /// Whether delivery must pause until the oldest messages are acknowledged.
-    pub fn is_full(&self) -> bool {
-        self.ack_room() == 0
+    /// The sequence number of the first message not acknowledged, once `ack` is used.
+    pub fn first_unacked(&self) -> Option<u64> {
+        self.acks.as_ref().map(Acks::end)
     }
 
     /// Delivery has stopped; `last_taken` is the last message that the user has taken, if any.
     pub fn close(&mut self, last_taken: Option<i64>) {
         let limit = last_taken.map_or(self.start, |offset| offset + 1);
         self.limit = self.limit.min(limit);
+        self.closed = true;
     }
 
     /// The message at `offset` was taken from the channel, but never given to the user.
     pub fn skip(&mut self, offset: i64) {
-        let limit = self.runs.end_of(self.runs.count_below(offset)).max(self.start);
+        let limit = self
+            .runs
+            .end_of(self.runs.count_below(offset))
+            .max(self.start);
         self.limit = self.limit.min(limit);
     }
 
@@ -186,32 +178,37 @@ impl Marks {
         self.ended = true;
     }
 
-    /// Whether the claim is over.
-    pub fn is_ended(&self) -> bool {
-        self.ended
+    /// Whether delivery has stopped.
+    pub fn is_closed(&self) -> bool {
+        self.closed || self.ended
     }
 
-    /// After [`close`](Self::close): whether all that the user was given is processed.
-    pub fn is_finished(&self) -> bool {
+    /// Once delivery has stopped: whether all that the user was given is processed.
+    pub fn all_marked(&self) -> bool {
         self.next >= self.limit
     }
 
-    /// What is to be committed, if it is not committed already.
-    pub fn snapshot(&mut self) -> Option<Mark> {
-        if self.revision == self.committed_revision {
-            return None;
-        }
-        self.offered = self.offered.max(self.next.min(self.limit));
-        Some(Mark {
-            next_offset: self.offered,
-            metadata: self.metadata.clone(),
-            revision: self.revision,
-        })
+    /// What a commit would say now: the next offset to read, and the metadata.
+    pub fn to_commit(&self) -> (i64, &str) {
+        (self.next.min(self.limit).max(self.floor), &self.metadata)
     }
 
-    /// The commit of this snapshot is in force.
-    pub fn committed(&mut self, mark: &Mark) {
-        self.committed_revision = self.committed_revision.max(mark.revision);
+    /// Whether that differs from what is committed.
+    pub fn is_dirty(&self) -> bool {
+        let committed = self.committed.as_ref();
+        committed.is_none_or(|(next, metadata)| (*next, metadata.as_str()) != self.to_commit())
+    }
+
+    /// This commit is in force.
+    pub fn committed(&mut self, next: i64, metadata: String) {
+        // Not above: a reset that came while the commit was on its way still counts.
+        self.floor = self.floor.max(next.min(self.next));
+        self.committed = Some((next, metadata));
+    }
+
+    /// Grows with each change of the marks.
+    pub fn changes(&self) -> u64 {
+        self.changes
     }
 
     /// What goes for marks, resets and acks alike.
@@ -233,6 +230,6 @@ impl Marks {
         // Keeps its memory: a mark allocates nothing unless its metadata outgrows all before it.
         self.metadata.clear();
         self.metadata.push_str(metadata);
-        self.revision += 1;
+        self.changes += 1;
     }
 }

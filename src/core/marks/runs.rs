@@ -55,10 +55,16 @@ impl Runs {
     /// How many messages have an offset below this one; at the least, inside a fused run.
     pub(super) fn count_below(&self, offset: i64) -> u64 {
         let later = self.runs.partition_point(|run| run.first_offset < offset);
-        let Some(index) = later.checked_sub(1) else { return 0 };
+        let Some(index) = later.checked_sub(1) else {
+            return 0;
+        };
         let run = self.runs[index];
         let end = self.end_seq(index);
-        let not_below = run.last_offset.saturating_add(1).saturating_sub(offset).max(0) as u64;
+        let not_below = run
+            .last_offset
+            .saturating_add(1)
+            .saturating_sub(offset)
+            .max(0) as u64;
         (end.saturating_sub(not_below)).max(run.first_seq + 1)
     }
 
@@ -92,6 +98,8 @@ impl Runs {
     }
 
     fn end_seq(&self, index: usize) -> u64 {
-        self.runs.get(index + 1).map_or(self.sent, |next| next.first_seq)
+        self.runs
+            .get(index + 1)
+            .map_or(self.sent, |next| next.first_seq)
     }
 }

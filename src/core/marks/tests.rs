@@ -2,30 +2,37 @@ use std::collections::BTreeSet;
 
 use super::*;
 
+fn marks() -> Marks {
+    Marks::new(100, String::new(), false)
+}
+
 /// The claim starts at 100 and 100..110 were sent.
 fn ten_sent() -> Marks {
-    let mut marks = Marks::new(100, false);
+    let mut marks = marks();
     marks.sent(100, 10);
     marks
 }
 
-fn committed(marks: &mut Marks) -> Option<(i64, String)> {
-    let mark = marks.snapshot()?;
-    marks.committed(&mark);
-    Some((mark.next_offset, mark.metadata))
+/// What there is to commit.
+fn dirty(marks: &Marks) -> Option<(i64, &str)> {
+    marks.is_dirty().then(|| marks.to_commit())
 }
 
-fn next(marks: &mut Marks) -> i64 {
-    marks.snapshot().expect("something to commit").next_offset
+fn commit(marks: &mut Marks) {
+    let (next, metadata) = marks.to_commit();
+    let metadata = metadata.to_owned();
+    marks.committed(next, metadata);
+    assert!(!marks.is_dirty());
 }
 
 #[test]
-fn a_mark_commits_the_next_offset_with_its_metadata_once() {
+fn a_mark_is_committed_as_the_next_offset_with_its_metadata() {
     let mut marks = ten_sent();
-    assert_eq!(marks.snapshot(), None);
+    assert_eq!(dirty(&marks), None);
     marks.mark(103, "three").unwrap();
-    assert_eq!(committed(&mut marks), Some((104, "three".into())));
-    assert_eq!(committed(&mut marks), None);
+    assert_eq!(dirty(&marks), Some((104, "three")));
+    commit(&mut marks);
+    assert_eq!(dirty(&marks), None);
 }
 
 #[test]
@@ -34,7 +41,7 @@ fn a_mark_moves_only_forward() {
     marks.mark(105, "five").unwrap();
     marks.mark(103, "three").unwrap();
     marks.mark(105, "again").unwrap();
-    assert_eq!(committed(&mut marks), Some((106, "five".into())));
+    assert_eq!(dirty(&marks), Some((106, "five")));
 }
 
 #[test]
@@ -42,13 +49,13 @@ fn a_reset_moves_only_back_and_may_change_the_metadata_in_place() {
     let mut marks = ten_sent();
     marks.mark(105, "five").unwrap();
     marks.reset(106, "ahead").unwrap();
-    assert_eq!(committed(&mut marks), Some((106, "five".into())));
+    assert_eq!(dirty(&marks), Some((106, "five")));
     marks.reset(105, "same").unwrap();
-    assert_eq!(committed(&mut marks), Some((106, "same".into())));
+    assert_eq!(dirty(&marks), Some((106, "same")));
     marks.reset(102, "two").unwrap();
-    assert_eq!(committed(&mut marks), Some((103, "two".into())));
+    assert_eq!(dirty(&marks), Some((103, "two")));
     marks.mark(103, "three").unwrap();
-    assert_eq!(committed(&mut marks), Some((104, "three".into())));
+    assert_eq!(dirty(&marks), Some((104, "three")));
 }
 
 #[test]
@@ -56,14 +63,14 @@ fn a_reset_reaches_back_to_the_start_and_no_further() {
     let mut marks = ten_sent();
     marks.mark(105, "").unwrap();
     assert_eq!(marks.reset(98, ""), Err(Ignored::BeforeStart));
-    assert_eq!(next(&mut marks), 106);
+    assert_eq!(marks.to_commit().0, 106);
     marks.reset(99, "").unwrap();
-    assert_eq!(next(&mut marks), 100);
+    assert_eq!(marks.to_commit().0, 100);
 }
 
 #[test]
 fn marks_outside_of_what_was_sent_are_ignored() {
-    let mut marks = Marks::new(100, false);
+    let mut marks = marks();
     assert_eq!(marks.mark(100, ""), Err(Ignored::Beyond));
     marks.sent(100, 10);
     assert_eq!(marks.mark(110, ""), Err(Ignored::Beyond));
@@ -72,28 +79,60 @@ fn marks_outside_of_what_was_sent_are_ignored() {
     assert_eq!(marks.mark(99, ""), Err(Ignored::BeforeStart));
     assert_eq!(marks.mark(i64::MIN, ""), Err(Ignored::BeforeStart));
     assert_eq!(marks.reset(i64::MIN, ""), Err(Ignored::BeforeStart));
-    assert_eq!(marks.snapshot(), None);
+    assert_eq!(dirty(&marks), None);
 }
 
 #[test]
-fn the_resolved_start_is_committed_once() {
-    let mut marks = Marks::new(100, true);
-    let offered = marks.snapshot().unwrap();
-    assert_eq!((offered.next_offset, offered.metadata.as_str()), (100, ""));
-    assert!(marks.snapshot().is_some(), "that commit may have failed");
-    marks.committed(&offered);
-    assert_eq!(marks.snapshot(), None);
+fn the_resolved_start_is_to_be_committed_until_it_is() {
+    let mut marks = Marks::new(100, String::new(), true);
+    assert_eq!(dirty(&marks), Some((100, "")));
+    commit(&mut marks);
+    assert_eq!(dirty(&marks), None);
+}
+
+#[test]
+fn the_metadata_of_the_start_stays_until_something_is_marked() {
+    let mut marks = Marks::new(100, "initial".into(), false);
+    marks.sent(100, 10);
+    assert_eq!(marks.to_commit(), (100, "initial"));
+    assert_eq!(dirty(&marks), None);
+    marks.mark(100, "").unwrap();
+    assert_eq!(dirty(&marks), Some((101, "")));
 }
 
 #[test]
 fn a_mark_made_while_a_commit_is_under_way_is_not_lost() {
     let mut marks = ten_sent();
     marks.mark(101, "").unwrap();
-    let under_way = marks.snapshot().unwrap();
+    let (next, metadata) = marks.to_commit();
+    let (next, metadata) = (next, metadata.to_owned());
     marks.mark(102, "").unwrap();
     marks.reset(101, "another word").unwrap();
-    marks.committed(&under_way);
-    assert_eq!(committed(&mut marks), Some((102, "another word".into())));
+    marks.committed(next, metadata);
+    assert_eq!(dirty(&marks), Some((102, "another word")));
+    marks.reset(100, "").unwrap();
+    marks.committed(102, "another word".into());
+    assert_eq!(dirty(&marks), Some((101, "")));
+}
+
+#[test]
+fn every_change_is_counted_and_nothing_else() {
+    let mut marks = ten_sent();
+    let mut seen = marks.changes();
+    let mut changed =
+        |marks: &Marks| std::mem::replace(&mut seen, marks.changes()) != marks.changes();
+    marks.mark(104, "").unwrap();
+    assert!(changed(&marks));
+    marks.mark(103, "").unwrap();
+    assert!(marks.mark(110, "").is_err());
+    assert!(!changed(&marks));
+    marks.ack(8, 108).unwrap();
+    assert!(
+        changed(&marks),
+        "the user is at work, though the mark stays"
+    );
+    marks.reset(101, "").unwrap();
+    assert!(changed(&marks));
 }
 
 #[test]
@@ -101,8 +140,8 @@ fn nothing_above_the_last_taken_message_is_committed_after_the_release() {
     let mut marks = ten_sent();
     marks.mark(107, "in the channel").unwrap();
     marks.close(Some(104));
-    assert_eq!(next(&mut marks), 105);
-    assert!(marks.is_finished());
+    assert_eq!(marks.to_commit().0, 105);
+    assert!(marks.all_marked());
     assert_eq!(marks.mark(105, ""), Err(Ignored::Beyond));
     assert_eq!(marks.ack(5, 105), Err(Ignored::Beyond));
 }
@@ -112,25 +151,25 @@ fn a_claim_is_finished_when_the_last_taken_message_is_marked() {
     let mut marks = ten_sent();
     marks.close(Some(104));
     marks.mark(103, "").unwrap();
-    assert!(!marks.is_finished());
+    assert!(!marks.all_marked());
     marks.mark(104, "").unwrap();
-    assert!(marks.is_finished());
-    assert_eq!(next(&mut marks), 105);
+    assert!(marks.all_marked());
+    assert_eq!(marks.to_commit().0, 105);
 }
 
 #[test]
 fn a_claim_of_which_nothing_was_taken_is_finished_at_once() {
     let mut marks = ten_sent();
     marks.close(None);
-    assert!(marks.is_finished());
+    assert!(marks.all_marked());
     assert_eq!(marks.mark(100, ""), Err(Ignored::Beyond));
-    assert_eq!(marks.snapshot(), None);
+    assert_eq!(dirty(&marks), None);
 }
 
 #[test]
 fn a_skipped_message_lowers_the_limit_to_below_itself_before_and_after_the_close() {
     for skip_first in [true, false] {
-        let mut marks = Marks::new(100, false);
+        let mut marks = marks();
         marks.sent(100, 3);
         marks.sent(110, 5);
         if skip_first {
@@ -143,9 +182,9 @@ fn a_skipped_message_lowers_the_limit_to_below_itself_before_and_after_the_close
         marks.skip(113);
         assert_eq!(marks.mark(110, ""), Err(Ignored::Beyond));
         marks.mark(102, "").unwrap();
-        assert_eq!(next(&mut marks), 103);
+        assert_eq!(marks.to_commit().0, 103);
         assert!(
-            marks.is_finished(),
+            marks.all_marked(),
             "the gap before the skipped message holds nothing to wait for"
         );
     }
@@ -153,23 +192,23 @@ fn a_skipped_message_lowers_the_limit_to_below_itself_before_and_after_the_close
 
 #[test]
 fn a_skipped_first_message_leaves_nothing_to_mark() {
-    let mut marks = Marks::new(100, false);
+    let mut marks = marks();
     marks.sent(105, 3);
     marks.skip(105);
     marks.close(Some(105));
-    assert!(marks.is_finished());
+    assert!(marks.all_marked());
     assert_eq!(marks.mark(105, ""), Err(Ignored::Beyond));
 }
 
 #[test]
-fn a_limit_lowered_afterwards_does_not_take_back_what_was_offered() {
+fn a_limit_lowered_afterwards_does_not_take_back_what_is_committed() {
     let mut marks = ten_sent();
     marks.mark(107, "").unwrap();
-    assert_eq!(next(&mut marks), 108);
+    commit(&mut marks);
     marks.close(Some(104));
-    assert_eq!(next(&mut marks), 108);
+    assert_eq!(dirty(&marks), None);
     marks.reset(102, "").unwrap();
-    assert_eq!(next(&mut marks), 103);
+    assert_eq!(dirty(&marks), Some((103, "")));
 }
 
 #[test]
@@ -179,21 +218,21 @@ fn an_ended_claim_ignores_everything() {
     assert_eq!(marks.mark(101, ""), Err(Ignored::Late));
     assert_eq!(marks.reset(101, ""), Err(Ignored::Late));
     assert_eq!(marks.ack(1, 101), Err(Ignored::Late));
-    assert!(marks.is_ended());
+    assert!(marks.is_closed());
 }
 
 #[test]
 fn acks_in_any_order_commit_the_contiguous_run() {
-    let mut marks = Marks::new(100, false);
+    let mut marks = marks();
     marks.sent(100, 2);
     marks.sent(200, 3);
     marks.ack(1, 101).unwrap();
     marks.ack(3, 201).unwrap();
-    assert_eq!(marks.snapshot(), None);
+    assert_eq!(dirty(&marks), None);
     marks.ack(0, 100).unwrap();
-    assert_eq!(next(&mut marks), 102);
+    assert_eq!(marks.to_commit().0, 102);
     marks.ack(2, 200).unwrap();
-    assert_eq!(next(&mut marks), 202);
+    assert_eq!(marks.to_commit().0, 202);
 }
 
 #[test]
@@ -202,9 +241,9 @@ fn a_mark_acknowledges_all_before_it_and_joins_the_acks_behind() {
     marks.ack(5, 105).unwrap();
     marks.ack(6, 106).unwrap();
     marks.mark(104, "four").unwrap();
-    assert_eq!(committed(&mut marks), Some((107, "four".into())));
+    assert_eq!(dirty(&marks), Some((107, "four")));
     marks.ack(7, 107).unwrap();
-    assert_eq!(committed(&mut marks), Some((108, "".into())));
+    assert_eq!(dirty(&marks), Some((108, "")));
 }
 
 #[test]
@@ -212,7 +251,7 @@ fn messages_marked_before_the_first_ack_count_as_acknowledged() {
     let mut marks = ten_sent();
     marks.mark(104, "").unwrap();
     marks.ack(5, 105).unwrap();
-    assert_eq!(next(&mut marks), 106);
+    assert_eq!(marks.to_commit().0, 106);
 }
 
 #[test]
@@ -222,35 +261,43 @@ fn a_reset_forgets_the_acks_behind_it_and_they_may_come_again() {
         marks.ack(seq, 100 + seq as i64).unwrap();
     }
     marks.reset(101, "").unwrap();
-    assert_eq!(next(&mut marks), 102);
+    assert_eq!(marks.to_commit().0, 102);
     marks.ack(4, 104).unwrap();
-    assert_eq!(next(&mut marks), 102);
+    assert_eq!(marks.to_commit().0, 102);
     marks.ack(2, 102).unwrap();
     marks.ack(3, 103).unwrap();
-    assert_eq!(next(&mut marks), 105, "106 was acknowledged before the reset only");
+    assert_eq!(
+        marks.to_commit().0,
+        105,
+        "106 was acknowledged before the reset only"
+    );
 }
 
 #[test]
-fn the_ack_window_is_full_at_its_bound_and_opens_with_the_oldest_ack() {
-    let mut marks = Marks::new(0, false);
-    marks.sent(0, ACK_WINDOW - 1);
-    marks.sent(ACK_WINDOW as i64 - 1, 2);
-    assert!(!marks.is_full(), "acks are not used");
-    marks.ack(7, 7).unwrap();
-    assert!(marks.is_full());
-    marks.ack(0, 0).unwrap();
-    assert!(marks.is_full());
-    marks.ack(1, 1).unwrap();
-    assert_eq!(marks.ack_room(), 1);
-    marks.mark(99, "").unwrap();
-    assert_eq!(marks.ack_room(), 99);
+fn the_first_message_not_acknowledged_is_told_once_acks_are_used() {
+    let mut marks = marks();
+    marks.sent(100, 3);
+    marks.sent(200, 7);
+    marks.mark(100, "").unwrap();
+    assert_eq!(marks.first_unacked(), None);
+    marks.ack(7, 204).unwrap();
+    assert_eq!(marks.first_unacked(), Some(1));
+    marks.mark(150, "").unwrap();
+    assert_eq!(marks.first_unacked(), Some(3));
+    marks.mark(203, "").unwrap();
+    assert_eq!(marks.first_unacked(), Some(8));
+    marks.reset(101, "").unwrap();
+    assert_eq!(marks.first_unacked(), Some(2));
 }
 
 #[test]
 fn an_ack_too_far_ahead_is_ignored() {
-    let mut marks = Marks::new(0, false);
+    let mut marks = Marks::new(0, String::new(), false);
     marks.sent(0, ACKS_AHEAD + 2);
-    assert_eq!(marks.ack(ACKS_AHEAD, ACKS_AHEAD as i64), Err(Ignored::Beyond));
+    assert_eq!(
+        marks.ack(ACKS_AHEAD, ACKS_AHEAD as i64),
+        Err(Ignored::Beyond)
+    );
     marks.ack(ACKS_AHEAD - 1, ACKS_AHEAD as i64 - 1).unwrap();
 }
 
@@ -261,7 +308,7 @@ struct Model {
     acked: BTreeSet<i64>,
     next: i64,
     limit: i64,
-    offered: i64,
+    floor: i64,
     acks_used: bool,
 }
 
@@ -273,7 +320,7 @@ impl Model {
             acked: BTreeSet::new(),
             next: start,
             limit: i64::MAX,
-            offered: start,
+            floor: start,
             acks_used: false,
         }
     }
@@ -312,7 +359,7 @@ impl Model {
         let allowed = self.admitted(offset) || (offset == self.start - 1 && offset < self.limit);
         if allowed && offset + 1 >= self.start && offset < self.next {
             self.next = offset + 1;
-            self.offered = self.offered.min(self.next);
+            self.floor = self.floor.min(self.next);
             self.acked.retain(|acked| *acked <= offset);
         }
     }
@@ -326,20 +373,22 @@ impl Model {
         self.limit = self.limit.min(below);
     }
 
-    fn commit(&mut self) -> i64 {
-        self.offered = self.offered.max(self.next.min(self.limit));
-        self.offered
+    fn to_commit(&self) -> i64 {
+        self.next.min(self.limit).max(self.floor)
     }
 
-    fn outstanding(&self) -> u64 {
-        self.sent.iter().filter(|offset| **offset >= self.next).count() as u64
+    fn first_unacked(&self) -> u64 {
+        self.sent
+            .iter()
+            .filter(|offset| **offset < self.next)
+            .count() as u64
     }
 }
 
 fn random_run(seed: u64) {
     let mut random = fastrand::Rng::with_seed(seed);
     let start = random.i64(0..1000);
-    let mut marks = Marks::new(start, false);
+    let mut marks = Marks::new(start, String::new(), false);
     let mut model = Model::new(start);
     let mut offset = start;
     // Some logs have gaps everywhere, some hardly any.
@@ -375,12 +424,8 @@ fn random_run(seed: u64) {
                 model.ack(model.sent[seq]);
             }
             85..97 => {
-                if let Some(mark) = marks.snapshot() {
-                    assert_eq!(mark.next_offset, model.commit());
-                    if random.bool() {
-                        marks.committed(&mark);
-                    }
-                }
+                commit(&mut marks);
+                model.floor = model.to_commit();
             }
             97 if !model.sent.is_empty() => {
                 let taken = random.usize(0..=model.sent.len());
@@ -395,11 +440,10 @@ fn random_run(seed: u64) {
             }
             _ => {}
         }
-        assert_eq!(marks.next, model.next);
-        assert_eq!(marks.is_finished(), model.next >= model.limit);
-        if model.acks_used {
-            assert_eq!(marks.ack_room(), ACK_WINDOW - model.outstanding());
-        }
+        assert_eq!(marks.to_commit().0, model.to_commit());
+        assert_eq!(marks.all_marked(), model.next >= model.limit);
+        let first_unacked = model.acks_used.then(|| model.first_unacked());
+        assert_eq!(marks.first_unacked(), first_unacked);
     }
 }
 
@@ -414,7 +458,7 @@ fn any_history_gives_what_the_plain_rules_give() {
 #[test]
 fn many_runs_are_fused_and_still_nothing_unacknowledged_is_committed() {
     let mut random = fastrand::Rng::with_seed(7);
-    let mut marks = Marks::new(0, false);
+    let mut marks = Marks::new(0, String::new(), false);
     // Every message a run of its own, far more than are kept.
     let offsets: Vec<i64> = (0..3 * RUNS_KEPT as i64).map(|i| i * 3).collect();
     for &offset in &offsets {
@@ -437,12 +481,12 @@ fn many_runs_are_fused_and_still_nothing_unacknowledged_is_committed() {
             );
         }
     }
-    assert_eq!(next(&mut marks), offsets.last().unwrap() + 1);
+    assert_eq!(marks.to_commit().0, offsets.last().unwrap() + 1);
 }
 
 #[test]
 fn runs_from_the_mark_on_stay_exact_once_acks_are_used() {
-    let mut marks = Marks::new(0, false);
+    let mut marks = Marks::new(0, String::new(), false);
     marks.sent(0, 1);
     marks.ack(0, 0).unwrap();
     let count = 2 * RUNS_KEPT as u64;
@@ -454,5 +498,29 @@ fn runs_from_the_mark_on_stay_exact_once_acks_are_used() {
         assert_eq!(marks.next, seq as i64 * 2 + 1);
     }
     marks.sent(count as i64 * 2, 1);
-    assert!(marks.runs.len() <= RUNS_KEPT + 1, "what is behind the mark is fused");
+    assert!(
+        marks.runs.len() <= RUNS_KEPT + 1,
+        "what is behind the mark is fused"
+    );
+}
+
+#[test]
+fn a_mark_inside_of_fused_runs_acknowledges_nothing_behind_it() {
+    let mut marks = Marks::new(0, String::new(), false);
+    let count = 2 * RUNS_KEPT as u64;
+    for seq in 0..count {
+        marks.sent(seq as i64 * 3, 1);
+    }
+    let marked = count / 8;
+    marks.mark(marked as i64 * 3, "").unwrap();
+    for seq in (0..count).filter(|seq| *seq != marked + 5) {
+        marks.ack(seq, seq as i64 * 3).unwrap();
+    }
+    assert!(
+        marks.next <= (marked as i64 + 5) * 3,
+        "{} is past it",
+        marks.next
+    );
+    marks.ack(marked + 5, (marked as i64 + 5) * 3).unwrap();
+    assert_eq!(marks.next, (count as i64 - 1) * 3 + 1);
 }

@@ -1,0 +1,84 @@
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.Collection;
+import java.util.List;
+import java.util.Properties;
+import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.WakeupException;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+
+/**
+ * A member of a consumer group that prints what happens to it, one line an event, words between tabs.
+ * It leaves the group at SIGTERM.
+ *
+ * Arguments: bootstrap servers, group, assignor (range or roundrobin), topics.
+ */
+public class GroupMember {
+    public static void main(String[] args) throws Exception {
+        KafkaConsumer<byte[], byte[]> consumer = new KafkaConsumer<>(settings(args[0], args[1], args[2]));
+        List<String> topics = Arrays.asList(args).subList(3, args.length);
+
+        Thread main = Thread.currentThread();
+        Runtime.getRuntime().addShutdownHook(new Thread(() -> {
+            consumer.wakeup();
+            try {
+                main.join();
+            } catch (InterruptedException interrupted) {
+                Thread.currentThread().interrupt();
+            }
+        }));
+
+        consumer.subscribe(topics, new Teller());
+        try {
+            while (true) {
+                for (ConsumerRecord<byte[], byte[]> record : consumer.poll(Duration.ofSeconds(1))) {
+                    tell("record\t" + record.topic() + "\t" + record.partition() + "\t" + record.offset());
+                }
+            }
+        } catch (WakeupException asked) {
+            // The loop ends this way only.
+        } finally {
+            consumer.close();
+        }
+        tell("left");
+    }
+
+    private static Properties settings(String bootstrap, String group, String assignor) {
+        Properties settings = new Properties();
+        settings.put("bootstrap.servers", bootstrap);
+        settings.put("group.id", group);
+        settings.put("client.id", "java");
+        settings.put("partition.assignment.strategy", "org.apache.kafka.clients.consumer."
+            + (assignor.equals("range") ? "RangeAssignor" : "RoundRobinAssignor"));
+        settings.put("auto.offset.reset", "earliest");
+        settings.put("session.timeout.ms", "6000");
+        settings.put("heartbeat.interval.ms", "200");
+        settings.put("metadata.max.age.ms", "500");
+        settings.put("key.deserializer", ByteArrayDeserializer.class.getName());
+        settings.put("value.deserializer", ByteArrayDeserializer.class.getName());
+        return settings;
+    }
+
+    private static void tell(String event) {
+        System.out.println(event);
+    }
+
+    private static class Teller implements ConsumerRebalanceListener {
+        @Override
+        public void onPartitionsAssigned(Collection<TopicPartition> partitions) {
+            StringBuilder line = new StringBuilder("assigned");
+            for (TopicPartition one : partitions) {
+                line.append('\t').append(one.topic()).append('\t').append(one.partition());
+            }
+            tell(line.toString());
+        }
+
+        @Override
+        public void onPartitionsRevoked(Collection<TopicPartition> partitions) {
+            tell("revoked");
+        }
+    }
+}

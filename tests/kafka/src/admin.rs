@@ -1,0 +1,147 @@
+//! Topics and groups, handled by librdkafka.
+
+use std::{collections::BTreeMap, thread, time::Instant};
+
+use rdkafka::{
+    ClientConfig, Offset, TopicPartitionList,
+    admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication, TopicResult},
+    client::DefaultClientContext,
+    consumer::{BaseConsumer, Consumer},
+    error::{KafkaResult, RDKafkaErrorCode},
+    topic_partition_list::TopicPartitionListElem,
+};
+
+use crate::{broker::POLL, cluster::PATIENCE};
+
+/// An administrator of a cluster.
+pub struct Admin {
+    config: ClientConfig,
+    client: AdminClient<DefaultClientContext>,
+}
+
+/// What a group has committed for one partition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Committed {
+    /// The offset that the next owner starts at.
+    pub offset: i64,
+    /// The string committed with it.
+    pub metadata: String,
+}
+
+impl Admin {
+    pub(crate) fn new(config: ClientConfig) -> Self {
+        let client = config.create().expect("the settings are valid");
+        Self { config, client }
+    }
+
+    pub(crate) fn create_topic(
+        &self,
+        name: &str,
+        partitions: i32,
+        replication: i32,
+        config: &[(&str, &str)],
+    ) {
+        let mut topic = NewTopic::new(name, partitions, TopicReplication::Fixed(replication));
+        for (name, value) in config {
+            topic = topic.set(name, value);
+        }
+        self.insist(&format!("create {name}"), || {
+            single(&pollster::block_on(
+                self.client.create_topics([&topic], &options()),
+            ))
+        });
+    }
+
+    pub(crate) fn add_partitions(&self, topic: &str, count: i32) {
+        let partitions = NewPartitions::new(topic, count as usize);
+        self.insist(&format!("add partitions to {topic}"), || {
+            single(&pollster::block_on(
+                self.client.create_partitions([&partitions], &options()),
+            ))
+        });
+    }
+
+    pub(crate) fn delete_topic(&self, name: &str) {
+        self.insist(&format!("delete {name}"), || {
+            single(&pollster::block_on(
+                self.client.delete_topics(&[name], &options()),
+            ))
+        });
+    }
+
+    pub(crate) fn delete_records(&self, topic: &str, partition: i32, before: i64) {
+        let mut offsets = TopicPartitionList::new();
+        offsets
+            .add_partition_offset(topic, partition, Offset::Offset(before))
+            .expect("the offset is valid");
+        let deletion = self.client.delete_records(&offsets, &options());
+        let result = pollster::block_on(deletion).expect("the records can be deleted");
+        let result = result.elements()[0].error();
+        result.expect("the records can be deleted");
+    }
+
+    /// What `group` has committed for the partitions of `topic`; those without a commit are left out.
+    pub fn committed(&self, group: &str, topic: &str) -> BTreeMap<i32, Committed> {
+        let consumer: BaseConsumer = self
+            .config
+            .clone()
+            .set("group.id", group)
+            .create()
+            .expect("the settings are valid");
+        let metadata = consumer
+            .fetch_metadata(Some(topic), PATIENCE)
+            .expect("a broker answers");
+        let mut wanted = TopicPartitionList::new();
+        for partition in metadata.topics()[0].partitions() {
+            wanted.add_partition(topic, partition.id());
+        }
+        let committed = consumer
+            .committed_offsets(wanted, PATIENCE)
+            .expect("the group answers");
+        let of_one = |element: &TopicPartitionListElem<'_>| {
+            let Offset::Offset(offset) = element.offset() else {
+                return None;
+            };
+            let metadata = element.metadata().to_owned();
+            Some((element.partition(), Committed { offset, metadata }))
+        };
+        committed.elements().iter().filter_map(of_one).collect()
+    }
+
+    /// Repeats what fails because of a cluster that has not settled.
+    fn insist(&self, what: &str, attempt: impl Fn() -> Result<(), RDKafkaErrorCode>) {
+        let deadline = Instant::now() + PATIENCE;
+        while let Err(code) = attempt() {
+            assert!(
+                passes(code) && Instant::now() < deadline,
+                "cannot {what}: {code}"
+            );
+            thread::sleep(POLL);
+        }
+    }
+}
+
+fn passes(code: RDKafkaErrorCode) -> bool {
+    match code {
+        // A broker is listed a moment before the controller counts on it.
+        RDKafkaErrorCode::InvalidReplicationFactor => true,
+        // The one that was asked has just ceased to be the controller.
+        RDKafkaErrorCode::NotController => true,
+        _ => false,
+    }
+}
+
+fn options() -> AdminOptions {
+    AdminOptions::new()
+        .request_timeout(Some(PATIENCE))
+        .operation_timeout(Some(PATIENCE))
+}
+
+/// The answer to a question about one topic.
+fn single(answer: &KafkaResult<Vec<TopicResult>>) -> Result<(), RDKafkaErrorCode> {
+    match answer.as_deref() {
+        Ok([Ok(_)]) => Ok(()),
+        Ok([Err((_, code))]) => Err(*code),
+        other => panic!("no answer about one topic: {other:?}"),
+    }
+}

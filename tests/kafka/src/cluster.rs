@@ -1,0 +1,476 @@
+//! A Kafka cluster of one's own.
+
+use std::{
+    collections::BTreeMap,
+    env,
+    ffi::OsString,
+    fs,
+    net::{SocketAddr, ToSocketAddrs},
+    ops::Deref,
+    sync::{Arc, Mutex, MutexGuard, OnceLock},
+    thread,
+    time::{Duration, Instant},
+};
+
+use rdkafka::ClientConfig;
+
+use crate::{
+    admin::Admin,
+    broker::{self, Broker, POLL, Plan, Properties},
+    distribution::Distribution,
+    metadata::Metadata,
+    process::Process,
+    release::{Quorum, Release},
+    scratch::Scratch,
+};
+
+/// How long the cluster may take for anything that it does on its own: to elect, to register, to spread
+/// the word. A minute is for a machine with other things to do; a free one takes a second or two.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How many lines of each log a failed test prints.
+const LOG_TAIL: usize = 40;
+
+/// Brokers of one release, with ids from 1. They are gone when it is dropped or the test process ends.
+///
+/// With `KAFKA_BROKERS=host:port,…` in the environment it stands for that cluster, which can be used but
+/// neither stopped nor configured.
+pub struct Cluster {
+    release: Release,
+    bootstrap: Vec<String>,
+    admin: OnceLock<Admin>,
+    own: Option<Own>,
+}
+
+/// A cluster started here. The fields end in this order: the folder goes when nothing writes there.
+struct Own {
+    processes: Processes,
+    plan: Plan,
+    distribution: Distribution,
+    scratch: Scratch,
+}
+
+struct Processes {
+    brokers: BTreeMap<i32, Mutex<Broker>>,
+    _zookeeper: Option<Process>,
+}
+
+/// What a cluster shall be; see [`Cluster::builder`].
+#[derive(Debug, Clone)]
+pub struct Builder {
+    release: Release,
+    brokers: usize,
+    everywhere: Properties,
+    of_one: BTreeMap<i32, Properties>,
+}
+
+impl Builder {
+    /// Sets how many brokers there are; one if never said.
+    pub fn brokers(mut self, brokers: usize) -> Self {
+        self.brokers = brokers;
+        self
+    }
+
+    /// Sets a property of `server.properties` for every broker.
+    pub fn property(mut self, name: &str, value: &str) -> Self {
+        self.everywhere.insert(name.into(), value.into());
+        self
+    }
+
+    /// Sets a property for one broker.
+    pub fn broker_property(mut self, id: i32, name: &str, value: &str) -> Self {
+        self.of_one
+            .entry(id)
+            .or_default()
+            .insert(name.into(), value.into());
+        self
+    }
+
+    /// Starts the cluster and waits until every broker knows every other.
+    ///
+    /// # Panics
+    /// If it does not come up; the ends of the logs are in the message.
+    pub fn start(&self) -> Cluster {
+        let distribution = Distribution::of(self.release);
+        let plan = Plan::new(self.release.quorum(), self.brokers);
+        let scratch = Scratch::new();
+        match self.launch(&distribution, &plan, &scratch) {
+            Ok(processes) => Cluster {
+                release: self.release,
+                bootstrap: plan.ids().map(|id| plan.address(id).to_string()).collect(),
+                admin: OnceLock::new(),
+                own: Some(Own {
+                    processes,
+                    plan,
+                    distribution,
+                    scratch,
+                }),
+            },
+            Err(why) => panic!(
+                "{} did not start: {why}\n{}",
+                self.release,
+                log_tails(&scratch)
+            ),
+        }
+    }
+
+    fn launch(
+        &self,
+        distribution: &Distribution,
+        plan: &Plan,
+        scratch: &Scratch,
+    ) -> Result<Processes, String> {
+        let mut brokers: Vec<_> = plan
+            .ids()
+            .map(|id| {
+                let mut overrides = self.everywhere.clone();
+                overrides.extend(self.of_one.get(&id).cloned().unwrap_or_default());
+                Broker::new(id, distribution.clone(), plan, scratch.path(), &overrides)
+            })
+            .collect();
+
+        let zookeeper = match plan.quorum {
+            Quorum::ZooKeeper => Some(broker::start_zookeeper(distribution, plan, scratch.path())?),
+            Quorum::KRaft => {
+                let formats: Vec<_> = brokers.iter().filter_map(Broker::format).collect();
+                for mut format in formats {
+                    let status = format.wait(PATIENCE).ok_or("formatting takes too long")?;
+                    status.success().then_some(()).ok_or("formatting failed")?;
+                }
+                None
+            }
+        };
+        for broker in &mut brokers {
+            broker.launch();
+        }
+        for broker in &mut brokers {
+            broker.await_port()?;
+        }
+        let addresses: Vec<_> = plan.ids().map(|id| plan.address(id)).collect();
+        await_metadata(&addresses, |metadata| {
+            metadata.brokers.len() == addresses.len()
+        })?;
+        let brokers = brokers.into_iter().map(Mutex::new);
+        Ok(Processes {
+            brokers: plan.ids().zip(brokers).collect(),
+            _zookeeper: zookeeper,
+        })
+    }
+}
+
+impl Cluster {
+    /// Starts so many brokers of a release.
+    pub fn start(release: Release, brokers: usize) -> Self {
+        Self::builder(release).brokers(brokers).start()
+    }
+
+    /// Says what a cluster shall be before it starts.
+    pub fn builder(release: Release) -> Builder {
+        Builder {
+            release,
+            brokers: 1,
+            everywhere: Properties::new(),
+            of_one: BTreeMap::new(),
+        }
+    }
+
+    /// The one broker of a release that the tests of this process share. Each test keeps to topics and
+    /// groups of its own, named by [`unique`](crate::unique).
+    pub fn shared(release: Release) -> Shared {
+        type Slot = Arc<OnceLock<Cluster>>;
+        static CLUSTERS: Mutex<BTreeMap<Release, Slot>> = Mutex::new(BTreeMap::new());
+
+        let slot = {
+            let mut clusters = CLUSTERS.lock().expect("no holder panics");
+            Arc::clone(clusters.entry(release).or_default())
+        };
+        slot.get_or_init(|| Self::external(release).unwrap_or_else(|| Self::start(release, 1)));
+        Shared(slot)
+    }
+
+    /// The cluster of `KAFKA_BROKERS`, taken to be of the given release.
+    fn external(release: Release) -> Option<Self> {
+        let brokers = env::var("KAFKA_BROKERS").ok()?;
+        let bootstrap = brokers
+            .split(',')
+            .map(|broker| broker.trim().to_owned())
+            .collect();
+        Some(Self {
+            release,
+            bootstrap,
+            admin: OnceLock::new(),
+            own: None,
+        })
+    }
+
+    /// The release of its brokers.
+    pub fn release(&self) -> Release {
+        self.release
+    }
+
+    /// The addresses of all its brokers, running or not, in the order of their ids.
+    pub fn bootstrap(&self) -> Vec<String> {
+        self.bootstrap.clone()
+    }
+
+    /// Kills a broker with SIGKILL.
+    pub fn kill(&self, broker: i32) {
+        self.broker(broker).kill();
+    }
+
+    /// Stops a broker cleanly: it hands over what it leads.
+    pub fn stop(&self, broker: i32) {
+        self.broker(broker).stop();
+    }
+
+    /// Starts a broker again, stopping it first if it runs, and waits until all know of it.
+    ///
+    /// A killed broker of a ZooKeeper cluster is turned away until its last session has expired.
+    pub fn restart(&self, broker: i32) {
+        let mut node = self.broker(broker);
+        node.stop();
+        let deadline = Instant::now() + PATIENCE;
+        node.launch();
+        while let Err(why) = node.await_port() {
+            assert!(Instant::now() < deadline, "{why}\n{}", self.log_tails());
+            node.launch();
+        }
+        drop(node);
+        self.await_metadata(|metadata| metadata.brokers.contains_key(&broker));
+    }
+
+    /// Stops the clock of a broker (SIGSTOP): it keeps its connections and answers nothing.
+    pub fn suspend(&self, broker: i32) {
+        self.broker(broker).signal("STOP");
+    }
+
+    /// Lets a suspended broker go on.
+    pub fn resume(&self, broker: i32) {
+        self.broker(broker).signal("CONT");
+    }
+
+    /// Sets a property of one broker for its next start.
+    pub fn set_property(&self, broker: i32, name: &str, value: &str) {
+        self.broker(broker).set(name, value);
+    }
+
+    /// Topics and groups, by an independent client.
+    pub fn admin(&self) -> &Admin {
+        self.admin.get_or_init(|| Admin::new(self.client_config()))
+    }
+
+    /// Settings that every librdkafka client of the tests shares.
+    pub(crate) fn client_config(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config
+            .set("bootstrap.servers", self.bootstrap.join(","))
+            // The tests stop and start brokers; a client that waits ten seconds to dial again would miss it.
+            .set("reconnect.backoff.ms", "20")
+            .set("reconnect.backoff.max.ms", "200")
+            .set("broker.address.family", "v4");
+        if self.release < Release::V0_10_0_1 {
+            // 0.9 does not answer the question for its versions.
+            config
+                .set("api.version.request", "false")
+                .set("broker.version.fallback", "0.9.0");
+        }
+        config
+    }
+
+    /// Creates a topic and waits until every running broker knows a leader for each of its partitions.
+    pub fn create_topic(&self, name: &str, partitions: i32, replication: i32) {
+        self.create_topic_with(name, partitions, replication, &[]);
+    }
+
+    /// The same with configuration of the topic, such as `cleanup.policy`.
+    pub fn create_topic_with(
+        &self,
+        name: &str,
+        partitions: i32,
+        replication: i32,
+        config: &[(&str, &str)],
+    ) {
+        if self.release < Release::V0_10_2_2 {
+            let (partitions, replication) = (partitions.to_string(), replication.to_string());
+            let mut arguments = vec!["--create", "--topic", name, "--partitions", &partitions];
+            arguments.extend(["--replication-factor", &replication]);
+            let config: Vec<_> = config
+                .iter()
+                .map(|(name, value)| format!("{name}={value}"))
+                .collect();
+            arguments.extend(config.iter().flat_map(|pair| ["--config", pair]));
+            self.topic_command(&arguments);
+        } else {
+            self.admin()
+                .create_topic(name, partitions, replication, config);
+        }
+        self.await_partitions(name, partitions);
+    }
+
+    /// Raises the number of partitions of a topic to `count`, and waits as after its creation.
+    pub fn add_partitions(&self, topic: &str, count: i32) {
+        if self.release < Release::V1_1_1 {
+            let count = count.to_string();
+            self.topic_command(&["--alter", "--topic", topic, "--partitions", &count]);
+        } else {
+            self.admin().add_partitions(topic, count);
+        }
+        self.await_partitions(topic, count);
+    }
+
+    /// Deletes a topic and waits until every running broker has forgotten it.
+    pub fn delete_topic(&self, name: &str) {
+        if self.release < Release::V0_10_2_2 {
+            self.topic_command(&["--delete", "--topic", name]);
+        } else {
+            self.admin().delete_topic(name);
+        }
+        self.await_metadata(|metadata| !metadata.topics.contains_key(name));
+    }
+
+    /// Deletes the records of a partition below `before`, which becomes the start of its log.
+    pub fn delete_records(&self, topic: &str, partition: i32, before: i64) {
+        self.admin().delete_records(topic, partition, before);
+    }
+
+    /// What the first running broker that answers thinks of the cluster.
+    pub fn metadata(&self) -> Metadata {
+        let answer = self
+            .running()
+            .into_iter()
+            .find_map(|broker| Metadata::ask(broker).ok());
+        answer.unwrap_or_else(|| panic!("no broker answers\n{}", self.log_tails()))
+    }
+
+    /// The id of the broker that leads a partition.
+    pub fn leader(&self, topic: &str, partition: i32) -> i32 {
+        self.metadata().topics[topic][&partition].leader
+    }
+
+    /// Waits until every running broker sees the cluster so.
+    pub fn await_metadata(&self, condition: impl Fn(&Metadata) -> bool) {
+        if let Err(why) = await_metadata(&self.running(), condition) {
+            panic!("{why}\n{}", self.log_tails());
+        }
+    }
+
+    /// Kafka's own program for topics, for releases that cannot be asked over the wire.
+    fn topic_command(&self, arguments: &[&str]) {
+        let own = self
+            .own
+            .as_ref()
+            .expect("KAFKA_BROKERS stands for a newer release");
+        let mut command = own.distribution.java("kafka.admin.TopicCommand");
+        command.extend(["--zookeeper".into(), own.plan.zookeeper().into()]);
+        command.extend(arguments.iter().map(OsString::from));
+        let log = own.scratch.path().join("topic-command.log");
+        let status = Process::spawn(&command, &log, |_| ()).wait(PATIENCE);
+        let log = fs::read_to_string(log).unwrap_or_default();
+        assert!(
+            status.is_some_and(|status| status.success()),
+            "{arguments:?}: {log}"
+        );
+    }
+
+    fn await_partitions(&self, topic: &str, count: i32) {
+        self.await_metadata(|metadata| {
+            metadata.topics.get(topic).is_some_and(|partitions| {
+                partitions.len() == count as usize
+                    && partitions.values().all(|partition| partition.leader >= 0)
+            })
+        });
+    }
+
+    fn broker(&self, id: i32) -> MutexGuard<'_, Broker> {
+        let own = self
+            .own
+            .as_ref()
+            .expect("the brokers of KAFKA_BROKERS are not ours to touch");
+        let broker = own
+            .processes
+            .brokers
+            .get(&id)
+            .unwrap_or_else(|| panic!("there is no broker {id}"));
+        broker
+            .lock()
+            .expect("a broker whose handling failed is not used again")
+    }
+
+    fn running(&self) -> Vec<SocketAddr> {
+        (1..)
+            .zip(&self.bootstrap)
+            .filter(|(id, _)| self.own.is_none() || self.broker(*id).is_running())
+            .flat_map(|(_, address)| address.to_socket_addrs().expect("an address"))
+            .collect()
+    }
+
+    fn log_tails(&self) -> String {
+        self.own
+            .as_ref()
+            .map(|own| log_tails(&own.scratch))
+            .unwrap_or_default()
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        print_logs_of_a_failure(self);
+    }
+}
+
+/// A share in a cluster that outlives it.
+pub struct Shared(Arc<OnceLock<Cluster>>);
+
+impl Deref for Shared {
+    type Target = Cluster;
+
+    fn deref(&self) -> &Cluster {
+        self.0.get().expect("it was started before it was shared")
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        print_logs_of_a_failure(self);
+    }
+}
+
+fn print_logs_of_a_failure(cluster: &Cluster) {
+    if thread::panicking() {
+        eprintln!("{}", cluster.log_tails());
+    }
+}
+
+fn await_metadata(
+    brokers: &[SocketAddr],
+    condition: impl Fn(&Metadata) -> bool,
+) -> Result<(), String> {
+    let deadline = Instant::now() + PATIENCE;
+    for broker in brokers {
+        loop {
+            let answer = Metadata::ask(*broker);
+            if answer.as_ref().is_ok_and(&condition) {
+                break;
+            }
+            if Instant::now() > deadline {
+                return Err(format!("{broker} still says {answer:?} after {PATIENCE:?}"));
+            }
+            thread::sleep(POLL);
+        }
+    }
+    Ok(())
+}
+
+/// The end of the log of each process.
+fn log_tails(scratch: &Scratch) -> String {
+    let mut tails = String::new();
+    let homes = fs::read_dir(scratch.path()).expect("the folder is ours");
+    for home in homes.flatten() {
+        let log = fs::read(home.path().join("log")).unwrap_or_default();
+        let log = String::from_utf8_lossy(&log);
+        let lines: Vec<_> = log.lines().collect();
+        let tail = &lines[lines.len().saturating_sub(LOG_TAIL)..];
+        tails += &format!("--- {}\n{}\n", home.file_name().display(), tail.join("\n"));
+    }
+    tails
+}

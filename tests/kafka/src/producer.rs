@@ -1,0 +1,207 @@
+//! Records written by an independent client.
+
+use std::sync::Mutex;
+
+use rdkafka::{
+    ClientContext, Message,
+    error::{KafkaError, RDKafkaErrorCode},
+    message::{Header, OwnedHeaders},
+    producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext},
+};
+
+use crate::{
+    cluster::{Cluster, PATIENCE},
+    release::Release,
+};
+
+/// How the batches of a producer are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Codec {
+    /// Not at all.
+    None,
+    /// DEFLATE in gzip's frame.
+    Gzip,
+    /// Snappy in raw blocks (Java's producer frames them).
+    Snappy,
+    /// LZ4 in its frame.
+    Lz4,
+    /// Zstandard, since 2.1.
+    Zstd,
+}
+
+impl Codec {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::None, Self::Gzip, Self::Snappy, Self::Lz4, Self::Zstd];
+
+    /// The name that Kafka's clients give it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Gzip => "gzip",
+            Self::Snappy => "snappy",
+            Self::Lz4 => "lz4",
+            Self::Zstd => "zstd",
+        }
+    }
+}
+
+/// A record to be written.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NewRecord {
+    /// Where to; the producer chooses, by the key if there is one.
+    pub partition: Option<i32>,
+    /// Null is not empty.
+    pub key: Option<Vec<u8>>,
+    /// Null is not empty.
+    pub value: Option<Vec<u8>>,
+    /// In this order; a name may come twice.
+    pub headers: Vec<(String, Option<Vec<u8>>)>,
+    /// Milliseconds since 1970; now, if not given.
+    pub timestamp_ms: Option<i64>,
+}
+
+impl NewRecord {
+    /// A record with a value and nothing else.
+    pub fn value(value: impl Into<Vec<u8>>) -> Self {
+        Self {
+            value: Some(value.into()),
+            ..Self::default()
+        }
+    }
+
+    /// Sets the key.
+    pub fn key(mut self, key: impl Into<Vec<u8>>) -> Self {
+        self.key = Some(key.into());
+        self
+    }
+
+    /// Sets the partition.
+    pub fn partition(mut self, partition: i32) -> Self {
+        self.partition = Some(partition);
+        self
+    }
+
+    /// Adds a header.
+    pub fn header(mut self, name: &str, value: Option<&[u8]>) -> Self {
+        self.headers
+            .push((name.to_owned(), value.map(<[u8]>::to_vec)));
+        self
+    }
+}
+
+/// Where a record has been stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Acknowledged {
+    /// Its partition.
+    pub partition: i32,
+    /// Its offset there.
+    pub offset: i64,
+}
+
+/// Writes to one cluster, with acknowledgement by all replicas and, since 0.11, without duplicates of its
+/// own making.
+pub struct Producer {
+    client: BaseProducer<Deliveries>,
+}
+
+impl Producer {
+    /// Connects to a cluster.
+    pub fn new(cluster: &Cluster, codec: Codec) -> Self {
+        let client = cluster
+            .client_config()
+            .set("compression.codec", codec.name())
+            .set("acks", "all")
+            .set(
+                "enable.idempotence",
+                (cluster.release() >= Release::V0_11_0_3).to_string(),
+            )
+            .set("message.timeout.ms", PATIENCE.as_millis().to_string())
+            .create_with_context(Deliveries::default())
+            .expect("the settings are valid");
+        Self { client }
+    }
+
+    /// Writes records and waits until all are acknowledged: the answers are in the order of the records.
+    ///
+    /// # Panics
+    /// If one is refused, or not acknowledged within a minute.
+    pub fn send(&self, topic: &str, records: &[NewRecord]) -> Vec<Acknowledged> {
+        let acknowledged = self.client.context();
+        acknowledged.expect(records.len());
+        for (index, record) in records.iter().enumerate() {
+            self.enqueue(topic, index, record);
+        }
+        self.client
+            .flush(PATIENCE)
+            .expect("the records are acknowledged in time");
+        acknowledged.take()
+    }
+
+    /// Writes `count` records, each with its number for a value, over the partitions in turn.
+    pub fn send_numbers(&self, topic: &str, count: usize, partitions: i32) -> Vec<Acknowledged> {
+        let number = |n: usize| NewRecord::value(n.to_string()).partition(n as i32 % partitions);
+        self.send(topic, &(0..count).map(number).collect::<Vec<_>>())
+    }
+
+    fn enqueue(&self, topic: &str, index: usize, record: &NewRecord) {
+        let mut headers = OwnedHeaders::new_with_capacity(record.headers.len());
+        for (key, value) in &record.headers {
+            headers = headers.insert(Header {
+                key,
+                value: value.as_ref(),
+            });
+        }
+        let mut next = BaseRecord::<[u8], [u8], usize>::with_opaque_to(topic, index);
+        next.partition = record.partition;
+        next.key = record.key.as_deref();
+        next.payload = record.value.as_deref();
+        next.timestamp = record.timestamp_ms;
+        // Without headers older brokers than 0.11 can be written to.
+        next.headers = (!record.headers.is_empty()).then_some(headers);
+        loop {
+            match self.client.send(next) {
+                Ok(()) => return,
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), same)) => {
+                    self.client.poll(PATIENCE);
+                    next = same;
+                }
+                Err((error, _)) => panic!("{topic}: {error}"),
+            }
+        }
+    }
+}
+
+/// What has become of the records in flight, by their index.
+#[derive(Default)]
+struct Deliveries(Mutex<Vec<Option<Result<Acknowledged, KafkaError>>>>);
+
+impl Deliveries {
+    fn expect(&self, count: usize) {
+        let mut deliveries = self.0.lock().expect("no holder panics");
+        assert!(deliveries.is_empty(), "one call of send at a time");
+        deliveries.resize(count, None);
+    }
+
+    fn take(&self) -> Vec<Acknowledged> {
+        let deliveries = std::mem::take(&mut *self.0.lock().expect("no holder panics"));
+        let result = |one: Option<Result<_, _>>| one.expect("flush waits for all").unwrap();
+        deliveries.into_iter().map(result).collect()
+    }
+}
+
+impl ClientContext for Deliveries {}
+
+impl ProducerContext for Deliveries {
+    type DeliveryOpaque = usize;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, index: usize) {
+        let outcome = match result {
+            Ok(message) => Ok(Acknowledged {
+                partition: message.partition(),
+                offset: message.offset(),
+            }),
+            Err((error, _)) => Err(error.clone()),
+        };
+        self.0.lock().expect("no holder panics")[index] = Some(outcome);
+    }
+}

@@ -1,0 +1,106 @@
+//! What is done when its time has come.
+
+use std::time::Instant;
+
+use super::{
+    Destination, Group,
+    state::{Assigning, Beat, State},
+};
+use crate::{
+    call::{Call, find_coordinator, heartbeat},
+    error::{Error, ErrorKind},
+};
+
+impl Group {
+    /// Does what is due. Every step leads into a wait, for an answer or for a later time, so this
+    /// ends.
+    pub(super) fn drive(&mut self, now: Instant) {
+        while self.step(now) {}
+    }
+
+    fn step(&mut self, now: Instant) -> bool {
+        if self.state.needs_coordinator() && self.seek.is_due(now) {
+            self.find_coordinator();
+            return true;
+        }
+        let coordinator_known = self.seek.target().is_some();
+        let session_timeout = self.settings.session_timeout;
+        match &self.state {
+            State::Seeking { join_at } if *join_at <= now && coordinator_known => self.join(now),
+            State::Assigning(Assigning { until, .. }) if *until <= now => self.assign_late(now),
+            State::Stable(membership) | State::Releasing(membership, _)
+                if membership.fence(session_timeout) <= now =>
+            {
+                let error = Error::new(ErrorKind::SessionExpired, "heartbeat");
+                self.lose(now, error);
+            }
+            State::Releasing(_, deadline) if *deadline <= now => self.release_late(now),
+            State::Stable(membership) | State::Releasing(membership, _)
+                if membership.next_heartbeat().is_some_and(|at| at <= now) && coordinator_known =>
+            {
+                self.beat(now);
+            }
+            State::Departing { .. } if coordinator_known => self.say_goodbye(now),
+            State::Departing { until } | State::Leaving { until, .. } if *until <= now => {
+                self.end();
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// When something will be due.
+    pub fn poll_deadline(&self) -> Option<Instant> {
+        let coordinator_known = self.seek.target().is_some();
+        let when_known = |at: Instant| coordinator_known.then_some(at);
+        let due = match &self.state {
+            State::Seeking { join_at } => [when_known(*join_at), None, None],
+            State::Assigning(Assigning { until, .. })
+            | State::Departing { until }
+            | State::Leaving { until, .. } => [Some(*until), None, None],
+            State::Stable(membership) | State::Releasing(membership, _) => {
+                let fence = membership.fence(self.settings.session_timeout);
+                let release = match &self.state {
+                    State::Releasing(_, deadline) => Some(*deadline),
+                    _ => None,
+                };
+                let heartbeat = membership.next_heartbeat().and_then(when_known);
+                [Some(fence), release, heartbeat]
+            }
+            State::Idle | State::Joining(_) | State::Syncing(_) | State::Left | State::Failed => {
+                [None; 3]
+            }
+        };
+        let seek = self.seek.deadline();
+        let seek = seek.filter(|_| self.state.needs_coordinator());
+        due.into_iter().flatten().chain(seek).min()
+    }
+
+    fn find_coordinator(&mut self) {
+        let group_id = self.settings.group_id.clone();
+        let ask = Call::FindCoordinator(find_coordinator::Ask { group_id });
+        let timeout = self.settings.call_timeout();
+        let call = self.send(Destination::AnyBroker, ask, timeout);
+        self.seek.asked(call);
+    }
+
+    /// Sends a heartbeat, if the group coordinator is known.
+    pub(super) fn beat(&mut self, now: Instant) {
+        let (Some(session), Some(_)) = (self.session(), self.state.membership()) else {
+            return;
+        };
+        let ask = Call::Heartbeat(heartbeat::Ask {
+            group_id: self.settings.group_id.clone(),
+            generation: session.generation,
+            member_id: session.member_id,
+            instance_id: session.instance_id,
+        });
+        let timeout = self.settings.call_timeout();
+        let call = self.send(Destination::Coordinator(session.coordinator), ask, timeout);
+        let interval = self.settings.heartbeat_interval;
+        if let Some(membership) = self.state.membership_mut() {
+            membership.pulse.in_flight = Some(Beat { call, sent_at: now });
+            membership.pulse.next_at = now + interval;
+        }
+    }
+}

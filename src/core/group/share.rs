@@ -1,0 +1,220 @@
+//! The blobs of the consumer protocol, as this member writes and reads them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::violation::Violation;
+use crate::{
+    call::join_group::Member,
+    config::Strategy,
+    core::assignor::{self, MemberSubscription},
+    protocol::consumer_protocol::{Assignment, Subscription, TopicPartition},
+    wire,
+};
+
+/// The version of the blobs written: everybody reads it, and all that the newer ones add is for
+/// assignors that are not offered here.
+const VERSION: i16 = 0;
+
+/// What this member offers in JoinGroup: each assignor's name with the subscription.
+pub(super) fn offers(
+    preferred: Strategy,
+    topics: &BTreeSet<String>,
+    user_data: &[u8],
+) -> wire::Result<Vec<(String, Vec<u8>)>> {
+    let subscription = Subscription {
+        topics: topics.iter().cloned().collect(),
+        user_data: (!user_data.is_empty()).then(|| user_data.to_vec()),
+        ..Subscription::default()
+    };
+    let blob = subscription.to_bytes(VERSION)?;
+    let strategies = assignor::offered(preferred).into_iter();
+    Ok(strategies
+        .map(|strategy| (strategy.name().to_owned(), blob.clone()))
+        .collect())
+}
+
+/// The partitions that the leader gave to this member, which is subscribed to `topics`.
+pub(super) fn read_assignment(
+    blob: &[u8],
+    topics: &BTreeSet<String>,
+) -> Result<BTreeMap<String, Vec<i32>>, Violation> {
+    let assignment = Assignment::from_bytes(blob).map_err(Violation::Assignment)?;
+    let mut share = BTreeMap::<String, BTreeSet<i32>>::new();
+    for TopicPartition { topic, partitions } in assignment.assigned_partitions {
+        if !topics.contains(&topic) {
+            return Err(Violation::NotSubscribed { topic });
+        }
+        for partition in partitions {
+            if partition < 0 {
+                return Err(Violation::NegativePartition { topic, partition });
+            }
+            let claimed = share.entry(topic.clone()).or_default();
+            if !claimed.insert(partition) {
+                return Err(Violation::AssignedTwice { topic, partition });
+            }
+        }
+    }
+    let sorted = |(topic, partitions): (_, BTreeSet<_>)| (topic, partitions.into_iter().collect());
+    Ok(share.into_iter().map(sorted).collect())
+}
+
+/// The members of the group, as their leader sees them.
+#[derive(Debug)]
+pub(super) struct Roster {
+    members: Vec<MemberSubscription>,
+}
+
+impl Roster {
+    /// Reads the subscriptions. A member whose blob cannot be read is in the group, but wants
+    /// nothing.
+    pub(super) fn read(members: Vec<Member>) -> (Self, Vec<Violation>) {
+        let mut bad = Vec::new();
+        let members = members.into_iter().map(|member| {
+            let topics = match Subscription::from_bytes(&member.subscription) {
+                Ok(subscription) => subscription.topics,
+                Err(cause) => {
+                    let member_id = member.id.clone();
+                    bad.push(Violation::Subscription { member_id, cause });
+                    Vec::new()
+                }
+            };
+            MemberSubscription {
+                member_id: member.id,
+                instance_id: member.instance_id,
+                topics,
+            }
+        });
+        let members = members.collect();
+        (Self { members }, bad)
+    }
+
+    /// All topics that anybody wants.
+    pub(super) fn topics(&self) -> BTreeSet<String> {
+        let topics = self.members.iter().flat_map(|member| &member.topics);
+        topics.cloned().collect()
+    }
+
+    /// The encoded share of every member, also the empty ones.
+    pub(super) fn assign(
+        &self,
+        strategy: Strategy,
+        counts: &BTreeMap<String, i32>,
+    ) -> Vec<(String, Vec<u8>)> {
+        let shares = assignor::assign(strategy, &self.members, counts);
+        shares
+            .into_iter()
+            .map(|(member_id, share)| (member_id, write_assignment(share)))
+            .collect()
+    }
+}
+
+fn write_assignment(share: BTreeMap<String, Vec<i32>>) -> Vec<u8> {
+    let partitions = share.into_iter();
+    let assignment = Assignment {
+        assigned_partitions: partitions
+            .map(|(topic, partitions)| TopicPartition { topic, partitions })
+            .collect(),
+        user_data: None,
+    };
+    assignment
+        .to_bytes(VERSION)
+        .expect("the topics were read from blobs with the same limits")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn topics(names: &[&str]) -> BTreeSet<String> {
+        names.iter().map(ToString::to_string).collect()
+    }
+
+    fn blob(partitions: &[(&str, &[i32])]) -> Vec<u8> {
+        let assigned_partitions = partitions.iter().map(|(topic, partitions)| TopicPartition {
+            topic: topic.to_string(),
+            partitions: partitions.to_vec(),
+        });
+        let assignment = Assignment {
+            assigned_partitions: assigned_partitions.collect(),
+            user_data: Some(b"from a leader".to_vec()),
+        };
+        assignment.to_bytes(1).unwrap()
+    }
+
+    #[test]
+    fn both_assignors_are_offered_with_the_user_data_and_the_preferred_one_first() {
+        let offers = offers(Strategy::RoundRobin, &topics(&["b", "a"]), b"mine").unwrap();
+        let names: Vec<&str> = offers.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["roundrobin", "range"]);
+        for (_, blob) in &offers {
+            let subscription = Subscription::from_bytes(blob).unwrap();
+            assert_eq!(subscription.topics, ["a", "b"]);
+            assert_eq!(subscription.user_data.as_deref(), Some(&b"mine"[..]));
+        }
+    }
+
+    #[test]
+    fn an_assignment_is_read_in_order_whatever_way_the_leader_wrote_it() {
+        let share = read_assignment(
+            &blob(&[("b", &[1]), ("a", &[7, 0]), ("b", &[0])]),
+            &topics(&["a", "b", "c"]),
+        );
+        let expected = [("a".to_owned(), vec![0, 7]), ("b".to_owned(), vec![0, 1])];
+        assert_eq!(share.unwrap(), BTreeMap::from(expected));
+    }
+
+    #[test]
+    fn no_assignment_at_all_is_an_empty_one() {
+        assert!(read_assignment(&[], &topics(&["a"])).unwrap().is_empty());
+        let named = blob(&[("a", &[])]);
+        assert!(read_assignment(&named, &topics(&["a"])).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_hostile_assignment_is_refused() {
+        let refusal = |partitions: &[(&str, &[i32])]| {
+            read_assignment(&blob(partitions), &topics(&["a", "b"])).unwrap_err()
+        };
+        assert!(matches!(
+            refusal(&[("a", &[0, -1])]),
+            Violation::NegativePartition { partition: -1, .. }
+        ));
+        assert!(matches!(
+            refusal(&[("a", &[4]), ("b", &[4]), ("a", &[4])]),
+            Violation::AssignedTwice { partition: 4, .. }
+        ));
+        assert!(matches!(
+            refusal(&[("secret", &[0])]),
+            Violation::NotSubscribed { .. }
+        ));
+        let lie = [0, 0, 0x7f, 0xff, 0xff, 0xff];
+        let error = read_assignment(&lie, &topics(&["a"])).unwrap_err();
+        assert!(matches!(error, Violation::Assignment(_)), "{error:?}");
+    }
+
+    #[test]
+    fn a_member_that_cannot_be_read_is_named_and_gets_nothing() {
+        let subscription = offers(Strategy::Range, &topics(&["a"]), b"").unwrap();
+        let member = |id: &str, subscription: &[u8]| Member {
+            id: id.to_owned(),
+            instance_id: None,
+            subscription: subscription.to_vec(),
+        };
+        let (roster, bad) = Roster::read(vec![
+            member("good", &subscription[0].1),
+            member("bad", &[0, 0, 0xff]),
+        ]);
+        assert_eq!(bad.len(), 1);
+        assert!(bad[0].to_string().contains("\"bad\""), "{}", bad[0]);
+        assert_eq!(roster.topics(), topics(&["a"]));
+
+        let counts = BTreeMap::from([("a".to_owned(), 2)]);
+        let shares = roster.assign(Strategy::Range, &counts);
+        let read = |(id, blob): &(String, Vec<u8>)| {
+            let share = read_assignment(blob, &topics(&["a"])).unwrap();
+            (id.clone(), share.values().map(Vec::len).sum::<usize>())
+        };
+        let shares: Vec<_> = shares.iter().map(read).collect();
+        assert_eq!(shares, [("bad".to_owned(), 0), ("good".to_owned(), 2)]);
+    }
+}

@@ -1,0 +1,361 @@
+//! The ways from one state to another. Only here is `state` assigned.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    mem,
+    time::{Duration, Instant},
+};
+
+use super::{
+    Action, Destination, Group,
+    share::{self, Roster},
+    state::{Assigning, Duty, Joining, Lead, Membership, Pulse, Seat, State, Syncing},
+    trouble::Loudness,
+    violation::Violation,
+};
+use crate::{
+    call::{Call, join_group, leave_group, sync_group},
+    config::Strategy,
+    error::{Error, ErrorKind},
+    protocol::ApiKey,
+};
+
+/// How long leaving may take. The session timeout does in the end what a lost LeaveGroup would have
+/// done, so nobody should wait long for it.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(3);
+
+impl Group {
+    /// Idle → Seeking: there is something to subscribe to.
+    pub(super) fn start(&mut self, now: Instant) {
+        self.actions.push_back(Action::Rebalancing);
+        self.state = State::Seeking { join_at: now };
+    }
+
+    /// Seeking → Joining.
+    pub(super) fn join(&mut self, now: Instant) {
+        let target = self.seek.target().expect("the caller has looked").clone();
+        let settings = &self.settings;
+        let offers = share::offers(settings.strategy, &self.topics, &settings.user_data);
+        let protocols = match offers {
+            Ok(protocols) => protocols,
+            Err(cause) => {
+                let error = Error::new(ErrorKind::Protocol, "rebalance").because(cause);
+                return self.join_slowly(now, &error);
+            }
+        };
+        let ask = Call::JoinGroup(join_group::Ask {
+            group_id: settings.group_id.clone(),
+            session_timeout_ms: millis(settings.session_timeout),
+            rebalance_timeout_ms: millis(settings.rebalance_timeout),
+            member_id: self.member_id.clone(),
+            instance_id: settings.instance_id.clone(),
+            protocols,
+        });
+        let timeout = settings.join_timeout();
+        let call = self.send(Destination::Coordinator(target.clone()), ask, timeout);
+        self.state = State::Joining(Joining {
+            call,
+            target,
+            topics: self.topics.clone(),
+            as_new: self.member_id.is_empty(),
+        });
+    }
+
+    /// Joining → Seeking, with the member id that the group coordinator wants to see.
+    pub(super) fn take_member_id(&mut self, now: Instant, joining: &Joining, member_id: String) {
+        if member_id.is_empty() || !joining.as_new {
+            let error = self.violation(ApiKey::JoinGroup, Violation::NoMemberId);
+            return self.join_slowly(now, &error);
+        }
+        self.member_id = member_id;
+        self.state = State::Seeking { join_at: now };
+    }
+
+    /// Joining → Assigning for the leader, → Syncing for everybody else.
+    pub(super) fn joined(&mut self, now: Instant, joining: Joining, answer: join_group::Answer) {
+        if answer.generation < 0 || answer.member_id.is_empty() {
+            let error = self.violation(ApiKey::JoinGroup, Violation::NoSeat);
+            return self.join_slowly(now, &error);
+        }
+        let leads = answer.leader == answer.member_id;
+        let duty = if answer.skip_assignment {
+            Some(Duty::WatchOnly)
+        } else {
+            Strategy::from_name(&answer.protocol).map(Duty::Assign)
+        };
+        self.member_id = answer.member_id;
+        let seat = Seat {
+            generation: answer.generation,
+            join_version: answer.version,
+            protocol: answer.protocol,
+            topics: joining.topics,
+            target: joining.target,
+            lead: None,
+        };
+        match duty {
+            _ if !leads => {
+                if mem::take(&mut self.watching) {
+                    self.actions.push_back(Action::Watch(BTreeSet::new()));
+                }
+                self.sync(now, seat, Vec::new());
+            }
+            Some(duty) => self.lead(now, seat, duty, answer.members),
+            None => {
+                let protocol = seat.protocol;
+                let error = self.violation(ApiKey::JoinGroup, Violation::NotOffered { protocol });
+                self.join_slowly(now, &error);
+            }
+        }
+    }
+
+    /// Joining → Assigning.
+    fn lead(&mut self, now: Instant, seat: Seat, duty: Duty, members: Vec<join_group::Member>) {
+        let (roster, unreadable) = Roster::read(members);
+        for violation in unreadable {
+            let error = self.violation(ApiKey::JoinGroup, violation);
+            self.actions.push_back(Action::Report(error));
+        }
+        let topics = roster.topics();
+        self.watching = true;
+        self.actions.push_back(Action::Watch(topics.clone()));
+        self.actions.push_back(Action::NeedCounts(topics));
+        self.state = State::Assigning(Assigning {
+            seat,
+            roster,
+            duty,
+            until: now + self.settings.counts_timeout(),
+        });
+    }
+
+    /// Assigning → Syncing: the partition counts are known.
+    pub(super) fn assign(&mut self, now: Instant, counts: &BTreeMap<String, i32>) {
+        let State::Assigning(assigning) = self.take_state(now) else {
+            unreachable!("only a leader that waits for counts assigns");
+        };
+        let Assigning {
+            mut seat,
+            roster,
+            duty,
+            ..
+        } = assigning;
+        let assigned: BTreeMap<_, _> = roster
+            .topics()
+            .into_iter()
+            .map(|topic| {
+                let count = counts.get(&topic).copied();
+                (topic, count)
+            })
+            .collect();
+        self.last_counts = assigned
+            .iter()
+            .filter_map(|(topic, count)| Some((topic.clone(), (*count)?)))
+            .collect();
+        seat.lead = Some(Lead {
+            assigned,
+            outdated: false,
+        });
+        let assignments = match duty {
+            Duty::Assign(strategy) => roster.assign(strategy, counts),
+            Duty::WatchOnly => Vec::new(),
+        };
+        self.sync(now, seat, assignments);
+    }
+
+    /// Assigning → Syncing: the partition counts have not come in time. What the last assignment
+    /// was made from will do; the next metadata sets it right.
+    pub(super) fn assign_late(&mut self, now: Instant) {
+        let waited = self.settings.counts_timeout();
+        let error = Error::new(ErrorKind::Timeout(waited), "rebalance").at_api(ApiKey::Metadata);
+        self.actions.push_back(Action::Report(error));
+        let counts = self.last_counts.clone();
+        self.assign(now, &counts);
+    }
+
+    /// Joining or Assigning → Syncing.
+    fn sync(&mut self, now: Instant, seat: Seat, assignments: Vec<(String, Vec<u8>)>) {
+        let ask = Call::SyncGroup(sync_group::Ask {
+            group_id: self.settings.group_id.clone(),
+            generation: seat.generation,
+            member_id: self.member_id.clone(),
+            instance_id: self.settings.instance_id.clone(),
+            protocol: seat.protocol.clone(),
+            assignments,
+        });
+        let timeout = self.settings.join_timeout();
+        let call = self.send(Destination::Coordinator(seat.target.clone()), ask, timeout);
+        self.state = State::Syncing(Syncing {
+            call,
+            sent_at: now,
+            seat,
+        });
+    }
+
+    /// Syncing → Stable; or back to Seeking, where the subscription or the partition counts have
+    /// changed meanwhile: claims that would end at once are not begun.
+    pub(super) fn synced(
+        &mut self,
+        now: Instant,
+        syncing: Syncing,
+        partitions: BTreeMap<String, Vec<i32>>,
+    ) {
+        let Syncing { sent_at, seat, .. } = syncing;
+        let outdated = seat.lead.as_ref().is_some_and(|lead| lead.outdated);
+        if outdated || seat.topics != self.topics {
+            let error = Error::new(ErrorKind::RebalanceInProgress, "rebalance");
+            let failure = self.trouble.retry_soon(now, &error, Loudness::Silent);
+            self.state = State::Seeking {
+                join_at: self.after(failure),
+            };
+            return;
+        }
+        // The group coordinator restarts the session timer when it answers a SyncGroup that it had
+        // kept, and who reckoned from the sending could find the session over before it began. So
+        // the answer counts, and a heartbeat makes sure of it: it goes first, therefore it is
+        // answered before the offsets to start from are.
+        let interval = self.settings.heartbeat_interval;
+        let kept = now.saturating_duration_since(sent_at) >= interval;
+        let generation = seat.generation;
+        self.state = State::Stable(Membership {
+            seat,
+            since: now,
+            pulse: Pulse {
+                alive_at: if kept { now } else { sent_at },
+                calm_at: sent_at,
+                next_at: sent_at + interval,
+                in_flight: None,
+            },
+        });
+        if kept {
+            self.beat(now);
+        }
+        self.actions.push_back(Action::Assigned {
+            generation,
+            member_id: self.member_id.clone(),
+            partitions,
+        });
+    }
+
+    /// Stable → Releasing.
+    pub(super) fn release(&mut self, now: Instant) {
+        match self.take_state(now) {
+            State::Stable(membership) => {
+                let time = self.settings.release_time(membership.seat.join_version);
+                let deadline = (membership.pulse.calm_at + time).max(now);
+                self.actions.push_back(Action::Rebalancing);
+                self.actions.push_back(Action::Release { deadline });
+                self.state = State::Releasing(membership, deadline);
+            }
+            // It is being done.
+            state => self.state = state,
+        }
+    }
+
+    /// Releasing → Seeking: nothing is claimed any more.
+    pub(super) fn rejoin(&mut self, now: Instant) {
+        self.state = State::Seeking { join_at: now };
+    }
+
+    /// Releasing → Seeking: the others wait no longer, so the claims end as they are.
+    pub(super) fn release_late(&mut self, now: Instant) {
+        let error = Error::new(ErrorKind::ReleaseTimedOut, "rebalance");
+        self.claims_end(error);
+        self.state = State::Seeking { join_at: now };
+    }
+
+    /// Stable or Releasing → Seeking: the generation is over.
+    pub(super) fn lose(&mut self, now: Instant, error: Error) {
+        let failure = self.trouble.retry_soon(now, &error, Loudness::Silent);
+        let join_at = self.after(failure);
+        self.claims_end(error);
+        self.state = State::Seeking { join_at };
+    }
+
+    fn claims_end(&mut self, error: Error) {
+        self.actions.push_back(Action::Lost(error));
+        self.actions.push_back(Action::Rebalancing);
+    }
+
+    /// Joining or Syncing → Seeking: refused, to be tried again at that time.
+    pub(super) fn join_at(&mut self, join_at: Instant) {
+        self.state = State::Seeking { join_at };
+    }
+
+    /// The same, where somebody has to mend something first.
+    pub(super) fn join_slowly(&mut self, now: Instant, error: &Error) {
+        let failure = self.trouble.retry_slowly(now, error);
+        let join_at = self.after(failure);
+        self.join_at(join_at);
+    }
+
+    /// Any → Failed.
+    pub(super) fn fail(&mut self, error: Error) {
+        if self.state.membership().is_some() {
+            self.actions.push_back(Action::Lost(error.clone()));
+        }
+        self.actions.push_back(Action::Fatal(error));
+        self.state = State::Failed;
+    }
+
+    /// Any → Departing, if there is something to say goodbye to; else → Left.
+    pub(super) fn depart(&mut self, now: Instant) {
+        match self.take_state(now) {
+            state @ (State::Left | State::Departing { .. } | State::Leaving { .. }) => {
+                self.state = state;
+                return;
+            }
+            State::Idle | State::Failed => return self.end(),
+            // Their connection answers nothing else before the call that it keeps.
+            State::Joining(Joining { target, .. }) => {
+                self.actions.push_back(Action::Disconnect(target));
+            }
+            State::Syncing(Syncing { seat, .. }) => {
+                self.actions.push_back(Action::Disconnect(seat.target));
+            }
+            State::Seeking { .. }
+            | State::Assigning(_)
+            | State::Stable(_)
+            | State::Releasing(..) => {}
+        }
+        if self.member_id.is_empty() || self.settings.instance_id.is_some() {
+            // A static member keeps its partitions for when it comes back.
+            return self.end();
+        }
+        self.seek.hurry();
+        self.state = State::Departing {
+            until: now + LEAVE_TIMEOUT,
+        };
+    }
+
+    /// Departing → Leaving.
+    pub(super) fn say_goodbye(&mut self, now: Instant) {
+        let (State::Departing { until }, Some(target)) = (&self.state, self.seek.target()) else {
+            unreachable!("the caller has looked");
+        };
+        let (until, target) = (*until, target.clone());
+        let ask = Call::LeaveGroup(leave_group::Ask {
+            group_id: self.settings.group_id.clone(),
+            member_id: self.member_id.clone(),
+            instance_id: None,
+        });
+        let timeout = until.saturating_duration_since(now);
+        let call = self.send(Destination::Coordinator(target), ask, timeout);
+        self.state = State::Leaving { call, until };
+    }
+
+    /// Any → Left.
+    pub(super) fn end(&mut self) {
+        self.actions.push_back(Action::Left);
+        self.state = State::Left;
+    }
+
+    /// The state, to be consumed. What stands in its place is where everything leads that goes
+    /// wrong, and nobody sees it: whoever takes a state puts one back.
+    pub(super) fn take_state(&mut self, now: Instant) -> State {
+        mem::replace(&mut self.state, State::Seeking { join_at: now })
+    }
+}
+
+/// As it stands in a request. The settings are checked to fit.
+fn millis(duration: Duration) -> i32 {
+    i32::try_from(duration.as_millis()).unwrap_or(i32::MAX)
+}

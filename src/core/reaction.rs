@@ -1,0 +1,286 @@
+//! What follows from an error code: one table for every API that the consumer calls.
+//!
+//! The reactions are those of the Java client. Where that one throws to the user, this library
+//! retries and reports, but for the few causes after which no retry can help. `docs/reactions.md`
+//! shows the table to readers, and a test keeps both the same.
+
+use crate::{
+    error::{Error, ErrorKind},
+    protocol::{ApiKey, ErrorCode},
+};
+
+/// What to do about an error code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Reaction {
+    /// Go on: it is no error, or one that does not matter.
+    Proceed,
+    /// Try again after a backoff. It passes by itself; the user is told if it lasts.
+    Retry,
+    /// The metadata is out of date: refresh it, then try again.
+    RefreshMetadata,
+    /// Another broker is the group coordinator, or will be: look it up, then try again. The
+    /// membership and the claims survive that.
+    FindCoordinator,
+    /// Join again at once with the member id of the answer.
+    TakeMemberId,
+    /// The group rebalances: finish and commit what is in hand, then join.
+    Release,
+    /// Join again. The generation is over, and its claims with it; the member id still holds.
+    Rejoin,
+    /// Join again as a new member. The generation is over, and the member id with it.
+    RejoinAsNew,
+    /// The offset does not exist: the policy for that says where to go on.
+    ResetOffset,
+    /// Tell the user, for somebody has to act. Only the topic, partition or call concerned is held
+    /// up: a commit is dropped, anything else is tried again slowly.
+    Report,
+    /// The consumer ends: trying again cannot help.
+    Fatal,
+}
+
+/// The row of one API.
+#[derive(Debug)]
+struct Rules {
+    api: ApiKey,
+    /// The codes that brokers are known to answer it with.
+    codes: &'static [(ErrorCode, Reaction)],
+    /// All other codes that Kafka calls retriable.
+    retriable: Reaction,
+    /// All other codes, also those that are not known here.
+    other: Reaction,
+}
+
+/// What to do when `api` is answered with `code`.
+pub fn reaction(api: ApiKey, code: ErrorCode) -> Reaction {
+    if code == ErrorCode::NONE {
+        return Reaction::Proceed;
+    }
+    let rules = rules(api).expect("the table has every API that the consumer calls");
+    let listed = rules.codes.iter().find(|(listed, _)| *listed == code);
+    match listed {
+        Some((_, reaction)) => *reaction,
+        None if code.is_retriable() => rules.retriable,
+        None => rules.other,
+    }
+}
+
+/// What to do when a call to the group coordinator brought no answer: the connection failed, the
+/// time was up, or the answer cannot be read.
+pub fn reaction_to_failure(error: &Error) -> Reaction {
+    match error.kind() {
+        ErrorKind::Version => Reaction::Fatal,
+        // A connection that is opened ends with such a code when the broker refuses the client.
+        ErrorKind::Broker(
+            ErrorCode::SASL_AUTHENTICATION_FAILED
+            | ErrorCode::UNSUPPORTED_SASL_MECHANISM
+            | ErrorCode::ILLEGAL_SASL_STATE,
+        ) => Reaction::Fatal,
+        _ => Reaction::FindCoordinator,
+    }
+}
+
+fn rules(api: ApiKey) -> Option<&'static Rules> {
+    TABLE.iter().find(|rules| rules.api == api)
+}
+
+macro_rules! table {
+    ($($api:ident {
+        $($code:ident => $reaction:ident,)+
+        _ if retriable => $retriable:ident,
+        _ => $other:ident,
+    })+) => {
+        static TABLE: &[Rules] = &[$(Rules {
+            api: ApiKey::$api,
+            codes: &[$((ErrorCode::$code, Reaction::$reaction)),+],
+            retriable: Reaction::$retriable,
+            other: Reaction::$other,
+        }),+];
+    };
+}
+
+table! {
+    FindCoordinator {
+        COORDINATOR_NOT_AVAILABLE => Retry,
+        COORDINATOR_LOAD_IN_PROGRESS => Retry,
+        GROUP_AUTHORIZATION_FAILED => Fatal,
+        INVALID_GROUP_ID => Report,
+        INVALID_REQUEST => Report,
+        UNSUPPORTED_VERSION => Fatal,
+        UNKNOWN_SERVER_ERROR => Report,
+        _ if retriable => Retry,
+        _ => Report,
+    }
+
+    JoinGroup {
+        MEMBER_ID_REQUIRED => TakeMemberId,
+        COORDINATOR_LOAD_IN_PROGRESS => Retry,
+        REBALANCE_IN_PROGRESS => Retry,
+        COORDINATOR_NOT_AVAILABLE => FindCoordinator,
+        NOT_COORDINATOR => FindCoordinator,
+        UNKNOWN_MEMBER_ID => RejoinAsNew,
+        ILLEGAL_GENERATION => Rejoin,
+        INCONSISTENT_GROUP_PROTOCOL => Report,
+        INVALID_SESSION_TIMEOUT => Report,
+        INVALID_GROUP_ID => Report,
+        GROUP_MAX_SIZE_REACHED => Report,
+        UNKNOWN_SERVER_ERROR => Report,
+        FENCED_INSTANCE_ID => Fatal,
+        GROUP_AUTHORIZATION_FAILED => Fatal,
+        UNSUPPORTED_VERSION => Fatal,
+        _ if retriable => Retry,
+        _ => Report,
+    }
+
+    SyncGroup {
+        REBALANCE_IN_PROGRESS => Rejoin,
+        ILLEGAL_GENERATION => Rejoin,
+        COORDINATOR_LOAD_IN_PROGRESS => Rejoin,
+        UNKNOWN_MEMBER_ID => RejoinAsNew,
+        COORDINATOR_NOT_AVAILABLE => FindCoordinator,
+        NOT_COORDINATOR => FindCoordinator,
+        INCONSISTENT_GROUP_PROTOCOL => Report,
+        INVALID_GROUP_ID => Report,
+        UNKNOWN_SERVER_ERROR => Report,
+        FENCED_INSTANCE_ID => Fatal,
+        GROUP_AUTHORIZATION_FAILED => Fatal,
+        UNSUPPORTED_VERSION => Fatal,
+        _ if retriable => Rejoin,
+        _ => Report,
+    }
+
+    Heartbeat {
+        REBALANCE_IN_PROGRESS => Release,
+        COORDINATOR_LOAD_IN_PROGRESS => Retry,
+        COORDINATOR_NOT_AVAILABLE => FindCoordinator,
+        NOT_COORDINATOR => FindCoordinator,
+        ILLEGAL_GENERATION => Rejoin,
+        UNKNOWN_MEMBER_ID => RejoinAsNew,
+        INVALID_GROUP_ID => Report,
+        UNKNOWN_SERVER_ERROR => Report,
+        FENCED_INSTANCE_ID => Fatal,
+        GROUP_AUTHORIZATION_FAILED => Fatal,
+        UNSUPPORTED_VERSION => Fatal,
+        _ if retriable => Retry,
+        _ => Report,
+    }
+
+    // The session timeout does what a lost LeaveGroup would have done.
+    LeaveGroup {
+        COORDINATOR_LOAD_IN_PROGRESS => Proceed,
+        COORDINATOR_NOT_AVAILABLE => Proceed,
+        NOT_COORDINATOR => Proceed,
+        UNKNOWN_MEMBER_ID => Proceed,
+        FENCED_INSTANCE_ID => Proceed,
+        INVALID_GROUP_ID => Proceed,
+        GROUP_AUTHORIZATION_FAILED => Proceed,
+        UNSUPPORTED_VERSION => Proceed,
+        UNKNOWN_SERVER_ERROR => Proceed,
+        _ if retriable => Proceed,
+        _ => Proceed,
+    }
+
+    // A commit that is dropped for a code that nobody knows would lose marks.
+    OffsetCommit {
+        REBALANCE_IN_PROGRESS => Release,
+        COORDINATOR_LOAD_IN_PROGRESS => Retry,
+        COORDINATOR_NOT_AVAILABLE => FindCoordinator,
+        NOT_COORDINATOR => FindCoordinator,
+        REQUEST_TIMED_OUT => FindCoordinator,
+        ILLEGAL_GENERATION => Rejoin,
+        STALE_MEMBER_EPOCH => Rejoin,
+        UNKNOWN_MEMBER_ID => RejoinAsNew,
+        GROUP_ID_NOT_FOUND => RejoinAsNew,
+        OFFSET_METADATA_TOO_LARGE => Report,
+        INVALID_COMMIT_OFFSET_SIZE => Report,
+        UNKNOWN_TOPIC_OR_PARTITION => Report,
+        UNKNOWN_TOPIC_ID => Report,
+        TOPIC_AUTHORIZATION_FAILED => Report,
+        INVALID_GROUP_ID => Report,
+        UNKNOWN_SERVER_ERROR => Retry,
+        FENCED_INSTANCE_ID => Fatal,
+        GROUP_AUTHORIZATION_FAILED => Fatal,
+        UNSUPPORTED_VERSION => Fatal,
+        _ if retriable => Retry,
+        _ => Retry,
+    }
+
+    OffsetFetch {
+        COORDINATOR_LOAD_IN_PROGRESS => Retry,
+        UNSTABLE_OFFSET_COMMIT => Retry,
+        COORDINATOR_NOT_AVAILABLE => FindCoordinator,
+        NOT_COORDINATOR => FindCoordinator,
+        UNKNOWN_TOPIC_OR_PARTITION => RefreshMetadata,
+        UNKNOWN_TOPIC_ID => RefreshMetadata,
+        STALE_MEMBER_EPOCH => Rejoin,
+        UNKNOWN_MEMBER_ID => RejoinAsNew,
+        TOPIC_AUTHORIZATION_FAILED => Report,
+        GROUP_ID_NOT_FOUND => Report,
+        INVALID_GROUP_ID => Report,
+        UNKNOWN_SERVER_ERROR => Report,
+        GROUP_AUTHORIZATION_FAILED => Fatal,
+        UNSUPPORTED_VERSION => Fatal,
+        _ if retriable => Retry,
+        _ => Report,
+    }
+
+    ListOffsets {
+        UNKNOWN_TOPIC_OR_PARTITION => RefreshMetadata,
+        LEADER_NOT_AVAILABLE => RefreshMetadata,
+        NOT_LEADER_OR_FOLLOWER => RefreshMetadata,
+        REPLICA_NOT_AVAILABLE => RefreshMetadata,
+        KAFKA_STORAGE_ERROR => RefreshMetadata,
+        FENCED_LEADER_EPOCH => RefreshMetadata,
+        UNKNOWN_LEADER_EPOCH => RefreshMetadata,
+        OFFSET_NOT_AVAILABLE => RefreshMetadata,
+        UNKNOWN_SERVER_ERROR => Retry,
+        REQUEST_TIMED_OUT => Retry,
+        TOPIC_AUTHORIZATION_FAILED => Report,
+        UNSUPPORTED_FOR_MESSAGE_FORMAT => Report,
+        INVALID_REQUEST => Report,
+        UNSUPPORTED_VERSION => Report,
+        _ if retriable => RefreshMetadata,
+        _ => Report,
+    }
+
+    Fetch {
+        OFFSET_OUT_OF_RANGE => ResetOffset,
+        UNKNOWN_TOPIC_OR_PARTITION => RefreshMetadata,
+        UNKNOWN_TOPIC_ID => RefreshMetadata,
+        INCONSISTENT_TOPIC_ID => RefreshMetadata,
+        FETCH_SESSION_TOPIC_ID_ERROR => RefreshMetadata,
+        LEADER_NOT_AVAILABLE => RefreshMetadata,
+        NOT_LEADER_OR_FOLLOWER => RefreshMetadata,
+        REPLICA_NOT_AVAILABLE => RefreshMetadata,
+        KAFKA_STORAGE_ERROR => RefreshMetadata,
+        FENCED_LEADER_EPOCH => RefreshMetadata,
+        OFFSET_NOT_AVAILABLE => RefreshMetadata,
+        UNKNOWN_LEADER_EPOCH => Retry,
+        UNKNOWN_SERVER_ERROR => Retry,
+        FETCH_SESSION_ID_NOT_FOUND => Retry,
+        INVALID_FETCH_SESSION_EPOCH => Retry,
+        CORRUPT_MESSAGE => Report,
+        UNSUPPORTED_COMPRESSION_TYPE => Report,
+        OFFSET_MOVED_TO_TIERED_STORAGE => Report,
+        TOPIC_AUTHORIZATION_FAILED => Report,
+        UNSUPPORTED_VERSION => Report,
+        _ if retriable => Retry,
+        _ => Report,
+    }
+
+    Metadata {
+        LEADER_NOT_AVAILABLE => Retry,
+        LISTENER_NOT_FOUND => Retry,
+        KAFKA_STORAGE_ERROR => Retry,
+        REPLICA_NOT_AVAILABLE => Proceed,
+        REBOOTSTRAP_REQUIRED => Retry,
+        UNKNOWN_SERVER_ERROR => Retry,
+        UNKNOWN_TOPIC_OR_PARTITION => Report,
+        UNKNOWN_TOPIC_ID => Report,
+        INVALID_TOPIC_EXCEPTION => Report,
+        TOPIC_AUTHORIZATION_FAILED => Report,
+        INVALID_REQUEST => Report,
+        UNSUPPORTED_VERSION => Fatal,
+        _ if retriable => Retry,
+        _ => Report,
+    }
+}

@@ -48,7 +48,11 @@ impl Subscription {
         let mut oldest = body.clone();
         oldest.set_version(0, false);
         let subscription = Self::decode(&mut oldest)?;
-        if oldest.remaining() == 0 { Ok(subscription) } else { Self::decode(&mut body) }
+        if oldest.remaining() == 0 {
+            Ok(subscription)
+        } else {
+            Self::decode(&mut body)
+        }
     }
 }
 
@@ -97,7 +101,10 @@ mod tests {
         Subscription {
             topics: vec!["a".into(), "b".into()],
             user_data: Some(vec![1, 2]),
-            owned_partitions: vec![TopicPartition { topic: "a".into(), partitions: vec![0, 7] }],
+            owned_partitions: vec![TopicPartition {
+                topic: "a".into(),
+                partitions: vec![0, 7],
+            }],
             generation_id: 3,
             rack_id: Some("r".into()),
         }
@@ -110,9 +117,27 @@ mod tests {
             Subscription::from_bytes(&blob).unwrap()
         };
         assert_eq!(read(3), subscription());
-        assert_eq!(read(2), Subscription { rack_id: None, ..subscription() });
-        assert_eq!(read(1), Subscription { generation_id: -1, ..read(2) });
-        assert_eq!(read(0), Subscription { owned_partitions: vec![], ..read(1) });
+        assert_eq!(
+            read(2),
+            Subscription {
+                rack_id: None,
+                ..subscription()
+            }
+        );
+        assert_eq!(
+            read(1),
+            Subscription {
+                generation_id: -1,
+                ..read(2)
+            }
+        );
+        assert_eq!(
+            read(0),
+            Subscription {
+                owned_partitions: vec![],
+                ..read(1)
+            }
+        );
         assert!(subscription().to_bytes(4).is_err());
     }
 
@@ -142,8 +167,14 @@ mod tests {
         assert_eq!(error(&[0xff, 0xfe]), ErrorKind::UnsupportedVersion(-2));
         assert_eq!(
             error(&[0, 0, 0x7f, 0xff, 0xff, 0xff, 0, 0]),
-            ErrorKind::CountBeyondInput { count: i32::MAX as usize, remaining: 2 }
+            ErrorKind::CountBeyondInput {
+                count: i32::MAX as usize,
+                remaining: 2
+            }
         );
-        assert_eq!(error(&[0, 0, 0xff, 0xff, 0xff, 0xff]), ErrorKind::UnexpectedNull);
+        assert_eq!(
+            error(&[0, 0, 0xff, 0xff, 0xff, 0xff]),
+            ErrorKind::UnexpectedNull
+        );
     }
 }

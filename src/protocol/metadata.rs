@@ -75,6 +75,9 @@ impl Request {
     /// Asks about all topics.
     pub fn all_topics(version: i16) -> Self {
         let topics = if version == 0 { Some(Vec::new()) } else { None };
-        Self { topics, ..Self::default() }
+        Self {
+            topics,
+            ..Self::default()
+        }
     }
 }

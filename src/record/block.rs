@@ -242,97 +242,78 @@ impl fmt::Debug for Headers<'_> {
     }
 }
 
-/// Cuts the records of one batch into blocks.
-pub(super) struct BlockBuilder<'a> {
-    bytes: Arc<[u8]>,
-    origin: i64,
-    leader_epoch: i32,
-    limits: &'a Limits,
-    /// Records below this are dropped.
-    from_delta: i64,
-    /// How many more records there will be at most.
-    expected: usize,
-    views: Vec<View>,
-    blocks: Vec<Block>,
-    /// What the finished blocks and the one in work account for.
-    charged_views: usize,
-    charged_bytes: usize,
+/// What the blocks of a batch have in common.
+pub(super) struct BlockSource<'a> {
+    pub(super) bytes: &'a Arc<[u8]>,
+    /// Where the records start within the bytes.
+    pub(super) start: usize,
+    /// How many there are.
+    pub(super) count: usize,
+    /// What their offset deltas count from.
+    pub(super) origin: i64,
+    pub(super) leader_epoch: i32,
 }
 
-impl<'a> BlockBuilder<'a> {
-    /// For at most `expected` records within `bytes`, whose offsets count from `origin`.
-    pub(super) fn new(
-        bytes: Arc<[u8]>,
-        origin: i64,
-        leader_epoch: i32,
-        expected: usize,
+impl BlockSource<'_> {
+    /// Reads all records and cuts those from `from_offset` on into blocks.
+    ///
+    /// `read` is called once for every record, and then the bytes must be used up.
+    #[inline(always)]
+    pub(super) fn read_blocks(
+        &self,
         from_offset: i64,
-        limits: &'a Limits,
-    ) -> Self {
-        Self {
-            bytes,
-            origin,
-            leader_epoch,
-            limits,
-            from_delta: from_offset.saturating_sub(origin),
-            expected,
-            views: Vec::new(),
-            blocks: Vec::new(),
-            charged_views: 0,
-            charged_bytes: 0,
-        }
-    }
-
-    /// Adds a record that ends at `end` of the bytes.
-    #[inline]
-    pub(super) fn push(&mut self, view: View, end: usize) -> Result<(), ErrorKind> {
-        if i64::from(view.offset_delta) >= self.from_delta {
-            if self.views.len() == self.views.capacity() {
-                self.start_block()?;
+        limits: &Limits,
+        mut read: impl FnMut(&mut Cursor<'_>) -> Result<View, ErrorKind>,
+    ) -> Result<Vec<Block>, ErrorKind> {
+        let mut fields = Cursor::new(self.bytes, self.start);
+        let mut blocks: Vec<Block> = Vec::new();
+        let mut remaining = self.count;
+        let mut charged_bytes = 0;
+        let mut free = limits.decoded_bytes.saturating_sub(self.bytes.len());
+        // Offsets below the origin need no place in a `u32`: no record has one.
+        let from_delta = from_offset.saturating_sub(self.origin).max(0);
+        while remaining > 0 {
+            let most = remaining.min(limits.block_records.max(1));
+            free =
+                free.checked_sub(most * size_of::<View>())
+                    .ok_or(ErrorKind::DecodedTooLarge {
+                        limit: limits.decoded_bytes,
+                    })?;
+            let mut views = Vec::with_capacity(most);
+            while remaining > 0 && views.len() < most {
+                remaining -= 1;
+                let view = read(&mut fields)?;
+                if i64::from(view.offset_delta) >= from_delta {
+                    views.push(view);
+                }
             }
-            self.views.push(view);
-            if self.views.len() == self.limits.block_records {
-                self.finish_block(end);
+            if !views.is_empty() {
+                let end = if remaining > 0 {
+                    fields.position()
+                } else {
+                    self.bytes.len()
+                };
+                let charge = end - charged_bytes + views.capacity() * size_of::<View>();
+                charged_bytes = end;
+                blocks.push(self.block(views, charge));
             }
         }
-        self.expected = self.expected.saturating_sub(1);
-        Ok(())
-    }
-
-    #[cold]
-    fn start_block(&mut self) -> Result<(), ErrorKind> {
-        let limit = self.limits.decoded_bytes;
-        let records = self.expected.clamp(1, self.limits.block_records.max(1));
-        self.views.reserve_exact(records);
-        self.charged_views += records;
-        if self.bytes.len() + self.charged_views * size_of::<View>() > limit {
-            return Err(ErrorKind::DecodedTooLarge { limit });
+        if fields.remaining() > 0 {
+            return Err(ErrorKind::CountLies {
+                claimed: self.count as u32,
+            });
         }
-        Ok(())
+        Ok(blocks)
     }
 
-    fn finish_block(&mut self, end: usize) {
-        let views = std::mem::take(&mut self.views);
-        let charge = end - self.charged_bytes + views.capacity() * size_of::<View>();
-        self.charged_bytes = end;
-        self.blocks.push(Block {
+    fn block(&self, views: Vec<View>, charge: usize) -> Block {
+        Block {
             bytes: self.bytes.clone(),
             views,
             origin: self.origin,
             leader_epoch: self.leader_epoch,
             charge,
-        });
-    }
-
-    /// The blocks, the last one as long as it got.
-    pub(super) fn finish(mut self) -> Vec<Block> {
-        let end = self.bytes.len();
-        if !self.views.is_empty() {
-            self.finish_block(end);
-        } else if let Some(last) = self.blocks.last_mut() {
-            last.charge += end - self.charged_bytes;
         }
-        self.blocks
     }
 }
 

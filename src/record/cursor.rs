@@ -7,52 +7,52 @@ const OVERLONG: Malformed = Malformed("a varint is longer than its type");
 
 /// A place in the bytes of a record set.
 ///
-/// It counts places from the start of the bytes, because that is what the views of records keep.
+/// It tells places from the start of the bytes, because that is what the views of records keep.
 #[derive(Clone, Copy)]
 pub(super) struct Cursor<'a> {
-    bytes: &'a [u8],
-    at: usize,
+    rest: &'a [u8],
+    end: usize,
 }
 
 impl<'a> Cursor<'a> {
-    pub(super) fn new(bytes: &'a [u8], at: usize) -> Self {
-        Self { bytes, at }
+    /// At `start` of `bytes`, which must be within them.
+    pub(super) fn new(bytes: &'a [u8], start: usize) -> Self {
+        Self {
+            rest: &bytes[start..],
+            end: bytes.len(),
+        }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn position(&self) -> usize {
-        self.at
+        self.end - self.rest.len()
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn remaining(&self) -> usize {
-        self.bytes.len() - self.at
+        self.rest.len()
     }
 
     /// All bytes from here on.
     pub(super) fn rest(&self) -> &'a [u8] {
-        &self.bytes[self.at..]
+        self.rest
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn take(&mut self, size: usize) -> Result<&'a [u8], Malformed> {
-        let taken = self.bytes[self.at..].get(..size).ok_or(CUT)?;
-        self.at += size;
+        let (taken, rest) = self.rest.split_at_checked(size).ok_or(CUT)?;
+        self.rest = rest;
         Ok(taken)
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn skip(&mut self, size: usize) -> Result<(), Malformed> {
-        if size > self.remaining() {
-            return Err(CUT);
-        }
-        self.at += size;
-        Ok(())
+        self.take(size).map(|_| ())
     }
 
     fn array<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
-        let array = self.bytes[self.at..].first_chunk().ok_or(CUT)?;
-        self.at += N;
+        let (array, rest) = self.rest.split_first_chunk().ok_or(CUT)?;
+        self.rest = rest;
         Ok(*array)
     }
 
@@ -79,59 +79,51 @@ impl<'a> Cursor<'a> {
     /// A zigzag varint of 32 bits.
     #[inline(always)]
     pub(super) fn varint(&mut self) -> Result<i32, Malformed> {
-        // One byte for keys, headers and small records, two for most others.
-        let raw = match self.bytes[self.at..] {
-            [a, ..] if a < 0x80 => {
-                self.at += 1;
-                u32::from(a)
-            }
-            [a, b, ..] if b < 0x80 => {
-                self.at += 2;
-                u32::from(a & 0x7f) | u32::from(b) << 7
-            }
-            _ => self.long_varint(32)? as u32,
-        };
+        let raw = self.unsigned_varint(u32::BITS)? as u32;
         Ok((raw >> 1) as i32 ^ -((raw & 1) as i32))
     }
 
     /// A zigzag varint of 64 bits.
     #[inline(always)]
     pub(super) fn varlong(&mut self) -> Result<i64, Malformed> {
-        let raw = match self.bytes[self.at..] {
-            [a, ..] if a < 0x80 => {
-                self.at += 1;
-                u64::from(a)
-            }
-            [a, b, ..] if b < 0x80 => {
-                self.at += 2;
-                u64::from(a & 0x7f) | u64::from(b) << 7
-            }
-            _ => self.long_varint(64)?,
-        };
+        let raw = self.unsigned_varint(u64::BITS)?;
         Ok((raw >> 1) as i64 ^ -((raw & 1) as i64))
     }
 
-    /// An unsigned varint of any length that its type allows.
-    #[inline(never)]
-    fn long_varint(&mut self, bits: u32) -> Result<u64, Malformed> {
-        let mut raw = 0;
-        let mut shift = 0;
-        loop {
-            let byte = self.u8()?;
-            let part = u64::from(byte & 0x7f);
-            if shift + 7 > bits && part >> (bits - shift) != 0 {
-                return Err(OVERLONG);
-            }
-            raw |= part << shift;
-            if byte < 0x80 {
-                return Ok(raw);
-            }
-            shift += 7;
-            if shift >= bits {
-                return Err(OVERLONG);
-            }
-        }
+    /// Most varints have one byte (deltas, keys, headers) or two (values); longer ones are read
+    /// elsewhere, from a copy, so that the cursor can stay in registers.
+    #[inline(always)]
+    fn unsigned_varint(&mut self, bits: u32) -> Result<u64, Malformed> {
+        let (raw, rest) = match *self.rest {
+            [a, ref rest @ ..] if a < 0x80 => (u64::from(a), rest),
+            [a, b, ref rest @ ..] if b < 0x80 => (u64::from(a & 0x7f) | u64::from(b) << 7, rest),
+            _ => long_varint(self.rest, bits)?,
+        };
+        self.rest = rest;
+        Ok(raw)
     }
+}
+
+/// An unsigned varint of any length that its type allows, and what follows it.
+#[cold]
+fn long_varint(bytes: &[u8], bits: u32) -> Result<(u64, &[u8]), Malformed> {
+    let mut raw = 0;
+    let mut shift = 0;
+    let mut rest = bytes;
+    while shift < bits {
+        let (&byte, behind) = rest.split_first().ok_or(CUT)?;
+        rest = behind;
+        let part = u64::from(byte & 0x7f);
+        if shift + 7 > bits && part >> (bits - shift) != 0 {
+            break;
+        }
+        raw |= part << shift;
+        if byte < 0x80 {
+            return Ok((raw, rest));
+        }
+        shift += 7;
+    }
+    Err(OVERLONG)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{
     Batch, Block, Decompressor, Error, Limits, TimestampType,
     batch::{ATTRIBUTES_AT, CRC_AT, HEADER_SIZE},
-    block::{BlockBuilder, Header, View},
+    block::{BlockSource, Header, View},
     codec::Codec,
     cursor::Cursor,
     error::{ErrorKind, Malformed},
@@ -80,7 +80,6 @@ fn decode_v2(
     if expected != actual {
         return Err(ErrorKind::CrcMismatch { expected, actual });
     }
-    let count = batch.header.record_count.unwrap_or(0) as usize;
     let (records, start) = match batch.header.codec {
         Codec::None => (bytes.clone(), HEADER_SIZE),
         // What compaction leaves of an emptied batch is its header.
@@ -90,7 +89,7 @@ fn decode_v2(
             0,
         ),
     };
-    read_records(batch, &records, start, count, from_offset, limits)
+    read_records(batch, &records, start, from_offset, limits)
 }
 
 /// Reads the records that take all of `bytes` from `start` on.
@@ -98,50 +97,45 @@ fn read_records(
     batch: &Batch,
     bytes: &Arc<[u8]>,
     start: usize,
-    count: usize,
     from_offset: i64,
     limits: &Limits,
 ) -> Result<Vec<Block>, ErrorKind> {
     let header = &batch.header;
-    let lies = ErrorKind::CountLies {
-        claimed: count as u32,
-    };
-    let mut fields = Cursor::new(bytes, start);
-    if count > fields.remaining() / MIN_RECORD_SIZE {
-        return Err(lies);
+    let count = header.record_count.unwrap_or(0) as usize;
+    if count > (bytes.len() - start) / MIN_RECORD_SIZE {
+        return Err(ErrorKind::CountLies {
+            claimed: count as u32,
+        });
     }
     let append_time =
         (header.timestamp_type == TimestampType::LogAppendTime).then_some(header.max_timestamp);
     let last_delta = (header.last_offset - header.base_offset) as u32;
     let mut next_delta = 0;
-    let mut blocks = BlockBuilder::new(
-        bytes.clone(),
-        header.base_offset,
-        header.leader_epoch,
+    let source = BlockSource {
+        bytes,
+        start,
         count,
-        from_offset,
-        limits,
-    );
-    for _ in 0..count {
-        let mut view = read_record(&mut fields)?;
+        origin: header.base_offset,
+        leader_epoch: header.leader_epoch,
+    };
+    source.read_blocks(from_offset, limits, |fields| {
+        let mut view = read_record(fields)?;
         if view.offset_delta < next_delta || view.offset_delta > last_delta {
             return Err(ErrorKind::Corrupt(
                 "an offset out of order or outside its batch",
             ));
         }
         next_delta = view.offset_delta + 1;
-        view.timestamp_ms =
-            append_time.unwrap_or_else(|| header.base_timestamp.wrapping_add(view.timestamp_ms));
-        blocks.push(view, fields.position())?;
-    }
-    if fields.remaining() > 0 {
-        return Err(lies);
-    }
-    Ok(blocks.finish())
+        view.timestamp_ms = match append_time {
+            Some(append_time) => append_time,
+            None => header.base_timestamp.wrapping_add(view.timestamp_ms),
+        };
+        Ok(view)
+    })
 }
 
 /// Reads one record of magic 2; its timestamp is still a difference.
-#[inline]
+#[inline(always)]
 fn read_record(fields: &mut Cursor<'_>) -> Result<View, Malformed> {
     let size = fields.varint()?;
     let after_size = fields.remaining();
@@ -152,9 +146,9 @@ fn read_record(fields: &mut Cursor<'_>) -> Result<View, Malformed> {
     let (value_start, value_len) = skip_nullable_bytes(fields)?;
     let header_count = fields.varint()?;
     if header_count != 0 {
-        skip_headers(fields, header_count)?;
+        *fields = behind_headers(*fields, header_count)?;
     }
-    if usize::try_from(size) != Ok(after_size - fields.remaining()) {
+    if i64::from(size) != (after_size - fields.remaining()) as i64 {
         return Err(Malformed("a record's length is not that of its fields"));
     }
     let offset_delta =
@@ -183,14 +177,16 @@ fn skip_nullable_bytes(fields: &mut Cursor<'_>) -> Result<(u32, i32), Malformed>
     Ok((start, len))
 }
 
-fn skip_headers(fields: &mut Cursor<'_>, count: i32) -> Result<(), Malformed> {
-    if usize::try_from(count).is_ok_and(|count| count <= fields.remaining() / MIN_HEADER_SIZE) {
-        for _ in 0..count {
-            Header::read(fields)?;
-        }
-        return Ok(());
+/// The cursor behind the headers. Passed by value: a borrowed one would live in memory, not in
+/// registers, for records without headers too.
+fn behind_headers(mut fields: Cursor<'_>, count: i32) -> Result<Cursor<'_>, Malformed> {
+    if !usize::try_from(count).is_ok_and(|count| count <= fields.remaining() / MIN_HEADER_SIZE) {
+        return Err(Malformed("more headers than bytes"));
     }
-    Err(Malformed("more headers than bytes"))
+    for _ in 0..count {
+        Header::read(&mut fields)?;
+    }
+    Ok(fields)
 }
 
 /// The marker of a control batch: its type is the second field of the (only) record's key.

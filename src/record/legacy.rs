@@ -7,7 +7,7 @@ use std::{ops::Range, sync::Arc};
 use super::{
     Batch, Block, Decompressor, Limits, TimestampType,
     batch::{Header, LOG_OVERHEAD, last_offset},
-    block::{BlockBuilder, View},
+    block::{BlockSource, View},
     codec::Codec,
     cursor::Cursor,
     error::{ErrorKind, Malformed},
@@ -147,6 +147,12 @@ impl Message {
         Ok(Self { head, key, value })
     }
 
+    /// Reads the message at the cursor.
+    fn read_next(bytes: &[u8], fields: &mut Cursor<'_>) -> Result<Self, ErrorKind> {
+        let place = next_entry(fields)?.ok_or(Malformed("a message set is cut off"))?;
+        Self::read(bytes, place)
+    }
+
     /// The key, within the bytes that the message was read from.
     #[cfg(any(test, feature = "testing"))]
     pub(super) fn key<'a>(&self, bytes: &'a [u8]) -> Option<&'a [u8]> {
@@ -231,12 +237,15 @@ fn read_messages(
         .filter(|wrapper| wrapper.timestamp_type == TimestampType::LogAppendTime)
         .map(|wrapper| wrapper.timestamp);
     let mut next_offset = origin.max(0);
-    let mut blocks =
-        BlockBuilder::new(bytes.clone(), origin, -1, survey.count, from_offset, limits);
-    let mut fields = Cursor::new(bytes, 0);
-    while let Some(place) = next_entry(&mut fields)? {
-        let end = place.end;
-        let Message { head, key, value } = Message::read(bytes, place)?;
+    let source = BlockSource {
+        bytes,
+        start: 0,
+        count: survey.count,
+        origin,
+        leader_epoch: -1,
+    };
+    source.read_blocks(from_offset, limits, |fields| {
+        let Message { head, key, value } = Message::read_next(bytes, fields)?;
         if head.magic != batch.header.magic {
             return Err(ErrorKind::Corrupt(
                 "a message of another magic inside a message set",
@@ -252,7 +261,7 @@ fn read_messages(
             return Err(OUT_OF_ORDER.into());
         }
         next_offset = offset + 1;
-        let view = View {
+        Ok(View {
             timestamp_ms: append_time.unwrap_or(head.timestamp),
             offset_delta: u32::try_from(offset - origin).map_err(|_| OUT_OF_ORDER)?,
             key_start: key.0,
@@ -260,10 +269,8 @@ fn read_messages(
             value_start: value.0,
             value_len: value.1,
             header_count: 0,
-        };
-        blocks.push(view, end)?;
-    }
-    Ok(blocks.finish())
+        })
+    })
 }
 
 /// What a walk over a message set by its lengths tells.

@@ -115,7 +115,7 @@ impl BatchBuilder {
     }
 
     /// Leaves out the offsets below this one.
-    pub(super) fn skip_to(&mut self, offset: i64) {
+    pub(in crate::record) fn skip_to(&mut self, offset: i64) {
         self.next_delta = self.next_delta.max((offset - self.base_offset) as i32);
     }
 

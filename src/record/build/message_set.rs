@@ -106,7 +106,7 @@ impl MessageSetBuilder {
     }
 
     /// Leaves out the offsets below this one.
-    pub(super) fn skip_to(&mut self, offset: i64) {
+    pub(in crate::record) fn skip_to(&mut self, offset: i64) {
         self.next_offset = self.next_offset.max(offset);
     }
 

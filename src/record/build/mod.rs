@@ -7,10 +7,21 @@ mod compress;
 mod message_set;
 mod rewrite;
 
+use super::codec::Codec;
+
 pub use batch::{BatchBuilder, control_batch};
 pub use compress::SnappyFraming;
 pub use message_set::MessageSetBuilder;
 pub use rewrite::{assign_offsets, retain, stamp_append_time};
+
+/// Compresses `data` as the Java client does for batches of magic 2.
+///
+/// # Panics
+///
+/// If the codec's crate feature is off.
+pub fn compress(codec: Codec, data: &[u8]) -> Vec<u8> {
+    compress::compress(codec, compress::Dialect::default(), data)
+}
 
 /// A record to be written.
 #[derive(Debug, Clone, Copy, Default)]

@@ -6,7 +6,7 @@ mod round_trips;
 mod splitting;
 
 use super::{
-    Batch, Block, Codec, Decoded, Decompressor, End, Error, Limits, RecordView,
+    Batch, Block, Codec, Decoded, Decompressor, End, Error, Limits, RecordView, Split,
     build::{BatchBuilder, MessageSetBuilder, NewRecord, SnappyFraming},
     decode, split,
 };

@@ -55,11 +55,7 @@ fn formats_can_follow_each_other() {
     let found = split(&records.concat(), &Limits::default());
     assert_eq!(found.end, End::Clean);
     assert_eq!(spans(&found), [(10, 13), (20, 23), (30, 34), (34, 35)]);
-    let counts: Vec<_> = found
-        .batches
-        .iter()
-        .map(|batch| batch.record_count())
-        .collect();
+    let counts: Vec<_> = found.batches.iter().map(Batch::record_count).collect();
     assert_eq!(counts, [Some(3), Some(3), Some(4), Some(1)]);
     assert!(split(&[], &Limits::default()).batches.is_empty());
 }
@@ -137,11 +133,7 @@ fn a_message_set_cut_at_any_byte_yields_the_messages_that_are_whole() {
         let message = set.len() / 3;
         for cut in 0..=set.len() {
             let found = split(&set[..cut], &Limits::default());
-            let count: u32 = found
-                .batches
-                .iter()
-                .filter_map(|batch| batch.record_count())
-                .sum();
+            let count: u32 = found.batches.iter().filter_map(Batch::record_count).sum();
             assert_eq!(count as usize, cut / message);
             assert_eq!(found.end == End::Clean, cut % message == 0);
         }

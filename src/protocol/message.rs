@@ -25,7 +25,7 @@ use std::{
 use crate::wire::{Decoder, Encoder, ErrorKind, Result, TaggedFields, Wire};
 
 /// A struct that `message!` has declared.
-pub trait Message: Wire + Clone + Default + PartialEq + fmt::Debug {}
+pub trait Message: Wire + Clone + Default + PartialEq + fmt::Debug + Send + 'static {}
 
 /// Which versions carry a field, and how.
 #[derive(Debug, Clone, Copy)]
@@ -147,13 +147,13 @@ impl Spec {
         T: Wire + PartialEq + super::sample::Sample,
     {
         let version = sampler.version();
-        if !self.versions.contain(version) {
+        let is_forbidden = |value: &T| value.is_null() && !self.nullable.contain(version);
+        if !self.versions.contain(version) || (sampler.is_absent() && !is_forbidden(&absent)) {
             return absent;
         }
         loop {
             let value = T::sample(sampler);
-            let forbidden = value.is_null() && !self.nullable.contain(version);
-            if !forbidden && (sampler.may_be_absent() || value != absent) {
+            if value != absent && !is_forbidden(&value) {
                 return value;
             }
         }

@@ -43,10 +43,6 @@ impl Sampler {
         self.version
     }
 
-    pub(super) fn may_be_absent(&self) -> bool {
-        self.may_be_absent
-    }
-
     /// A number that no earlier call gave, in all likelihood (splitmix64).
     fn next(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -56,14 +52,15 @@ impl Sampler {
     }
 
     /// Once in four times, if values may be absent at all.
-    fn is_absent(&mut self) -> bool {
+    pub(super) fn is_absent(&mut self) -> bool {
         self.may_be_absent && self.next().is_multiple_of(4)
     }
 
     fn length(&mut self) -> usize {
-        match self.may_be_absent {
-            true => (self.next() % 4) as usize,
-            false => 2,
+        if self.may_be_absent {
+            (self.next() % 4) as usize
+        } else {
+            2
         }
     }
 }

@@ -6,7 +6,7 @@
 // fuzz targets and follow no semantic versioning.
 #[doc(hidden)]
 pub mod call;
-mod client;
+
 pub mod config;
 mod consumer;
 #[doc(hidden)]

@@ -1,1 +1,1 @@
-//! The group consumer and the thread behind it.
+//! The group consumer and the threads behind it.

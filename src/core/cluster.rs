@@ -7,7 +7,8 @@ use std::{
 
 use crate::{
     call::{Answer, Broker, Call, Lane, Target, Token, metadata},
-    core::{Backoff, Tokens},
+    config::Config,
+    core::{Backoff, Tokens, Waits},
     error::{Error, Result},
     protocol::ErrorCode,
     wire::Uuid,
@@ -18,8 +19,10 @@ use crate::{
 pub struct Settings {
     /// How often all is asked anew; `None` never.
     pub refresh_frequency: Option<Duration>,
-    /// The first wait after a failure.
+    /// The shortest time between two questions.
     pub retry_backoff: Duration,
+    /// The waits after failures.
+    pub retry: Waits,
     /// How many failures in a row are passed over in silence.
     pub retry_max: u32,
     /// Whether all topics are asked for.
@@ -28,6 +31,28 @@ pub struct Settings {
     pub allow_auto_topic_creation: bool,
     /// How long an answer may take.
     pub timeout: Duration,
+}
+
+impl Settings {
+    /// As the configuration has it.
+    pub fn of(config: &Config) -> Self {
+        let metadata = &config.metadata;
+        Self {
+            refresh_frequency: Some(metadata.refresh_frequency).filter(|every| !every.is_zero()),
+            retry_backoff: metadata.retry.backoff,
+            retry: match &metadata.retry.backoff_func {
+                Some(func) => Waits::asked(func),
+                None => Waits::Doubling {
+                    first: metadata.retry.backoff,
+                    longest: LONGEST_BACKOFF,
+                },
+            },
+            retry_max: metadata.retry.max,
+            full: metadata.full,
+            allow_auto_topic_creation: metadata.allow_auto_topic_creation,
+            timeout: metadata.timeout.unwrap_or(config.net.read_timeout),
+        }
+    }
 }
 
 /// The longest wait between two tries that failed, and between two looks for an absent topic.
@@ -98,10 +123,9 @@ pub enum Update {
 impl Cluster {
     /// Knows the addresses to start from, and nothing else.
     pub fn new(settings: Settings, bootstrap: Vec<Broker>, seed: u64) -> Self {
-        let retry = Backoff::new(settings.retry_backoff, LONGEST_BACKOFF);
         Self {
-            absent: retry.clone(),
-            retry,
+            absent: Backoff::new(settings.retry_backoff, LONGEST_BACKOFF),
+            retry: Backoff::of(&settings.retry),
             settings,
             bootstrap,
             brokers: BTreeMap::new(),
@@ -343,6 +367,16 @@ impl Cluster {
             }),
             None => place(ErrorCode::LEADER_NOT_AVAILABLE),
         }
+    }
+
+    /// All live brokers.
+    pub fn brokers(&self) -> impl Iterator<Item = &Broker> {
+        self.brokers.values()
+    }
+
+    /// The addresses to start from, which are never forgotten.
+    pub fn bootstrap(&self) -> &[Broker] {
+        &self.bootstrap
     }
 
     /// A broker by its id.

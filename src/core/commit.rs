@@ -8,7 +8,10 @@ use std::{
 
 use crate::{
     call::{Call, Token, offset_commit},
-    core::{Backoff, ClaimId, Tokens, cluster::Cluster, group::Session, reaction::Reaction, reaction::reaction},
+    core::{
+        Backoff, ClaimId, Tokens, cluster::Cluster, group::Session, reaction::Reaction,
+        reaction::reaction,
+    },
     error::{Error, ErrorKind, Result},
     protocol::{ApiKey, ErrorCode},
 };
@@ -68,7 +71,10 @@ pub enum Outcome {
         code: ErrorCode,
     },
     /// There was no answer at all.
-    Unheard,
+    Unheard {
+        /// When it was asked.
+        sent_at: Instant,
+    },
 }
 
 /// Sends the marks to the group coordinator.
@@ -140,7 +146,11 @@ impl Committer {
 
     /// Of these marks, those that are worth a commit.
     pub fn worth(&self, items: Vec<Item>) -> Vec<Item> {
-        let refused = |i: &Item| self.refused.get(&i.claim).is_some_and(|(at, m)| *at == i.next && *m == i.metadata);
+        let refused = |i: &Item| {
+            self.refused
+                .get(&i.claim)
+                .is_some_and(|(next, metadata)| *next == i.next && *metadata == i.metadata)
+        };
         items.into_iter().filter(|i| !refused(i)).collect()
     }
 
@@ -183,7 +193,12 @@ impl Committer {
                 .collect(),
         };
         let token = tokens.next();
-        self.in_flight = Some(InFlight { token, sent_at: now, items, tickets });
+        self.in_flight = Some(InFlight {
+            token,
+            sent_at: now,
+            items,
+            tickets,
+        });
         Ok((token, Call::OffsetCommit(ask), self.settings.timeout))
     }
 
@@ -194,12 +209,17 @@ impl Committer {
 
     /// Takes in the answer to the commit that is on its way.
     pub fn answer(&mut self, now: Instant, result: Result<offset_commit::Answer>) -> Vec<Outcome> {
-        let flight = self.in_flight.take().expect("the caller has asked whether it is waited for");
+        let flight = self
+            .in_flight
+            .take()
+            .expect("the caller has asked whether it is waited for");
         let mut outcomes = Vec::new();
         let mut answers = match result {
             Ok(answer) => answer.partitions,
             Err(error) => {
-                outcomes.push(Outcome::Unheard);
+                outcomes.push(Outcome::Unheard {
+                    sent_at: flight.sent_at,
+                });
                 self.failed(now, flight.tickets, error.doing("commit"), &mut outcomes);
                 return outcomes;
             }
@@ -207,8 +227,12 @@ impl Committer {
         let mut failure: Option<Error> = None;
         let mut word = ErrorCode::NONE;
         for item in flight.items {
-            let found = answers.iter().position(|a| *a.topic == *item.topic && a.partition == item.partition);
-            let code = found.map_or(ErrorCode::UNKNOWN_SERVER_ERROR, |at| answers.swap_remove(at).error);
+            let found = answers
+                .iter()
+                .position(|a| *a.topic == *item.topic && a.partition == item.partition);
+            let code = found.map_or(ErrorCode::UNKNOWN_SERVER_ERROR, |at| {
+                answers.swap_remove(at).error
+            });
             if code == ErrorCode::NONE {
                 self.refused.remove(&item.claim);
                 outcomes.push(Outcome::Committed(item));
@@ -218,14 +242,18 @@ impl Committer {
                 .at_api(ApiKey::OffsetCommit)
                 .at_partition(&item.topic, item.partition);
             if reaction(ApiKey::OffsetCommit, code) == Reaction::Report {
-                self.refused.insert(item.claim, (item.next, item.metadata.clone()));
+                self.refused
+                    .insert(item.claim, (item.next, item.metadata.clone()));
                 outcomes.push(Outcome::Refused(item, error.clone()));
             } else if word == ErrorCode::NONE {
                 word = code;
             }
             failure.get_or_insert(error);
         }
-        outcomes.push(Outcome::Heard { sent_at: flight.sent_at, code: word });
+        outcomes.push(Outcome::Heard {
+            sent_at: flight.sent_at,
+            code: word,
+        });
         match failure {
             None => {
                 self.retry.reset();
@@ -243,7 +271,13 @@ impl Committer {
     }
 
     /// The whole commit failed: it is tried again soon; who waits is told after some tries.
-    fn failed(&mut self, now: Instant, tickets: Vec<Ticket>, error: Error, outcomes: &mut Vec<Outcome>) {
+    fn failed(
+        &mut self,
+        now: Instant,
+        tickets: Vec<Ticket>,
+        error: Error,
+        outcomes: &mut Vec<Outcome>,
+    ) {
         let at = self.retry.next(now, &mut self.rng);
         if self.settings.interval.is_some() || !tickets.is_empty() {
             self.due = Some(at);

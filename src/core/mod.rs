@@ -12,7 +12,7 @@ pub mod ledger;
 pub mod marks;
 
 pub use self::{
-    backoff::Backoff,
+    backoff::{Backoff, Waits},
     channel::{Channel, ChannelId},
     cluster::Cluster,
     ids::{ClaimId, Tokens},

@@ -50,12 +50,21 @@ pub enum Outcome {
         code: ErrorCode,
     },
     /// There was no answer at all.
-    Unheard,
+    Unheard {
+        /// When it was asked.
+        sent_at: Instant,
+    },
 }
 
 impl Starts {
     /// Asks for nothing yet.
-    pub fn new(group_id: String, require_stable: bool, timeout: Duration, backoff: Duration, seed: u64) -> Self {
+    pub fn new(
+        group_id: String,
+        require_stable: bool,
+        timeout: Duration,
+        backoff: Duration,
+        seed: u64,
+    ) -> Self {
         Self {
             group_id,
             require_stable,
@@ -83,7 +92,8 @@ impl Starts {
 
     /// When it may ask again.
     pub fn deadline(&self) -> Option<Instant> {
-        self.not_before.filter(|_| self.in_flight.is_none() && !self.pending.is_empty())
+        self.not_before
+            .filter(|_| self.in_flight.is_none() && !self.pending.is_empty())
     }
 
     /// The question, if there is one.
@@ -93,13 +103,19 @@ impl Starts {
         cluster: &Cluster,
         tokens: &mut Tokens,
     ) -> Option<(Token, Call, Duration)> {
-        if self.in_flight.is_some() || self.pending.is_empty() || self.not_before.is_some_and(|at| at > now) {
+        if self.in_flight.is_some()
+            || self.pending.is_empty()
+            || self.not_before.is_some_and(|at| at > now)
+        {
             return None;
         }
         self.not_before = None;
         let mut topics: BTreeMap<Arc<str>, Vec<i32>> = BTreeMap::new();
         for (topic, partition) in self.pending.values() {
-            topics.entry(Arc::clone(topic)).or_default().push(*partition);
+            topics
+                .entry(Arc::clone(topic))
+                .or_default()
+                .push(*partition);
         }
         let topics = topics
             .into_iter()
@@ -111,7 +127,11 @@ impl Starts {
             .collect();
         let token = tokens.next();
         self.in_flight = Some((token, now, self.pending.keys().copied().collect()));
-        let ask = offset_fetch::Ask { group_id: self.group_id.clone(), require_stable: self.require_stable, topics };
+        let ask = offset_fetch::Ask {
+            group_id: self.group_id.clone(),
+            require_stable: self.require_stable,
+            topics,
+        };
         Some((token, Call::OffsetFetch(ask), self.timeout))
     }
 
@@ -122,33 +142,53 @@ impl Starts {
 
     /// Takes in the answer to the question that is on its way.
     pub fn answer(&mut self, now: Instant, result: Result<offset_fetch::Answer>) -> Vec<Outcome> {
-        let (_, sent_at, asked) = self.in_flight.take().expect("the caller has asked whether it is waited for");
+        let (_, sent_at, asked) = self
+            .in_flight
+            .take()
+            .expect("the caller has asked whether it is waited for");
         let answer = match result {
             Ok(answer) => answer,
             Err(_) => {
                 self.later(now);
-                return vec![Outcome::Unheard];
+                return vec![Outcome::Unheard { sent_at }];
             }
         };
-        let mut outcomes = vec![Outcome::Heard { sent_at, code: answer.error }];
+        let mut outcomes = vec![Outcome::Heard {
+            sent_at,
+            code: answer.error,
+        }];
         if answer.error != ErrorCode::NONE {
             self.later(now);
             return outcomes;
         }
         let mut found = answer.partitions;
         for claim in asked {
-            let Some((topic, partition)) = self.pending.get(&claim).cloned() else { continue };
-            let at = found.iter().position(|p| *p.topic == *topic && p.partition == partition);
+            let Some((topic, partition)) = self.pending.get(&claim).cloned() else {
+                continue;
+            };
+            let at = found
+                .iter()
+                .position(|p| *p.topic == *topic && p.partition == partition);
             match at.map(|at| found.swap_remove(at)) {
                 Some(p) if p.error == ErrorCode::NONE => {
                     self.pending.remove(&claim);
                     outcomes.push(match p.offset.filter(|o| *o >= 0) {
-                        Some(offset) => Outcome::Committed { claim, offset, metadata: p.metadata },
+                        Some(offset) => Outcome::Committed {
+                            claim,
+                            offset,
+                            metadata: p.metadata,
+                        },
                         None => Outcome::Nothing(claim),
                     });
                 }
                 Some(p) => self.refused(claim, &topic, partition, p.error, &mut outcomes),
-                None => self.refused(claim, &topic, partition, ErrorCode::UNKNOWN_SERVER_ERROR, &mut outcomes),
+                None => self.refused(
+                    claim,
+                    &topic,
+                    partition,
+                    ErrorCode::UNKNOWN_SERVER_ERROR,
+                    &mut outcomes,
+                ),
             }
         }
         if self.pending.is_empty() {
@@ -160,10 +200,21 @@ impl Starts {
     }
 
     /// One partition's offset is not to be had now: asked again, and said where it may not heal.
-    fn refused(&mut self, claim: ClaimId, topic: &Arc<str>, partition: i32, code: ErrorCode, out: &mut Vec<Outcome>) {
+    fn refused(
+        &mut self,
+        claim: ClaimId,
+        topic: &Arc<str>,
+        partition: i32,
+        code: ErrorCode,
+        out: &mut Vec<Outcome>,
+    ) {
         let heals = reaction(ApiKey::OffsetFetch, code) == Reaction::Retry;
         let tries = self.retry.tries();
-        let loud = if heals { tries > 3 && tries.is_power_of_two() } else { (tries + 1).is_power_of_two() };
+        let loud = if heals {
+            tries > 3 && tries.is_power_of_two()
+        } else {
+            (tries + 1).is_power_of_two()
+        };
         if loud {
             let error = Error::broker_code(code, "offset fetch").at_api(ApiKey::OffsetFetch);
             out.push(Outcome::Report(claim, error.at_partition(topic, partition)));

@@ -14,8 +14,8 @@ use crate::{
     error::{Error, ErrorKind},
 };
 
-/// So many messages of a claim may be out beyond the first one not acknowledged: the memory for
-/// telling which ones are is bounded by it.
+/// So many messages of a claim may be out from the first one not acknowledged on: the memory for
+/// telling which ones are is bounded by it, and one that was forgotten shows while the log is near.
 const ACK_WINDOW: u64 = 65_536;
 
 /// The first wait before a dropped handle is offered again; it doubles with each drop.
@@ -33,7 +33,7 @@ pub(super) struct Claim {
     /// How many of them come before the first one not acknowledged, where they are acknowledged
     /// one by one.
     first_unacked: Option<u64>,
-    window_reported: bool,
+    ack_room_reported: bool,
     /// How many handles of this partition were dropped in this generation.
     drops: u32,
 }
@@ -61,23 +61,23 @@ impl Claim {
         Self {
             topic: Arc::clone(topic),
             partition,
-            stage: Stage::Starting { commit_start: false },
+            stage: Stage::Starting {
+                commit_start: false,
+            },
             sent: 0,
             first_unacked: None,
-            window_reported: false,
+            ack_room_reported: false,
             drops,
         }
     }
 
     /// Whether it may be given so many messages more.
     pub(super) fn may_get(&self, count: usize) -> bool {
+        let out = |first: u64| self.sent + count as u64 - first;
         matches!(self.stage, Stage::Open(_))
-            && self.first_unacked.is_none_or(|first| self.sent + count as u64 - first <= ACK_WINDOW)
-    }
-
-    fn window_is_full(&self) -> bool {
-        // A block more must fit; blocks are at most a quarter of a channel.
-        self.first_unacked.is_some_and(|first| self.sent - first >= ACK_WINDOW / 2) && !self.may_get(4096)
+            && self
+                .first_unacked
+                .is_none_or(|first| out(first) <= ACK_WINDOW)
     }
 
     /// Whether the user has been given anything.
@@ -120,14 +120,19 @@ impl Engine {
     }
 
     fn look_up_start(&mut self, id: ClaimId, at: At, commit_start: bool) {
-        let Some(claim) = self.claims.get_mut(&id) else { return };
+        let Some(claim) = self.claims.get_mut(&id) else {
+            return;
+        };
         claim.stage = Stage::Starting { commit_start };
-        self.fetcher.look_up(id, &claim.topic, claim.partition, at, &self.cluster);
+        self.fetcher
+            .look_up(id, &claim.topic, claim.partition, at, &self.cluster);
     }
 
     /// The start that was looked up.
     pub(super) fn resolved(&mut self, id: ClaimId, offset: i64) {
-        let Some(claim) = self.claims.get(&id) else { return };
+        let Some(claim) = self.claims.get(&id) else {
+            return;
+        };
         let Stage::Starting { commit_start } = claim.stage else {
             unreachable!("offsets are looked up only for claims that start")
         };
@@ -137,12 +142,15 @@ impl Engine {
     /// The claim begins to deliver.
     pub(super) fn open(&mut self, id: ClaimId, start: i64, metadata: String, commit_start: bool) {
         let total = self.claims.len();
-        let Some(claim) = self.claims.get_mut(&id) else { return };
+        let Some(claim) = self.claims.get_mut(&id) else {
+            return;
+        };
         let channel = match self.settings.delivery {
             Delivery::Shared(_) => ChannelId::Shared,
             Delivery::PerClaim(size) => {
                 let capacity = ChannelSize::of_one_in(size, total);
-                self.channels.insert(ChannelId::Of(id), Channel::new(capacity));
+                self.channels
+                    .insert(ChannelId::Of(id), Channel::new(capacity));
                 ChannelId::Of(id)
             }
         };
@@ -158,14 +166,19 @@ impl Engine {
             commit_start,
         }));
         let topic = Arc::clone(&claim.topic);
-        self.fetcher.read(id, channel, &topic, (claim.partition, start), &self.cluster);
+        self.fetcher
+            .read(id, channel, &topic, (claim.partition, start), &self.cluster);
     }
 
     /// Delivers no more to this claim; what the user has in hand may still be marked.
     pub(super) fn hold(&mut self, id: ClaimId, held: impl FnOnce(i64) -> Stage) {
-        let Some(claim) = self.claims.get_mut(&id) else { return };
+        let Some(claim) = self.claims.get_mut(&id) else {
+            return;
+        };
         self.fetcher.remove(id);
-        if let Stage::Open(start) | Stage::Closed(start) | Stage::Dropped { start, .. } = claim.stage {
+        if let Stage::Open(start) | Stage::Closed(start) | Stage::Dropped { start, .. } =
+            claim.stage
+        {
             if matches!(claim.stage, Stage::Open(_)) {
                 self.actions.push_back(Action::Hold(id));
             }
@@ -175,7 +188,9 @@ impl Engine {
 
     /// The claim is over.
     pub(super) fn end(&mut self, id: ClaimId) {
-        let Some(claim) = self.claims.remove(&id) else { return };
+        let Some(claim) = self.claims.remove(&id) else {
+            return;
+        };
         self.fetcher.remove(id);
         if let Some(channel) = self.channels.remove(&ChannelId::Of(id)) {
             self.fetcher.taken(id, channel.bytes());
@@ -205,27 +220,37 @@ impl Engine {
             }
         };
         self.report(Some(id), error);
-        let Some(claim) = self.claims.get(&id) else { return };
+        let Some(claim) = self.claims.get(&id) else {
+            return;
+        };
         let (topic, partition, drops) = (Arc::clone(&claim.topic), claim.partition, claim.drops);
         self.end(id);
         let next = self.new_claim();
-        self.claims.insert(next, Claim::new(&topic, partition, drops));
+        self.claims
+            .insert(next, Claim::new(&topic, partition, drops));
         // Committed even where starts are not: else the group would come back to the dead offset.
         self.look_up_start(next, at, self.settings.commit.interval.is_some());
     }
 
+    /// The user acknowledges one by one and is so far.
     pub(super) fn acked(&mut self, id: ClaimId, first_unacked: u64) {
-        if let Some(claim) = self.claims.get_mut(&id) {
+        if let Some(claim) = self.claims.get_mut(&id)
+            && claim.first_unacked != Some(first_unacked)
+        {
             claim.first_unacked = Some(first_unacked);
-            claim.window_reported &= claim.window_is_full();
+            claim.ack_room_reported = false;
         }
     }
 
+    /// A claim that is given nothing because of what is not acknowledged: said once.
     pub(super) fn report_full_windows(&mut self) {
         let mut full = Vec::new();
         for (id, claim) in &mut self.claims {
-            if !claim.window_reported && claim.window_is_full() {
-                claim.window_reported = true;
+            if claim.first_unacked.is_some()
+                && !claim.ack_room_reported
+                && self.fetcher.is_held_back(*id, |n| claim.may_get(n))
+            {
+                claim.ack_room_reported = true;
                 let error = Error::new(ErrorKind::AckWindowFull, "deliver");
                 full.push((*id, error.at_partition(&claim.topic, claim.partition)));
             }
@@ -237,13 +262,17 @@ impl Engine {
 
     /// The user's handle of a claim is gone.
     pub(super) fn handle_gone(&mut self, now: Instant, id: ClaimId, how: Gone) {
-        let Some(claim) = self.claims.get_mut(&id) else { return };
+        let Some(claim) = self.claims.get_mut(&id) else {
+            return;
+        };
         if how == Gone::Panicked {
             let error = Error::new(ErrorKind::HandlerPanicked, "handle");
             let error = error.at_partition(&claim.topic, claim.partition);
             self.report(None, error);
         }
-        let Some(claim) = self.claims.get_mut(&id) else { return };
+        let Some(claim) = self.claims.get_mut(&id) else {
+            return;
+        };
         if !matches!(claim.stage, Stage::Open(_)) {
             // It is being given up anyway: what is in hand need not be waited for as long.
             if let Some(release) = &mut self.release {
@@ -254,25 +283,34 @@ impl Engine {
         if how == Gone::Closed {
             return self.hold(id, Stage::Closed);
         }
-        let wait = REOFFER_BACKOFF.saturating_mul(1 << claim.drops.min(16)).min(LONGEST_REOFFER_BACKOFF);
+        let wait = REOFFER_BACKOFF
+            .saturating_mul(1 << claim.drops.min(16))
+            .min(LONGEST_REOFFER_BACKOFF);
         claim.drops += 1;
-        self.hold(id, |start| Stage::Dropped { start, at: now + wait });
+        self.hold(id, |start| Stage::Dropped {
+            start,
+            at: now + wait,
+        });
     }
 
     /// Offers a dropped handle again once nothing of it is in hand any more.
     pub(super) fn reoffer(&mut self, now: Instant, progress: &Progress) {
-        let Some(claim) = self.claims.get(&progress.claim) else { return };
-        let Stage::Dropped { start, at } = claim.stage else { return };
+        let Some(claim) = self.claims.get(&progress.claim) else {
+            return;
+        };
+        let Stage::Dropped { start, at } = claim.stage else {
+            return;
+        };
         if now < at || (progress.alive && !progress.all_marked) {
             return;
         }
         let (topic, partition, drops) = (Arc::clone(&claim.topic), claim.partition, claim.drops);
-        let (start, metadata) = progress.mark.clone().unwrap_or((start, String::new()));
+        let (next, metadata) = progress.mark.clone();
+        let start = next.max(start);
         self.end(progress.claim);
-        let next = self.new_claim();
-        self.claims.insert(next, Claim::new(&topic, partition, drops));
-        // A mark that was not committed yet is the new claim's to commit.
-        self.open(next, start, metadata, progress.dirty);
+        let id = self.new_claim();
+        self.claims.insert(id, Claim::new(&topic, partition, drops));
+        // A mark that is not committed yet is the new claim's to commit.
+        self.open(id, start, metadata, progress.dirty);
     }
-
 }

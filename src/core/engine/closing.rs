@@ -30,7 +30,10 @@ impl Engine {
             return;
         }
         let time = self.settings.close_timeout;
-        self.closing = Some(Closing { deadline: now + time, failure: None });
+        self.closing = Some(Closing {
+            deadline: now + time,
+            failure: None,
+        });
         let until = now + self.settings.dwell_time.min(time);
         let commit_until = now + time - LEAVE_TIME.min(time / 4);
         // A rebalance that waits for the users already waits no longer than the close does.

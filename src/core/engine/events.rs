@@ -84,7 +84,7 @@ pub struct Progress {
     /// The claim.
     pub claim: ClaimId,
     /// The offset that a commit would have now, with its metadata.
-    pub mark: Option<(i64, String)>,
+    pub mark: (i64, String),
     /// Whether that differs from what is committed.
     pub dirty: bool,
     /// Whether all messages that the user took are marked.

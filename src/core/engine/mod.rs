@@ -9,8 +9,9 @@ mod closing;
 mod events;
 mod release;
 mod route;
+mod settings;
 #[cfg(test)]
-mod tests;
+mod tests {}
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -18,74 +19,19 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub use self::events::{Action, Event, Gone, Notice, NoticeKind, Opened, Progress};
 use self::{claims::Claim, closing::Closing, release::Release};
+pub use self::{
+    events::{Action, Event, Gone, Notice, NoticeKind, Opened, Progress},
+    settings::{ChannelSize, Delivery, Settings},
+};
 use crate::{
     call::{Broker, Lane, Target, metadata},
-    config::{OutOfRange, Subscription, Topics},
     core::{
-        Channel, ChannelId, ClaimId, Cluster, Tokens, cluster,
-        commit::{self, Committer},
-        fetch::{self, Fetcher},
-        group::{self, Group},
-        starts::Starts,
+        Channel, ChannelId, ClaimId, Cluster, Tokens, commit::Committer, fetch::Fetcher,
+        group::Group, starts::Starts,
     },
     error::Error,
 };
-
-/// What the engine needs to know from the start.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// The cluster's description.
-    pub cluster: cluster::Settings,
-    /// The membership.
-    pub group: group::Settings,
-    /// The commits.
-    pub commit: commit::Settings,
-    /// The reading.
-    pub fetch: fetch::Settings,
-    /// The topics named, and how further ones are chosen.
-    pub subscription: Subscription,
-    /// Which further topics are read.
-    pub topics: Topics,
-    /// How the user gets the messages.
-    pub delivery: Delivery,
-    /// Where a claim without a commit starts.
-    pub initial: crate::call::list_offsets::At,
-    /// What to do where the offset to read is not in the log.
-    pub out_of_range: OutOfRange,
-    /// Whether the start of a claim without a commit is committed.
-    pub commit_start: bool,
-    /// How long messages that were dropped without a mark are waited for.
-    pub dwell_time: Duration,
-    /// How long a close may take.
-    pub close_timeout: Duration,
-}
-
-/// How the user gets the messages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Delivery {
-    /// All claims share one channel of this capacity.
-    Shared(usize),
-    /// Each claim has a channel of its own. The capacity shrinks with the number of claims.
-    PerClaim(ChannelSize),
-}
-
-/// The capacity of the channel of one claim.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ChannelSize {
-    /// For few claims.
-    pub most: usize,
-    /// For all claims together.
-    pub all: usize,
-}
-
-impl ChannelSize {
-    fn of_one_in(self, claims: usize) -> usize {
-        // Sixteen messages are few, but a channel that holds less wakes its reader for each one.
-        self.most.min((self.all / claims.max(1)).max(16))
-    }
-}
 
 /// The logic of one consumer.
 #[derive(Debug)]
@@ -120,7 +66,13 @@ pub struct Engine {
 impl Engine {
     /// An engine that knows these addresses and this description of the cluster. It does something
     /// from its first event on.
-    pub fn new(now: Instant, settings: Settings, bootstrap: Vec<Broker>, known: metadata::Answer, seed: u64) -> Self {
+    pub fn new(
+        now: Instant,
+        settings: Settings,
+        bootstrap: Vec<Broker>,
+        known: metadata::Answer,
+        seed: u64,
+    ) -> Self {
         let mut seeds = fastrand::Rng::with_seed(seed);
         let mut cluster = Cluster::new(settings.cluster.clone(), bootstrap, seeds.u64(..));
         cluster.describe(now, now, known);
@@ -171,7 +123,10 @@ impl Engine {
                 self.fetch_outcomes(now, outcomes);
             }
             Event::Taken { channel, total } => self.taken(channel, total),
-            Event::Acked { claim, first_unacked } => self.acked(claim, first_unacked),
+            Event::Acked {
+                claim,
+                first_unacked,
+            } => self.acked(claim, first_unacked),
             Event::Kick => self.observe_if_awaited(),
             Event::Observed(progress) => self.observed(now, &progress),
             Event::Commit(ticket) => {
@@ -197,7 +152,9 @@ impl Engine {
         [
             self.cluster.deadline(),
             self.group.poll_deadline(),
-            self.starts.deadline().filter(|_| self.group.session().is_some()),
+            self.starts
+                .deadline()
+                .filter(|_| self.group.session().is_some()),
             self.fetcher.deadline(),
             self.committer.deadline().filter(|_| !self.observing),
             self.release.as_ref().and_then(Release::deadline),
@@ -239,20 +196,46 @@ impl Engine {
             return;
         }
         while let Some((to, token, call, timeout)) = self.cluster.poll_call(now, &mut self.tokens) {
-            self.actions.push_back(Action::Send { to, token, call, timeout });
+            self.actions.push_back(Action::Send {
+                to,
+                token,
+                call,
+                timeout,
+            });
         }
         if let Some(session) = self.group.session() {
             let to = session.coordinator.clone();
-            if let Some((token, call, timeout)) = self.starts.poll_call(now, &self.cluster, &mut self.tokens) {
-                self.actions.push_back(Action::Send { to, token, call, timeout });
+            if let Some((token, call, timeout)) =
+                self.starts.poll_call(now, &self.cluster, &mut self.tokens)
+            {
+                self.actions.push_back(Action::Send {
+                    to,
+                    token,
+                    call,
+                    timeout,
+                });
             }
         }
-        while let Some((to, token, call, timeout)) = self.fetcher.poll_lookup(now, &mut self.tokens) {
-            self.actions.push_back(Action::Send { to, token, call, timeout });
+        while let Some((to, token, call, timeout)) = self.fetcher.poll_lookup(now, &mut self.tokens)
+        {
+            self.actions.push_back(Action::Send {
+                to,
+                token,
+                call,
+                timeout,
+            });
         }
         // The next fetch goes out before anything is done about what the last one brought.
-        while let Some((to, token, call, timeout)) = self.fetcher.poll_fetch(now, &self.cluster, &mut self.tokens) {
-            self.actions.push_back(Action::Send { to, token, call, timeout });
+        while let Some((to, token, call, timeout)) =
+            self.fetcher
+                .poll_fetch(now, &self.cluster, &mut self.tokens)
+        {
+            self.actions.push_back(Action::Send {
+                to,
+                token,
+                call,
+                timeout,
+            });
         }
         self.deliver(now);
         if self.committer.is_due(now) {
@@ -266,10 +249,16 @@ impl Engine {
             if !channel.is_low() {
                 continue;
             }
-            let claims = &self.claims;
-            let open = |claim: ClaimId, count: usize| claims.get(&claim).is_some_and(|c| c.may_get(count));
-            while let Some((claim, block)) = self.fetcher.poll_block(now, *id, channel, open) {
-                self.claims.get_mut(&claim).expect("only open claims are given blocks").sent += block.len() as u64;
+            let claims = &mut self.claims;
+            while let Some((claim, block)) =
+                self.fetcher.poll_block(now, *id, channel, |claim, count| {
+                    claims.get(&claim).is_some_and(|c| c.may_get(count))
+                })
+            {
+                claims
+                    .get_mut(&claim)
+                    .expect("only open claims are given blocks")
+                    .sent += block.len() as u64;
                 self.actions.push_back(Action::Push { claim, block });
             }
         }
@@ -309,10 +298,23 @@ impl Engine {
         self.actions.push_back(Action::Report { claim, error });
     }
 
-    fn send_to_coordinator(&mut self, token: crate::call::Token, call: crate::call::Call, timeout: Duration) {
+    fn send_to_coordinator(
+        &mut self,
+        token: crate::call::Token,
+        call: crate::call::Call,
+        timeout: Duration,
+    ) {
         let session = self.group.session().expect("the caller has a session");
-        let to = Target { broker: session.coordinator.broker.clone(), lane: Lane::Group };
-        self.actions.push_back(Action::Send { to, token, call, timeout });
+        let to = Target {
+            broker: session.coordinator.broker.clone(),
+            lane: Lane::Group,
+        };
+        self.actions.push_back(Action::Send {
+            to,
+            token,
+            call,
+            timeout,
+        });
     }
 
     fn new_claim(&mut self) -> ClaimId {

@@ -77,11 +77,18 @@ impl Release {
             self.quiet.remove(&progress.claim);
             return false;
         }
-        let (changes, since) = self.quiet.entry(progress.claim).or_insert((progress.changes, now));
+        let (changes, since) = self
+            .quiet
+            .entry(progress.claim)
+            .or_insert((progress.changes, now));
         if *changes != progress.changes {
             (*changes, *since) = (progress.changes, now);
         }
-        let at = if self.waived.contains(&progress.claim) { *since } else { *since + dwell };
+        let at = if self.waived.contains(&progress.claim) {
+            *since
+        } else {
+            *since + dwell
+        };
         if at > now {
             self.quiet_until = Some(self.quiet_until.map_or(at, |until| until.min(at)));
         }
@@ -98,12 +105,20 @@ impl Engine {
     }
 
     /// Holds all claims. Users are waited for until `until`, the commit until `deadline`.
-    pub(super) fn begin_release(&mut self, now: Instant, until: Option<Instant>, deadline: Instant) {
+    pub(super) fn begin_release(
+        &mut self,
+        now: Instant,
+        until: Option<Instant>,
+        deadline: Instant,
+    ) {
         self.starts.clear();
         let mut release = Release::new(now, until, deadline);
         for id in self.claims.keys().copied().collect::<Vec<_>>() {
             if self.claims[&id].has_begun() {
-                let dropped = matches!(self.claims[&id].stage, Stage::Dropped { .. } | Stage::Closed(_));
+                let dropped = matches!(
+                    self.claims[&id].stage,
+                    Stage::Dropped { .. } | Stage::Closed(_)
+                );
                 self.hold(id, Stage::Held);
                 if dropped {
                     release.waive_dwell(id);
@@ -137,11 +152,16 @@ impl Engine {
         let dwell = self.settings.dwell_time;
         // At a close nobody is left who could come back and mark what was dropped.
         let closing = self.closing.is_some();
-        let Some(release) = &mut self.release else { return };
+        let Some(release) = &mut self.release else {
+            return;
+        };
         if release.step == Step::Finishing {
             release.quiet_until = None;
             let mut unfinished = Vec::new();
-            for p in progress.iter().filter(|p| self.claims.contains_key(&p.claim)) {
+            for p in progress
+                .iter()
+                .filter(|p| self.claims.contains_key(&p.claim))
+            {
                 if !release.is_finished(now, p, dwell) && !(closing && !p.alive) {
                     unfinished.push(p.claim);
                 }
@@ -172,7 +192,8 @@ impl Engine {
             return;
         }
         if let Some(claim) = self.claims.get(&id) {
-            let error = Error::new(ErrorKind::ReleaseTimedOut, "rebalance").at_partition(&claim.topic, claim.partition);
+            let error = Error::new(ErrorKind::ReleaseTimedOut, "rebalance")
+                .at_partition(&claim.topic, claim.partition);
             self.report(Some(id), error);
         }
     }
@@ -181,20 +202,33 @@ impl Engine {
     fn commit(&mut self, now: Instant, progress: &[Progress]) -> bool {
         let items = progress.iter().filter(|p| p.dirty).filter_map(|p| {
             let claim = self.claims.get(&p.claim)?;
-            let (next, metadata) = p.mark.clone()?;
+            let (next, metadata) = p.mark.clone();
             let topic = std::sync::Arc::clone(&claim.topic);
-            Some(commit::Item { claim: p.claim, topic, partition: claim.partition, next, metadata })
+            Some(commit::Item {
+                claim: p.claim,
+                topic,
+                partition: claim.partition,
+                next,
+                metadata,
+            })
         });
         let items = items.collect();
         let session = self.group.session();
-        match self.committer.snapshot(now, items, session.as_ref(), &self.cluster, &mut self.tokens) {
+        match self.committer.snapshot(
+            now,
+            items,
+            session.as_ref(),
+            &self.cluster,
+            &mut self.tokens,
+        ) {
             Ok((token, call, timeout)) => {
                 self.send_to_coordinator(token, call, timeout);
                 true
             }
             Err(outcome) => {
                 if let Some(commit::Outcome::Done(tickets, result)) = outcome {
-                    self.actions.push_back(super::Action::CommitDone(tickets, result));
+                    self.actions
+                        .push_back(super::Action::CommitDone(tickets, result));
                 }
                 false
             }

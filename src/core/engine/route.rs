@@ -26,10 +26,14 @@ impl Engine {
             let outcomes = self.fetcher.answer(now, token, result, &self.cluster);
             self.fetch_outcomes(now, outcomes);
         } else if self.committer.is_waiting_for(token) {
-            let outcomes = self.committer.answer(now, result.map(Answer::into_offset_commit));
+            let outcomes = self
+                .committer
+                .answer(now, result.map(Answer::into_offset_commit));
             self.commit_outcomes(now, outcomes);
         } else if self.starts.is_waiting_for(token) {
-            let outcomes = self.starts.answer(now, result.map(Answer::into_offset_fetch));
+            let outcomes = self
+                .starts
+                .answer(now, result.map(Answer::into_offset_fetch));
             self.start_outcomes(now, outcomes);
         } else {
             // The membership's, or too late for anyone.
@@ -41,7 +45,8 @@ impl Engine {
     pub(super) fn described(&mut self, now: Instant) {
         self.fetcher.leaders_changed(&self.cluster);
         let cluster = &self.cluster;
-        self.group.metadata_changed(now, &|topic| cluster.partition_count(topic));
+        self.group
+            .metadata_changed(now, &|topic| cluster.partition_count(topic));
         let topics = self.subscribed_topics();
         if self.closing.is_none() {
             self.group.subscribe(now, topics);
@@ -49,7 +54,10 @@ impl Engine {
         self.cluster.want(now, self.wanted_topics());
         self.report_absent_topics();
         let described_at = self.cluster.updated_at();
-        if let Some((_, topics)) = self.counts_wanted.take_if(|(since, _)| described_at >= Some(*since)) {
+        if let Some((_, topics)) = self
+            .counts_wanted
+            .take_if(|(since, _)| described_at >= Some(*since))
+        {
             self.tell_counts(now, &topics);
         }
     }
@@ -58,16 +66,23 @@ impl Engine {
     fn subscribed_topics(&self) -> BTreeSet<String> {
         let named = self.settings.subscription.topics().iter().cloned();
         let chosen = self.cluster.topics().filter(|(name, topic)| {
-            !topic.is_internal && topic.error == ErrorCode::NONE && self.settings.topics.select(name)
+            !topic.is_internal
+                && topic.error == ErrorCode::NONE
+                && self.settings.topics.select(name)
         });
-        named.chain(chosen.map(|(name, _)| name.to_owned())).collect()
+        named
+            .chain(chosen.map(|(name, _)| name.to_owned()))
+            .collect()
     }
 
     /// The topics whose description is needed.
     pub(super) fn wanted_topics(&self) -> BTreeSet<String> {
         let named = self.settings.subscription.topics().iter().cloned();
         let claimed = self.claims.values().map(|c| c.topic.to_string());
-        named.chain(claimed).chain(self.watched.iter().cloned()).collect()
+        named
+            .chain(claimed)
+            .chain(self.watched.iter().cloned())
+            .collect()
     }
 
     /// A named topic that does not exist, or may not be read, is reported once until it appears.
@@ -81,7 +96,11 @@ impl Engine {
             if self.cluster.partition_count(name).is_some() {
                 self.absent.remove(name);
             } else if code != ErrorCode::NONE && self.absent.insert(name.clone()) {
-                news.push(Error::broker_code(code, "topics").at_api(ApiKey::Metadata).at_topic(name));
+                news.push(
+                    Error::broker_code(code, "topics")
+                        .at_api(ApiKey::Metadata)
+                        .at_topic(name),
+                );
             }
         }
         for error in news {
@@ -97,14 +116,25 @@ impl Engine {
 
     pub(super) fn group_action(&mut self, now: Instant, action: group::Action) {
         match action {
-            group::Action::Send { token, to, call, timeout } => {
+            group::Action::Send {
+                token,
+                to,
+                call,
+                timeout,
+            } => {
                 let to = match to {
                     group::Destination::Coordinator(target) => target,
-                    group::Destination::AnyBroker => {
-                        Target { broker: self.cluster.any_broker(), lane: Lane::Control }
-                    }
+                    group::Destination::AnyBroker => Target {
+                        broker: self.cluster.any_broker(),
+                        lane: Lane::Control,
+                    },
                 };
-                self.actions.push_back(Action::Send { to, token, call, timeout });
+                self.actions.push_back(Action::Send {
+                    to,
+                    token,
+                    call,
+                    timeout,
+                });
             }
             group::Action::Disconnect(target) => self.actions.push_back(Action::Disconnect(target)),
             group::Action::Watch(topics) => {
@@ -112,7 +142,7 @@ impl Engine {
                 self.cluster.want(now, self.wanted_topics());
             }
             group::Action::NeedCounts(topics) => self.need_counts(now, topics),
-            group::Action::Joining => self.rebalance_begins(),
+            group::Action::Rebalancing => self.rebalance_begins(),
             group::Action::Assigned { partitions, .. } => self.assigned(now, &partitions),
             group::Action::Release { deadline } => {
                 self.rebalance_begins();
@@ -130,7 +160,10 @@ impl Engine {
     /// at all it waits.
     fn need_counts(&mut self, now: Instant, topics: BTreeSet<String>) {
         self.cluster.refresh(now);
-        if topics.iter().all(|t| self.cluster.partition_count(t).is_some()) {
+        if topics
+            .iter()
+            .all(|t| self.cluster.partition_count(t).is_some())
+        {
             self.tell_counts(now, &topics);
         } else {
             self.cluster.refresh_now(now);
@@ -150,7 +183,10 @@ impl Engine {
         if self.closing.is_some() {
             return;
         }
-        assert!(self.claims.is_empty(), "the claims of a generation end before the next one begins");
+        assert!(
+            self.claims.is_empty(),
+            "the claims of a generation end before the next one begins"
+        );
         let before = self.rebalancing.take().unwrap_or_default();
         self.begin_claims(now, partitions);
         self.notify(NoticeKind::Ok, before, self.claimed());
@@ -175,15 +211,28 @@ impl Engine {
     pub(super) fn claimed(&self) -> BTreeMap<String, Vec<i32>> {
         let mut all: BTreeMap<String, Vec<i32>> = BTreeMap::new();
         for claim in self.claims.values() {
-            all.entry(claim.topic.to_string()).or_default().push(claim.partition);
+            all.entry(claim.topic.to_string())
+                .or_default()
+                .push(claim.partition);
         }
-        all.values_mut().for_each(|partitions| partitions.sort_unstable());
+        all.values_mut()
+            .for_each(|partitions| partitions.sort_unstable());
         all
     }
 
-    fn notify(&mut self, kind: NoticeKind, before: BTreeMap<String, Vec<i32>>, current: BTreeMap<String, Vec<i32>>) {
+    fn notify(
+        &mut self,
+        kind: NoticeKind,
+        before: BTreeMap<String, Vec<i32>>,
+        current: BTreeMap<String, Vec<i32>>,
+    ) {
         let notice = match kind {
-            NoticeKind::Start => Notice { kind, claimed: BTreeMap::new(), released: BTreeMap::new(), current },
+            NoticeKind::Start => Notice {
+                kind,
+                claimed: BTreeMap::new(),
+                released: BTreeMap::new(),
+                current,
+            },
             NoticeKind::Ok | NoticeKind::Error => Notice {
                 kind,
                 claimed: without(&current, &before),
@@ -198,11 +247,16 @@ impl Engine {
         for outcome in outcomes {
             match outcome {
                 fetch::Outcome::Resolved { claim, offset } => self.resolved(claim, offset),
-                fetch::Outcome::OutOfRange { claim, offset, error } => self.out_of_range(now, claim, offset, error),
+                fetch::Outcome::OutOfRange {
+                    claim,
+                    offset,
+                    error,
+                } => self.out_of_range(now, claim, offset, error),
                 fetch::Outcome::Report(claim, error) => self.report(Some(claim), error),
                 fetch::Outcome::StaleMetadata => self.cluster.refresh(now),
                 fetch::Outcome::HighWatermark(claim, offset) => {
-                    self.actions.push_back(Action::HighWatermark { claim, offset });
+                    self.actions
+                        .push_back(Action::HighWatermark { claim, offset });
                 }
             }
         }
@@ -211,11 +265,17 @@ impl Engine {
     pub(super) fn start_outcomes(&mut self, now: Instant, outcomes: Vec<starts::Outcome>) {
         for outcome in outcomes {
             match outcome {
-                starts::Outcome::Committed { claim, offset, metadata } => self.open(claim, offset, metadata, false),
+                starts::Outcome::Committed {
+                    claim,
+                    offset,
+                    metadata,
+                } => self.open(claim, offset, metadata, false),
                 starts::Outcome::Nothing(claim) => self.start_without_commit(claim),
                 starts::Outcome::Report(claim, error) => self.report(Some(claim), error),
-                starts::Outcome::Heard { sent_at, code } => self.group.heard(now, sent_at, ApiKey::OffsetFetch, code),
-                starts::Outcome::Unheard => self.group.connection_failed(now),
+                starts::Outcome::Heard { sent_at, code } => {
+                    self.group.heard(now, sent_at, ApiKey::OffsetFetch, code)
+                }
+                starts::Outcome::Unheard { sent_at } => self.group.connection_failed(now, sent_at),
             }
         }
     }
@@ -224,14 +284,27 @@ impl Engine {
         for outcome in outcomes {
             match outcome {
                 commit::Outcome::Committed(item) => {
-                    let commit::Item { claim, next, metadata, .. } = item;
-                    self.actions.push_back(Action::Committed { claim, next, metadata });
+                    let commit::Item {
+                        claim,
+                        next,
+                        metadata,
+                        ..
+                    } = item;
+                    self.actions.push_back(Action::Committed {
+                        claim,
+                        next,
+                        metadata,
+                    });
                 }
                 commit::Outcome::Refused(item, error) => self.report(Some(item.claim), error),
-                commit::Outcome::Done(tickets, result) => self.actions.push_back(Action::CommitDone(tickets, result)),
+                commit::Outcome::Done(tickets, result) => {
+                    self.actions.push_back(Action::CommitDone(tickets, result))
+                }
                 commit::Outcome::Failed(error) => self.report(None, error),
-                commit::Outcome::Heard { sent_at, code } => self.group.heard(now, sent_at, ApiKey::OffsetCommit, code),
-                commit::Outcome::Unheard => self.group.connection_failed(now),
+                commit::Outcome::Heard { sent_at, code } => {
+                    self.group.heard(now, sent_at, ApiKey::OffsetCommit, code)
+                }
+                commit::Outcome::Unheard { sent_at } => self.group.connection_failed(now, sent_at),
             }
         }
         self.release_commit_done(now);
@@ -262,11 +335,17 @@ impl Engine {
 }
 
 /// What is in `all` and not in `but`.
-fn without(all: &BTreeMap<String, Vec<i32>>, but: &BTreeMap<String, Vec<i32>>) -> BTreeMap<String, Vec<i32>> {
+fn without(
+    all: &BTreeMap<String, Vec<i32>>,
+    but: &BTreeMap<String, Vec<i32>>,
+) -> BTreeMap<String, Vec<i32>> {
     let rest = |(topic, partitions): (&String, &Vec<i32>)| {
         let but = but.get(topic);
-        let left: Vec<i32> =
-            partitions.iter().copied().filter(|p| but.is_none_or(|b| b.binary_search(p).is_err())).collect();
+        let left: Vec<i32> = partitions
+            .iter()
+            .copied()
+            .filter(|p| but.is_none_or(|b| b.binary_search(p).is_err()))
+            .collect();
         (!left.is_empty()).then(|| (topic.clone(), left))
     };
     all.iter().filter_map(rest).collect()

@@ -21,7 +21,13 @@ impl Fetcher {
     }
 
     /// Takes in the answer to a request of its own.
-    pub fn answer(&mut self, now: Instant, token: Token, result: Result<Answer>, cluster: &Cluster) -> Vec<Outcome> {
+    pub fn answer(
+        &mut self,
+        now: Instant,
+        token: Token,
+        result: Result<Answer>,
+        cluster: &Cluster,
+    ) -> Vec<Outcome> {
         let found = self.loops.iter_mut().find(|(_, l)| l.is_waiting_for(token));
         let (broker, work) = found.expect("the caller has asked whether it is waited for");
         let broker = broker.clone();
@@ -37,7 +43,13 @@ impl Fetcher {
     }
 
     /// The offset stays as it is, wrong: it is tried again, for the log may come to reach it.
-    pub fn stay_out_of_range(&mut self, now: Instant, claim: ClaimId, offset: i64, error: Error) -> Vec<Outcome> {
+    pub fn stay_out_of_range(
+        &mut self,
+        now: Instant,
+        claim: ClaimId,
+        offset: i64,
+        error: Error,
+    ) -> Vec<Outcome> {
         let mut outcomes = Vec::new();
         if let Some(reading) = self.readings.get_mut(&claim) {
             reading.aim = Aim::Read(offset);
@@ -47,19 +59,34 @@ impl Fetcher {
     }
 
     /// The broker cannot be reached: all its partitions wait, and the leaders may have moved.
-    fn fetch_failed(&mut self, now: Instant, broker: &Broker, asked: Asked, error: &Error) -> Vec<Outcome> {
-        let work = self.loops.get_mut(broker).expect("the answer was found by its loop");
+    fn fetch_failed(
+        &mut self,
+        now: Instant,
+        broker: &Broker,
+        asked: Asked,
+        error: &Error,
+    ) -> Vec<Outcome> {
+        let work = self
+            .loops
+            .get_mut(broker)
+            .expect("the answer was found by its loop");
         work.not_before = Some(work.retry.next(now, &mut self.rng));
         let failures = work.retry.tries();
         let mut outcomes = vec![Outcome::StaleMetadata];
-        let loud = failures > self.settings.quiet_retries && (failures - self.settings.quiet_retries).is_power_of_two();
+        let loud = failures > self.settings.quiet_retries
+            && (failures - self.settings.quiet_retries).is_power_of_two();
         for (claim, epoch) in asked.claims {
-            let Some(reading) = self.readings.get_mut(&claim).filter(|r| r.epoch == epoch) else { continue };
+            let Some(reading) = self.readings.get_mut(&claim).filter(|r| r.epoch == epoch) else {
+                continue;
+            };
             reading.asked = false;
             // The leader knows better than a follower that is gone.
             reading.follower = None;
             if loud {
-                let error = error.clone().doing("fetch").at_partition(&reading.topic, reading.partition);
+                let error = error
+                    .clone()
+                    .doing("fetch")
+                    .at_partition(&reading.topic, reading.partition);
                 outcomes.push(Outcome::Report(claim, error));
             }
         }
@@ -78,9 +105,13 @@ impl Fetcher {
         let mut fruitful = false;
         let mut partitions = answer.partitions;
         for (claim, epoch) in asked.claims {
-            let Some(reading) = self.readings.get_mut(&claim).filter(|r| r.epoch == epoch) else { continue };
+            let Some(reading) = self.readings.get_mut(&claim).filter(|r| r.epoch == epoch) else {
+                continue;
+            };
             reading.asked = false;
-            let found = partitions.iter().position(|p| p.topic == *reading.topic && p.partition == reading.partition);
+            let found = partitions
+                .iter()
+                .position(|p| p.topic == *reading.topic && p.partition == reading.partition);
             if answer.error != ErrorCode::NONE {
                 self.refused(now, claim, ApiKey::Fetch, answer.error, &mut outcomes);
                 continue;
@@ -105,8 +136,18 @@ impl Fetcher {
     }
 
     /// A broker that answers at once and brings nothing, again and again, must not keep us busy.
-    fn pace(&mut self, now: Instant, broker: &Broker, fruitful: bool, asked_at: Instant, max_wait: Duration) {
-        let work = self.loops.get_mut(broker).expect("the answer was found by its loop");
+    fn pace(
+        &mut self,
+        now: Instant,
+        broker: &Broker,
+        fruitful: bool,
+        asked_at: Instant,
+        max_wait: Duration,
+    ) {
+        let work = self
+            .loops
+            .get_mut(broker)
+            .expect("the answer was found by its loop");
         work.retry.reset();
         if fruitful || now - asked_at >= max_wait / 2 {
             work.fruitless = 0;
@@ -127,14 +168,22 @@ impl Fetcher {
         code: ErrorCode,
         outcomes: &mut Vec<Outcome>,
     ) {
-        let reading = self.readings.get_mut(&claim).expect("the caller has found it");
-        let from_follower = reading.leader.as_ref().is_none_or(|(leader, _)| leader != broker);
+        let reading = self
+            .readings
+            .get_mut(&claim)
+            .expect("the caller has found it");
+        let from_follower = reading
+            .leader
+            .as_ref()
+            .is_none_or(|(leader, _)| leader != broker);
         if reading.follower.take().is_some() && from_follower {
             // Only the leader's word counts: ask it, at once.
             return;
         }
         if reaction(ApiKey::Fetch, code) == Reaction::ResetOffset {
-            let Aim::Read(offset) = reading.aim else { unreachable!("only claims that read are fetched for") };
+            let Aim::Read(offset) = reading.aim else {
+                unreachable!("only claims that read are fetched for")
+            };
             if reading.buffer.bytes() > 0 || self.delivered.contains_key(&claim) {
                 // What was read before is still the user's: the claim ends once it is taken.
                 reading.fail(now, &mut self.rng);
@@ -142,8 +191,15 @@ impl Fetcher {
             }
             reading.bump();
             reading.aim = Aim::Rest;
-            let error = reading.error(code, "fetch").at_api(ApiKey::Fetch).at_broker(broker);
-            outcomes.push(Outcome::OutOfRange { claim, offset, error });
+            let error = reading
+                .error(code, "fetch")
+                .at_api(ApiKey::Fetch)
+                .at_broker(broker);
+            outcomes.push(Outcome::OutOfRange {
+                claim,
+                offset,
+                error,
+            });
             return;
         }
         self.refused(now, claim, ApiKey::Fetch, code, outcomes);
@@ -157,8 +213,13 @@ impl Fetcher {
         cluster: &Cluster,
         outcomes: &mut Vec<Outcome>,
     ) {
-        let reading = self.readings.get_mut(&claim).expect("the caller has found it");
-        let Aim::Read(mut next) = reading.aim else { unreachable!("only claims that read are fetched for") };
+        let reading = self
+            .readings
+            .get_mut(&claim)
+            .expect("the caller has found it");
+        let Aim::Read(mut next) = reading.aim else {
+            unreachable!("only claims that read are fetched for")
+        };
         if reading.high_watermark != Some(fetched.high_watermark) {
             reading.high_watermark = Some(fetched.high_watermark);
             outcomes.push(Outcome::HighWatermark(claim, fetched.high_watermark));
@@ -166,7 +227,12 @@ impl Fetcher {
         if let Some(replica) = fetched.preferred_read_replica {
             reading.follower = cluster.broker(replica).cloned();
         }
-        let mut aborted = AbortedTransactions::new(fetched.aborted.iter().map(|a| (a.producer_id, a.first_offset)));
+        let mut aborted = AbortedTransactions::new(
+            fetched
+                .aborted
+                .iter()
+                .map(|a| (a.producer_id, a.first_offset)),
+        );
         let mut broken = fetched.broken;
         let got = !fetched.batches.is_empty();
         for batch in fetched.batches {
@@ -207,13 +273,26 @@ impl Fetcher {
 
     /// The first batch did not fit into the fetch size.
     fn grow(&mut self, now: Instant, claim: ClaimId, needed: usize, outcomes: &mut Vec<Outcome>) {
-        let most = self.settings.max_partition_bytes.unwrap_or(usize::MAX).min(self.settings.largest_answer);
-        let reading = self.readings.get_mut(&claim).expect("the caller has found it");
+        let most = self
+            .settings
+            .max_partition_bytes
+            .unwrap_or(usize::MAX)
+            .min(self.settings.largest_answer);
+        let reading = self
+            .readings
+            .get_mut(&claim)
+            .expect("the caller has found it");
         if needed <= most && needed > reading.fetch_size {
             reading.fetch_size = needed.next_power_of_two().min(most);
             return;
         }
-        let error = record::Error::new(self.readings[&claim].position(), record::ErrorKind::BatchTooLarge { size: needed, limit: most });
+        let error = record::Error::new(
+            self.readings[&claim].position(),
+            record::ErrorKind::BatchTooLarge {
+                size: needed,
+                limit: most,
+            },
+        );
         self.broken(now, claim, error, outcomes);
     }
 
@@ -225,8 +304,12 @@ impl Fetcher {
         error: record::Error,
         outcomes: &mut Vec<Outcome>,
     ) {
-        let Some(reading) = self.readings.get(&claim) else { return };
-        let error = Error::from(error).at_partition(&reading.topic, reading.partition).at_api(ApiKey::Fetch);
+        let Some(reading) = self.readings.get(&claim) else {
+            return;
+        };
+        let error = Error::from(error)
+            .at_partition(&reading.topic, reading.partition)
+            .at_api(ApiKey::Fetch);
         self.retry_later(now, claim, error, true, outcomes);
     }
 }

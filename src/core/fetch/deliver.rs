@@ -51,7 +51,8 @@ impl Fetcher {
         }
         let claim = self.in_turn(self.turns.decoded, |reading| {
             let channel = channels.get(&reading.channel);
-            reading.buffer.wants_decoding() && channel.is_some_and(|c| ahead[&reading.channel] < c.capacity())
+            reading.buffer.wants_decoding()
+                && channel.is_some_and(|c| ahead[&reading.channel] < c.capacity())
         })?;
         self.turns.decoded = Some(claim);
         let reading = self.readings.get_mut(&claim).expect("it was just found");
@@ -70,10 +71,16 @@ impl Fetcher {
     pub fn decoded(&mut self, now: Instant, done: Decoded) -> Vec<Outcome> {
         let mut outcomes = Vec::new();
         // The claim has ended meanwhile: its bytes were released then.
-        let Some(reading) = self.readings.get_mut(&done.claim).filter(|r| r.epoch == done.epoch) else {
+        let Some(reading) = self
+            .readings
+            .get_mut(&done.claim)
+            .filter(|r| r.epoch == done.epoch)
+        else {
             return outcomes;
         };
-        reading.delivered_to = done.decoded_to.map_or(reading.delivered_to, |to| to.max(reading.delivered_to));
+        reading.delivered_to = done
+            .decoded_to
+            .map_or(reading.delivered_to, |to| to.max(reading.delivered_to));
         let (released, charged) = reading.buffer.decoded(done.blocks);
         self.budget.release(released);
         self.budget.charge(charged);
@@ -97,7 +104,10 @@ impl Fetcher {
         open: impl Fn(ClaimId, usize) -> bool,
     ) -> Option<(ClaimId, Block)> {
         let claim = self.in_turn(self.turns.pushed, |reading| {
-            let next = reading.buffer.peek().filter(|_| reading.channel == id && !reading.paused);
+            let next = reading
+                .buffer
+                .peek()
+                .filter(|_| reading.channel == id && !reading.paused);
             next.is_some_and(|block| channel.fits(block.len()) && open(reading.claim, block.len()))
         })?;
         self.turns.pushed = Some(claim);
@@ -107,8 +117,21 @@ impl Fetcher {
         Some((claim, block))
     }
 
+    /// Whether a block of a claim is ready and may not be given to the user.
+    pub fn is_held_back(&self, claim: ClaimId, may_get: impl FnOnce(usize) -> bool) -> bool {
+        let next = self
+            .readings
+            .get(&claim)
+            .and_then(|reading| reading.buffer.peek());
+        next.is_some_and(|block| !may_get(block.len()))
+    }
+
     /// The first claim behind `last`, in a circle, that this holds for.
-    fn in_turn(&self, last: Option<ClaimId>, wanted: impl Fn(&super::Reading) -> bool) -> Option<ClaimId> {
+    fn in_turn(
+        &self,
+        last: Option<ClaimId>,
+        wanted: impl Fn(&super::Reading) -> bool,
+    ) -> Option<ClaimId> {
         use std::ops::Bound::{Excluded, Included, Unbounded};
         let from = last.map_or(Unbounded, Excluded);
         let to = last.map_or(Excluded(ClaimId(0)), Included);

@@ -15,20 +15,38 @@ use crate::{
 
 impl Fetcher {
     /// The next look-up that can go out.
-    pub fn poll_lookup(&mut self, now: Instant, tokens: &mut Tokens) -> Option<(Target, Token, Call, Duration)> {
+    pub fn poll_lookup(
+        &mut self,
+        now: Instant,
+        tokens: &mut Tokens,
+    ) -> Option<(Target, Token, Call, Duration)> {
         let mut wishes: BTreeMap<Broker, Vec<ClaimId>> = BTreeMap::new();
-        for reading in self.readings.values().filter(|r| matches!(r.aim, Aim::Lookup(_)) && r.is_due(now)) {
-            let Some((broker, _)) = &reading.leader else { continue };
+        for reading in self
+            .readings
+            .values()
+            .filter(|r| matches!(r.aim, Aim::Lookup(_)) && r.is_due(now))
+        {
+            let Some((broker, _)) = &reading.leader else {
+                continue;
+            };
             if self.loops.get(broker).is_none_or(|l| l.lookup.is_none()) {
-                wishes.entry(broker.clone()).or_default().push(reading.claim);
+                wishes
+                    .entry(broker.clone())
+                    .or_default()
+                    .push(reading.claim);
             }
         }
         let (broker, claims) = wishes.pop_first()?;
         let mut asked = Vec::with_capacity(claims.len());
         let mut partitions = Vec::with_capacity(claims.len());
         for claim in claims {
-            let reading = self.readings.get_mut(&claim).expect("wishes are made of readings");
-            let Aim::Lookup(at) = reading.aim else { unreachable!("only look-ups are wished for") };
+            let reading = self
+                .readings
+                .get_mut(&claim)
+                .expect("wishes are made of readings");
+            let Aim::Lookup(at) = reading.aim else {
+                unreachable!("only look-ups are wished for")
+            };
             reading.asked = true;
             reading.not_before = None;
             asked.push((claim, reading.epoch));
@@ -41,10 +59,27 @@ impl Fetcher {
         }
         let token = tokens.next();
         let work = self.loops.entry(broker.clone()).or_insert_with(Loop::new);
-        work.lookup = Some(Asked { token, at: now, max_wait: Duration::ZERO, reserved: 0, claims: asked });
-        let ask = list_offsets::Ask { read_committed: self.settings.read_committed, partitions };
-        let target = Target { broker, lane: Lane::Control };
-        Some((target, token, Call::ListOffsets(ask), self.settings.read_timeout))
+        work.lookup = Some(Asked {
+            token,
+            at: now,
+            max_wait: Duration::ZERO,
+            reserved: 0,
+            claims: asked,
+        });
+        let ask = list_offsets::Ask {
+            read_committed: self.settings.read_committed,
+            partitions,
+        };
+        let target = Target {
+            broker,
+            lane: Lane::Control,
+        };
+        Some((
+            target,
+            token,
+            Call::ListOffsets(ask),
+            self.settings.read_timeout,
+        ))
     }
 
     pub(super) fn looked_up(
@@ -59,9 +94,13 @@ impl Fetcher {
             Err(error) => (Vec::new(), Some(error)),
         };
         for (claim, epoch) in asked.claims {
-            let Some(reading) = self.readings.get_mut(&claim).filter(|r| r.epoch == epoch) else { continue };
+            let Some(reading) = self.readings.get_mut(&claim).filter(|r| r.epoch == epoch) else {
+                continue;
+            };
             reading.asked = false;
-            let found = listed.iter().position(|l| l.topic == *reading.topic && l.partition == reading.partition);
+            let found = listed
+                .iter()
+                .position(|l| l.topic == *reading.topic && l.partition == reading.partition);
             match (found.map(|at| listed.swap_remove(at)), &failure) {
                 (Some(l), _) if l.error == ErrorCode::NONE && l.offset.is_some_and(|o| o >= 0) => {
                     reading.retry.reset();
@@ -72,7 +111,9 @@ impl Fetcher {
                     self.refused(now, claim, ApiKey::ListOffsets, l.error, &mut outcomes);
                 }
                 (_, Some(error)) => {
-                    let error = error.clone().at_partition(&reading.topic, reading.partition);
+                    let error = error
+                        .clone()
+                        .at_partition(&reading.topic, reading.partition);
                     self.retry_later(now, claim, error, false, &mut outcomes);
                     outcomes.push(Outcome::StaleMetadata);
                 }
@@ -97,7 +138,11 @@ impl Fetcher {
         code: ErrorCode,
         outcomes: &mut Vec<Outcome>,
     ) {
-        let context = if api == ApiKey::Fetch { "fetch" } else { "list offsets" };
+        let context = if api == ApiKey::Fetch {
+            "fetch"
+        } else {
+            "list offsets"
+        };
         let error = self.readings[&claim].error(code, context).at_api(api);
         match reaction(api, code) {
             Reaction::RefreshMetadata => {
@@ -119,10 +164,17 @@ impl Fetcher {
         loud: bool,
         outcomes: &mut Vec<Outcome>,
     ) {
-        let Some(reading) = self.readings.get_mut(&claim) else { return };
+        let Some(reading) = self.readings.get_mut(&claim) else {
+            return;
+        };
         reading.fail(now, &mut self.rng);
         let quiet = if loud { 0 } else { self.settings.quiet_retries };
         let failures = reading.retry.tries();
+        if self.settings.retry_max.is_some_and(|most| failures > most) {
+            reading.aim = Aim::Rest;
+            outcomes.push(Outcome::Report(claim, error));
+            return;
+        }
         if failures > quiet && (failures - quiet).is_power_of_two() {
             outcomes.push(Outcome::Report(claim, error));
         }

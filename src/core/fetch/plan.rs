@@ -40,7 +40,11 @@ impl Fetcher {
         let (broker, wish, bytes) = wishes.into_iter().find_map(|(broker, wish)| {
             let bytes = wish.bytes.min(self.settings.max_bytes).min(quota);
             // A batch larger than the whole budget passes alone.
-            let bytes = if self.budget.is_unused() { bytes.max(1) } else { bytes };
+            let bytes = if self.budget.is_unused() {
+                bytes.max(1)
+            } else {
+                bytes
+            };
             (bytes >= smallest.min(wish.bytes) && bytes > 0).then_some((broker, wish, bytes))
         })?;
         Some(self.ask(now, broker, wish, bytes, cluster, tokens))
@@ -50,14 +54,19 @@ impl Fetcher {
     fn wishes(&self, now: Instant) -> BTreeMap<Broker, Wish> {
         let mut wishes: BTreeMap<Broker, Wish> = BTreeMap::new();
         if self.loops.values().all(|l| l.fetch.is_some())
-            && self.readings.values().all(|r| r.source().is_none_or(|b| self.loops.contains_key(b)))
+            && self
+                .readings
+                .values()
+                .all(|r| r.source().is_none_or(|b| self.loops.contains_key(b)))
         {
             return wishes;
         }
         let share = self.budget.limit() / self.readings.len().max(1);
         for reading in self.readings.values() {
             let Aim::Read(_) = reading.aim else { continue };
-            let Some(broker) = reading.source() else { continue };
+            let Some(broker) = reading.source() else {
+                continue;
+            };
             if reading.paused || !reading.is_due(now) || !self.is_free(broker, now) {
                 continue;
             }
@@ -75,13 +84,16 @@ impl Fetcher {
         }
         wishes.retain(|_, wish| !wish.claims.is_empty());
         for wish in wishes.values_mut() {
-            wish.claims.sort_by_key(|claim| self.turns.asked.get(claim).copied().unwrap_or(0));
+            wish.claims
+                .sort_by_key(|claim| self.turns.asked.get(claim).copied().unwrap_or(0));
         }
         wishes
     }
 
     fn is_free(&self, broker: &Broker, now: Instant) -> bool {
-        self.loops.get(broker).is_none_or(|l| l.fetch.is_none() && l.not_before.is_none_or(|at| at <= now))
+        self.loops
+            .get(broker)
+            .is_none_or(|l| l.fetch.is_none() && l.not_before.is_none_or(|at| at <= now))
     }
 
     /// How many bytes may be asked for; `None` while enough is buffered.
@@ -116,7 +128,10 @@ impl Fetcher {
         let mut partitions = Vec::with_capacity(wish.claims.len());
         for claim in wish.claims {
             let credit = self.credit(&self.readings[&claim], share);
-            let reading = self.readings.get_mut(&claim).expect("wishes are made of readings");
+            let reading = self
+                .readings
+                .get_mut(&claim)
+                .expect("wishes are made of readings");
             let (Aim::Read(offset), Some(credit)) = (reading.aim, credit) else {
                 unreachable!("only claims that read and have credit are wished for")
             };
@@ -136,7 +151,13 @@ impl Fetcher {
         self.budget.reserve(bytes);
         let work = self.loops.entry(broker.clone()).or_insert_with(Loop::new);
         work.not_before = None;
-        work.fetch = Some(Asked { token, at: now, max_wait, reserved: bytes, claims: asked });
+        work.fetch = Some(Asked {
+            token,
+            at: now,
+            max_wait,
+            reserved: bytes,
+            claims: asked,
+        });
         let ask = fetch::Ask {
             max_wait_ms: as_i32(max_wait.as_millis() as usize),
             min_bytes: as_i32(self.settings.min_bytes),
@@ -145,8 +166,16 @@ impl Fetcher {
             rack_id: self.settings.rack_id.clone(),
             partitions,
         };
-        let target = Target { broker, lane: Lane::Fetch };
-        (target, token, Call::Fetch(ask), max_wait + self.settings.read_timeout)
+        let target = Target {
+            broker,
+            lane: Lane::Fetch,
+        };
+        (
+            target,
+            token,
+            Call::Fetch(ask),
+            max_wait + self.settings.read_timeout,
+        )
     }
 }
 

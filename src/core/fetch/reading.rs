@@ -14,15 +14,15 @@ use crate::{
 
 /// One claim's reading of its partition.
 #[derive(Debug)]
-pub struct Reading {
+pub(super) struct Reading {
     /// The claim.
-    pub claim: ClaimId,
+    pub(super) claim: ClaimId,
     /// The channel that its messages go to.
-    pub channel: ChannelId,
+    pub(super) channel: ChannelId,
     /// The topic.
-    pub topic: Arc<str>,
+    pub(super) topic: Arc<str>,
     /// The partition.
-    pub partition: i32,
+    pub(super) partition: i32,
     pub(super) aim: Aim,
     /// The offset behind the last record decoded: records below it are not for the user.
     pub(super) delivered_to: i64,
@@ -101,7 +101,8 @@ impl Buffer {
         let mut job = Vec::new();
         while let Some(batch) = self.waiting.front() {
             let more = batch.record_count().map_or(1, |n| n as usize);
-            let full = self.decoding_records + more > records || self.decoding_bytes + batch.encoded_len() > bytes;
+            let full = self.decoding_records + more > records
+                || self.decoding_bytes + batch.encoded_len() > bytes;
             if full && !job.is_empty() {
                 break;
             }

@@ -1,0 +1,70 @@
+//! Closing a consumer from anywhere.
+
+use std::{fmt, sync::Arc, thread::JoinHandle};
+
+use crossbeam_channel::{Receiver, Sender};
+use parking_lot::Mutex;
+
+use super::{coordinator::Message, shared::Shared, threads};
+use crate::error::Result;
+
+/// Closes a consumer: for signal handlers, and for threads that do not own it. Clones close the same
+/// consumer.
+#[derive(Clone)]
+pub struct Closer {
+    inbox: Sender<Message>,
+    shared: Arc<Shared>,
+    /// Disconnects when the coordinator has ended.
+    ended: Receiver<()>,
+    threads: Arc<Mutex<Vec<JoinHandle<()>>>>,
+}
+
+impl Closer {
+    pub(super) fn new(
+        inbox: Sender<Message>,
+        shared: Arc<Shared>,
+        ended: Receiver<()>,
+        threads: Vec<JoinHandle<()>>,
+    ) -> Self {
+        Self { inbox, shared, ended, threads: Arc::new(Mutex::new(threads)) }
+    }
+
+    /// Asks the consumer to close, and does not wait for it.
+    pub fn signal(&self) {
+        // If nobody listens any more it has ended already.
+        let _ = self.inbox.send(Message::Close);
+    }
+
+    /// Closes the consumer and waits until it is closed, as
+    /// [`Consumer::close`](crate::Consumer::close) does. On a thread of the library, as in a
+    /// callback, it only signals.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Consumer::close`](crate::Consumer::close).
+    pub fn close(&self) -> Result<()> {
+        self.signal();
+        if threads::is_ours() {
+            return Ok(());
+        }
+        // It disconnects, whatever happens to the thread.
+        let _ = self.ended.recv();
+        let threads = std::mem::take(&mut *self.threads.lock());
+        for thread in threads {
+            // Panics are caught inside.
+            let _ = thread.join();
+        }
+        self.shared.result()
+    }
+
+    /// Whether the consumer has ended, by a close or by itself.
+    pub fn is_closed(&self) -> bool {
+        self.shared.has_ended()
+    }
+}
+
+impl fmt::Debug for Closer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Closer").field("is_closed", &self.is_closed()).finish()
+    }
+}

@@ -1,0 +1,39 @@
+//! The threads of a consumer.
+
+use std::{
+    any::Any,
+    cell::Cell,
+    io,
+    panic::{AssertUnwindSafe, catch_unwind},
+    thread::{Builder, JoinHandle},
+};
+
+thread_local! {
+    /// Whether this is a thread of the library, which must never wait for itself.
+    static OURS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Starts a named thread. A panic in it is caught and told.
+pub(super) fn spawn(
+    name: String,
+    work: impl FnOnce() + Send + 'static,
+    panicked: impl FnOnce(String) + Send + 'static,
+) -> io::Result<JoinHandle<()>> {
+    Builder::new().name(name).spawn(move || {
+        OURS.set(true);
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(work)) {
+            panicked(panic_message(&*panic));
+        }
+    })
+}
+
+/// Whether the caller runs on a thread of the library, in a callback or a destructor.
+pub(super) fn is_ours() -> bool {
+    OURS.get()
+}
+
+/// What a panic said.
+pub(super) fn panic_message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without a message".to_owned())
+}

@@ -194,7 +194,7 @@ fn fetched(topic: &str, answered: wire::ResponsePartition, split: Split) -> Resu
         high_watermark: answered.high_watermark,
         log_start: check::none_if_minus_one(answered.log_start_offset, "a log's start")?,
         aborted: aborted
-            .into_iter()
+            .iter()
             .map(Aborted::check)
             .collect::<Result<_, _>>()?,
         preferred_read_replica: preferred,
@@ -205,7 +205,7 @@ fn fetched(topic: &str, answered: wire::ResponsePartition, split: Split) -> Resu
 }
 
 impl Aborted {
-    fn check(answered: wire::AbortedTransaction) -> Result<Self, Unfit> {
+    fn check(answered: &wire::AbortedTransaction) -> Result<Self, Unfit> {
         Ok(Self {
             producer_id: check::not_negative(answered.producer_id, "a producer's id")?,
             first_offset: check::not_negative(

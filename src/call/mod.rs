@@ -18,6 +18,8 @@ pub mod offset_fetch;
 mod problem;
 pub mod sync_group;
 mod target;
+#[cfg(test)]
+mod tests;
 mod versions;
 
 use std::collections::HashMap;

@@ -10,36 +10,26 @@ use std::{
 };
 
 /// Each layer and what it may name besides itself.
-const LAYERS: &[(&str, &[&str])] = &[
-    ("wire", &[]),
-    ("protocol", &["wire"]),
-    ("record", &["wire", "protocol"]),
-    ("config", &["error"]),
-    // Known by the two that fail: a refused setting is an error, and an error says which broker it
-    // came from.
-    ("error", &["wire", "protocol", "record", "config", "call"]),
-    ("call", &["wire", "protocol", "record", "config", "error"]),
-    (
-        "core",
-        &["wire", "protocol", "record", "config", "error", "call"],
-    ),
-    (
-        "net",
-        &["wire", "protocol", "record", "config", "error", "call"],
-    ),
+const LAYERS: &[(&str, &str)] = &[
+    ("wire", ""),
+    ("protocol", "wire"),
+    ("record", "wire protocol"),
+    ("config", "error"),
+    // It knows two of those that know it: a setting that is refused is an error, and an error says
+    // which broker it came from.
+    ("error", "wire protocol record config call"),
+    ("call", "wire protocol record config error"),
+    ("core", "wire protocol record config error call"),
+    ("net", "wire protocol record config error call"),
     (
         "client",
-        &[
-            "wire", "protocol", "record", "config", "error", "call", "core", "net", "consumer",
-        ],
+        "wire protocol record config error call core net consumer",
     ),
     (
         "consumer",
-        &[
-            "wire", "protocol", "record", "config", "error", "call", "core", "net", "client",
-        ],
+        "wire protocol record config error call core net client",
     ),
-    ("testing", &["wire", "protocol", "record"]),
+    ("testing", "wire protocol record"),
 ];
 
 /// What the tests inside any layer may name in addition: they need a Kafka to talk to.
@@ -120,7 +110,7 @@ fn judge(module: &[String], arrow: &Arrow, is_test: bool) -> Option<String> {
         return None;
     }
     let (_, below) = LAYERS.iter().find(|(layer, _)| layer == from)?;
-    if below.contains(&to.as_str()) {
+    if below.split(' ').any(|layer| layer == to) {
         None
     } else if LAYERS.iter().any(|(layer, _)| layer == to) {
         Some(format!("{from} must not know {to}"))

@@ -29,6 +29,8 @@ pub enum Decoded {
 /// What the brokers write into a partition when a transaction ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ControlMarker {
+    /// Where it stands.
+    pub offset: i64,
     /// Whose transaction it is.
     pub producer_id: i64,
     /// How it ended.
@@ -197,8 +199,8 @@ fn read_marker(batch: &Batch, blocks: &[Block]) -> Result<Option<ControlMarker>,
     let Some(block) = blocks.first() else {
         return Ok(None);
     };
-    let key = block
-        .record(0)
+    let record = block.record(0);
+    let key = record
         .key()
         .ok_or(Malformed("a control record without a key"))?;
     let mut fields = Cursor::new(key, 0);
@@ -211,6 +213,7 @@ fn read_marker(batch: &Batch, blocks: &[Block]) -> Result<Option<ControlMarker>,
         other => MarkerType::Other(other),
     };
     Ok(Some(ControlMarker {
+        offset: record.offset(),
         producer_id: batch.producer_id(),
         marker_type,
     }))

@@ -129,6 +129,7 @@ fn the_markers_of_the_transaction_coordinator_are_read() {
         assert_eq!(
             marker,
             Some(ControlMarker {
+                offset: 100,
                 producer_id: 4711,
                 marker_type
             })

@@ -197,6 +197,7 @@ fn a_control_batch_yields_its_marker_and_no_records() {
         assert_eq!(
             marker,
             Some(ControlMarker {
+                offset: 9,
                 producer_id: 4711,
                 marker_type
             })

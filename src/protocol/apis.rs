@@ -26,6 +26,12 @@ pub trait Request: Message {
     type Response: Message;
 }
 
+/// Is shown every request struct.
+#[cfg(test)]
+pub(crate) trait Visitor {
+    fn visit<R: Request<Response: super::sample::Sample> + super::sample::Sample>(&mut self);
+}
+
 macro_rules! apis {
     (@flexible) => { i16::MAX };
     (@flexible $first:literal) => { $first };
@@ -42,6 +48,13 @@ macro_rules! apis {
             const VERSIONS: std::ops::RangeInclusive<i16> = $first..=$last;
             type Response = $module::$Response;
         }
+    };
+    (@visit $visitor:ident $module:ident) => {
+        $visitor.visit::<$module::Request>();
+    };
+    (@visit $visitor:ident $module:ident $single:literal) => {
+        $visitor.visit::<$module::SingleRequest>();
+        $visitor.visit::<$module::Request>();
     };
     ($(
         $key:literal $Api:ident ($module:ident) speaks $first:literal..=$last:literal
@@ -96,6 +109,12 @@ macro_rules! apis {
         }
 
         $(apis!(@requests $Api $module $first $last $($single)?);)+
+
+        /// Shows every request struct to a test.
+        #[cfg(test)]
+        pub(crate) fn visit_requests(visitor: &mut impl apis::Visitor) {
+            $(apis!(@visit visitor $module $($single)?);)+
+        }
     };
 }
 

@@ -10,6 +10,8 @@
 mod apis;
 mod error_code;
 pub mod header;
+#[cfg(test)]
+mod hostile_tests;
 #[macro_use]
 mod message;
 mod record_set;

@@ -11,7 +11,7 @@ pub struct RecordSet(Place);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Place {
-    /// Position in the frame that the message was read from.
+    /// Position in the frame that the message was read from; never empty.
     Frame(Range<usize>),
     Owned(Vec<u8>),
 }
@@ -29,7 +29,7 @@ impl RecordSet {
         }
     }
 
-    /// Where in the frame the bytes are, unless they are owned.
+    /// Where in the frame the bytes are; none if they are owned, or if there are none.
     pub fn span(&self) -> Option<Range<usize>> {
         match &self.0 {
             Place::Frame(span) => Some(span.clone()),
@@ -72,18 +72,16 @@ impl From<Vec<u8>> for RecordSet {
 impl Wire for RecordSet {
     fn encode(&self, encoder: &mut Encoder) -> Result<()> {
         match &self.0 {
-            Place::Frame(span) if !span.is_empty() => Err(ErrorKind::DetachedRecords.into()),
-            Place::Frame(_) => encoder.write_nullable_bytes(Some(&[])),
+            Place::Frame(_) => Err(ErrorKind::DetachedRecords.into()),
             Place::Owned(bytes) => encoder.write_nullable_bytes(Some(bytes)),
         }
     }
 
     fn decode(decoder: &mut Decoder<'_>) -> Result<Self> {
-        Ok(decoder
-            .read_nullable_span()?
-            .map(Place::Frame)
-            .map(Self)
-            .unwrap_or_default())
+        Ok(match decoder.read_nullable_span()? {
+            Some(span) if !span.is_empty() => Self(Place::Frame(span)),
+            _ => Self::default(),
+        })
     }
 
     fn min_size(version: i16, flexible: bool) -> usize {

@@ -10,6 +10,8 @@
 mod decoder;
 mod encoder;
 mod error;
+#[cfg(test)]
+mod tests;
 mod types;
 
 pub use decoder::Decoder;

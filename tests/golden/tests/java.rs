@@ -71,6 +71,10 @@ where
     }
 }
 
+#[expect(
+    clippy::extra_unused_type_parameters,
+    reason = "for_each_api! gives all three"
+)]
 fn compare_nulls<R: Request, TheirRequest, TheirResponse>(all: &[Written], compared: &mut usize) {
     *compared += R::VERSIONS
         .map(|version| compare_version::<R>(all, version))

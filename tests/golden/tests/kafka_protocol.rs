@@ -52,6 +52,10 @@ fn responses_are_what_kafka_protocol_reads_and_writes() {
     for_each_api!(compare_responses());
 }
 
+#[expect(
+    clippy::extra_unused_type_parameters,
+    reason = "for_each_api! gives all three"
+)]
 fn compare_requests<R, Theirs, TheirResponse>()
 where
     R: Request + Sample,
@@ -71,7 +75,7 @@ where
             assert_eq!(header.request_api_version, version);
             assert_eq!(header.correlation_id, CORRELATION_ID);
             assert_eq!(header.client_id.as_deref(), Some("client"));
-            compare_body::<Theirs>(&request, rest, version, R::API);
+            compare_body::<Theirs>(&request, &rest, version, R::API);
 
             let (header, body) = decode_request_header(frame).unwrap();
             assert_eq!(header.correlation_id, CORRELATION_ID);
@@ -81,6 +85,10 @@ where
     }
 }
 
+#[expect(
+    clippy::extra_unused_type_parameters,
+    reason = "for_each_api! gives all three"
+)]
 fn compare_responses<R, TheirRequest, Theirs>()
 where
     R: Request<Response: Sample>,
@@ -97,7 +105,7 @@ where
             let header =
                 theirs::ResponseHeader::decode(&mut rest, Theirs::header_version(version)).unwrap();
             assert_eq!(header.correlation_id, CORRELATION_ID);
-            compare_body::<Theirs>(&response, rest, version, R::API);
+            compare_body::<Theirs>(&response, &rest, version, R::API);
 
             let (correlation_id, read) = decode_response::<R>(frame, version).unwrap();
             assert_eq!(correlation_id, CORRELATION_ID);
@@ -112,7 +120,7 @@ fn samples<M: Sample>(version: i16) -> impl Iterator<Item = M> {
     std::iter::once(full).chain(mixed)
 }
 
-fn compare_body<Theirs>(ours: &impl Debug, body: Bytes, version: i16, api: ApiKey)
+fn compare_body<Theirs>(ours: &impl Debug, body: &Bytes, version: i16, api: ApiKey)
 where
     Theirs: Decodable + Encodable + Default + Debug,
 {
@@ -131,7 +139,7 @@ where
 
     let mut written = BytesMut::new();
     read.encode(&mut written, version).expect(&context);
-    assert_eq!(written, body, "{context}");
+    assert_eq!(&written, body, "{context}");
 }
 
 #[test]
@@ -158,7 +166,7 @@ where
     assert_eq!(prefix, version.to_be_bytes());
     compare_body::<Theirs>(
         ours,
-        Bytes::copy_from_slice(body),
+        &Bytes::copy_from_slice(body),
         version,
         ApiKey::JoinGroup,
     );

@@ -41,13 +41,13 @@ fn values_have_the_bytes_that_the_protocol_guide_gives_them() {
     round_trip(&0x0102_i16, &[1, 2], &[1, 2]);
     round_trip(&0xfffe_u16, &[0xff, 0xfe], &[0xff, 0xfe]);
     round_trip(
-       & &-2_i32,
+        &-2_i32,
         &[0xff, 0xff, 0xff, 0xfe],
         &[0xff, 0xff, 0xff, 0xfe],
     );
     round_trip(&0x0102_0304_u32, &[1, 2, 3, 4], &[1, 2, 3, 4]);
     round_trip(
-        &1_i64 << 32,
+        &(1_i64 << 32),
         &[0, 0, 0, 1, 0, 0, 0, 0],
         &[0, 0, 0, 1, 0, 0, 0, 0],
     );

@@ -7,8 +7,8 @@
 //! ```
 //!
 //! A line says the key and name of an API, the module of its structs, the versions that are spoken, the
-//! first flexible one (none: no bracket), and up to which version the module's `SingleRequest` and
-//! `SingleResponse` stand in for `Request` and `Response`.
+//! first flexible one, if any, and the last version in which the module's `SingleRequest` and
+//! `SingleResponse` take the place of `Request` and `Response`, if there are such.
 
 use std::ops::RangeInclusive;
 

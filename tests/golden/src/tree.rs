@@ -238,3 +238,45 @@ fn list_of(bytes: &[u8]) -> Tree {
             .collect(),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Tree;
+
+    fn tree(text: &str) -> Tree {
+        Tree::parse(text, b"frame")
+    }
+
+    #[test]
+    fn what_crates_show_differently_becomes_the_same() {
+        let ours = r#"R { id: 1, name: Some("x"), error: NOT_COORDINATOR (16), records: RecordSet(Frame(1..3)) }"#;
+        let theirs = r#"R { id: BrokerId(1), name: Name("x"), error: 16, records: Some(b"ra"), unknown_tagged_fields: {} }"#;
+        assert_eq!(tree(ours), tree(theirs));
+        assert_eq!(tree(r#"b"\x01\n\"\\\0""#), tree("[1, 10, 34, 92, 0]"));
+    }
+
+    #[test]
+    fn two_fields_that_have_changed_places_are_two_differences() {
+        let ours = tree("R { list: [P { a: 1, b: 2 }] }");
+        let theirs = tree("R { list: [P { b: 1, a: 2 }] }");
+        let differences = ours.differences(&theirs, &tree("R { }"));
+        assert_eq!(
+            differences,
+            [".list[].b: 2 here, 1 there", ".list[].a: 1 here, 2 there"]
+        );
+    }
+
+    #[test]
+    fn a_field_that_is_only_there_must_be_unset() {
+        let unset = tree("R { a: 0, b: 0 }");
+        assert!(
+            tree("R { a: 1 }")
+                .differences(&tree("R { a: 1, b: 0 }"), &unset)
+                .is_empty()
+        );
+        assert_eq!(
+            tree("R { a: 1 }").differences(&tree("R { a: 1, b: 2 }"), &unset),
+            [".b: nothing here, 2 there"]
+        );
+    }
+}

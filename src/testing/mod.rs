@@ -1,1 +1,3 @@
 //! An in-process Kafka for tests.
+
+pub mod broker;

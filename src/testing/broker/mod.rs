@@ -1,0 +1,3 @@
+//! Kafka without sockets, threads or clocks.
+
+mod group;

@@ -47,7 +47,7 @@ impl Member {
     }
 
     /// The subscription under that protocol.
-    pub(super) fn metadata(&self, protocol: &str) -> Vec<u8> {
+    pub(crate) fn metadata(&self, protocol: &str) -> Vec<u8> {
         let offered = self.protocols.iter().find(|(name, _)| name == protocol);
         offered
             .map(|(_, metadata)| metadata.clone())

@@ -1,0 +1,53 @@
+//! Which requests the brokers have seen.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Instant,
+};
+
+use crate::protocol::ApiKey;
+
+/// How many requests are remembered with their details; a test that needs more can count.
+const REMEMBERED: usize = 65_536;
+
+/// A request, as its broker saw it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenRequest {
+    /// When it came.
+    pub at: Instant,
+    /// The broker.
+    pub broker: i32,
+    /// What was asked.
+    pub api: ApiKey,
+    /// In which version.
+    pub version: i16,
+    /// As whom the client came.
+    pub client_id: String,
+    /// The groups that it was about.
+    pub groups: Vec<String>,
+}
+
+/// The requests so far.
+#[derive(Debug, Default)]
+pub(crate) struct RequestLog {
+    counts: BTreeMap<ApiKey, u64>,
+    latest: VecDeque<SeenRequest>,
+}
+
+impl RequestLog {
+    pub(crate) fn push(&mut self, request: SeenRequest) {
+        *self.counts.entry(request.api).or_default() += 1;
+        if self.latest.len() == REMEMBERED {
+            self.latest.pop_front();
+        }
+        self.latest.push_back(request);
+    }
+
+    pub(crate) fn count(&self, api: ApiKey) -> u64 {
+        self.counts.get(&api).copied().unwrap_or(0)
+    }
+
+    pub(crate) fn latest(&self) -> impl Iterator<Item = &SeenRequest> {
+        self.latest.iter()
+    }
+}

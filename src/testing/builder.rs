@@ -133,7 +133,12 @@ impl Builder {
             let socket = server::bind_any()?;
             let address = server::address(&socket)?;
             let rack = self.racks.get(&id).cloned();
-            brokers.push(BrokerSettings { id, host: address.ip().to_string(), port: address.port(), rack });
+            brokers.push(BrokerSettings {
+                id,
+                host: address.ip().to_string(),
+                port: address.port(),
+                rack,
+            });
             sockets.insert(id, socket);
         }
         let settings = Settings {
@@ -143,7 +148,11 @@ impl Builder {
             started_at_ms: unix_time_ms(),
             ..self.changes
         };
-        let clock = if self.is_standing { Clock::standing() } else { Clock::running() };
+        let clock = if self.is_standing {
+            Clock::standing()
+        } else {
+            Clock::running()
+        };
         let now = clock.now();
         let mut cluster = Cluster::new(now, settings);
         for (name, partitions) in &self.topics {
@@ -154,6 +163,8 @@ impl Builder {
 }
 
 fn unix_time_ms() -> i64 {
-    let since_1970 = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    let since_1970 = std::time::SystemTime::UNIX_EPOCH
+        .elapsed()
+        .unwrap_or_default();
     since_1970.as_millis() as i64
 }

@@ -13,12 +13,18 @@ pub(super) struct Clock {
 impl Clock {
     /// A clock that goes with the real time.
     pub(super) fn running() -> Self {
-        Self { stands_at: None, moved_by: Duration::ZERO }
+        Self {
+            stands_at: None,
+            moved_by: Duration::ZERO,
+        }
     }
 
     /// A clock that goes only when it is moved.
     pub(super) fn standing() -> Self {
-        Self { stands_at: Some(Instant::now()), moved_by: Duration::ZERO }
+        Self {
+            stands_at: Some(Instant::now()),
+            moved_by: Duration::ZERO,
+        }
     }
 
     pub(super) fn now(&self) -> Instant {

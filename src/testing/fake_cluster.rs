@@ -51,7 +51,9 @@ impl FakeCluster {
     /// If there is no such broker.
     pub fn address(&self, broker: i32) -> String {
         let address = self.server.address(broker);
-        address.unwrap_or_else(|| panic!("there is no broker {broker}")).to_string()
+        address
+            .unwrap_or_else(|| panic!("there is no broker {broker}"))
+            .to_string()
     }
 
     /// Looks at the cluster while nothing moves.
@@ -75,17 +77,20 @@ impl FakeCluster {
 impl FakeCluster {
     /// Creates a topic, unless it exists.
     pub fn create_topic(&self, name: &str, partitions: i32) {
-        self.server.with(|cluster, now| cluster.create_topic(now, name, partitions));
+        self.server
+            .with(|cluster, now| cluster.create_topic(now, name, partitions));
     }
 
     /// Adds partitions to a topic, up to this count.
     pub fn add_partitions(&self, name: &str, count: i32) {
-        self.server.with(|cluster, now| cluster.add_partitions(now, name, count));
+        self.server
+            .with(|cluster, now| cluster.add_partitions(now, name, count));
     }
 
     /// Deletes a topic, its records and the commits for it. Created again it has another id.
     pub fn delete_topic(&self, name: &str) {
-        self.server.with(|cluster, now| cluster.delete_topic(now, name));
+        self.server
+            .with(|cluster, now| cluster.delete_topic(now, name));
     }
 
     /// Appends records as one batch and tells the offset of the first. Pairs are keys and values.
@@ -113,15 +118,22 @@ impl FakeCluster {
         records: impl IntoIterator<Item = R>,
     ) -> i64 {
         let records = records.into_iter().map(Into::into).collect::<Vec<_>>();
-        self.server.with(|cluster, now| cluster.produce(now, topic, partition, codec, &records))
+        self.server
+            .with(|cluster, now| cluster.produce(now, topic, partition, codec, &records))
     }
 
     /// Appends batches as a producer would send them: their offsets are assigned. Tells the first one.
     ///
     /// # Panics
     /// If there is no such partition.
-    pub fn produce_batch(&self, topic: &str, partition: i32, batch: &[u8]) -> Result<i64, record::Error> {
-        self.server.with(|cluster, now| cluster.append_batches(now, topic, partition, batch))
+    pub fn produce_batch(
+        &self,
+        topic: &str,
+        partition: i32,
+        batch: &[u8],
+    ) -> Result<i64, record::Error> {
+        self.server
+            .with(|cluster, now| cluster.append_batches(now, topic, partition, batch))
     }
 
     /// Ends a transaction of that producer in a partition.
@@ -129,7 +141,9 @@ impl FakeCluster {
     /// # Panics
     /// If there is no such partition.
     pub fn end_transaction(&self, topic: &str, partition: i32, producer_id: i64, commit: bool) {
-        self.server.with(|cluster, now| cluster.end_transaction(now, topic, partition, producer_id, commit));
+        self.server.with(|cluster, now| {
+            cluster.end_transaction(now, topic, partition, producer_id, commit)
+        });
     }
 
     /// Deletes the records below the offset: the log starts there.
@@ -137,7 +151,8 @@ impl FakeCluster {
     /// # Panics
     /// If there is no such partition.
     pub fn delete_records_before(&self, topic: &str, partition: i32, offset: i64) {
-        self.server.with(|cluster, now| cluster.delete_records_before(now, topic, partition, offset));
+        self.server
+            .with(|cluster, now| cluster.delete_records_before(now, topic, partition, offset));
     }
 
     /// Loses the records from the offset on, as in an unclean leader election.
@@ -145,7 +160,8 @@ impl FakeCluster {
     /// # Panics
     /// If there is no such partition.
     pub fn truncate(&self, topic: &str, partition: i32, offset: i64) {
-        self.server.with(|cluster, now| cluster.truncate(now, topic, partition, offset));
+        self.server
+            .with(|cluster, now| cluster.truncate(now, topic, partition, offset));
     }
 
     /// Keeps only the last record of each key, as the log cleaner does.
@@ -153,7 +169,8 @@ impl FakeCluster {
     /// # Panics
     /// If there is no such partition.
     pub fn compact(&self, topic: &str, partition: i32) {
-        self.server.with(|cluster, now| cluster.compact(now, topic, partition));
+        self.server
+            .with(|cluster, now| cluster.compact(now, topic, partition));
     }
 
     /// Removes records and leaves gaps in the offsets. Batches of which nothing is left stay as empty
@@ -161,9 +178,17 @@ impl FakeCluster {
     ///
     /// # Panics
     /// If there is no such partition.
-    pub fn retain_records(&self, topic: &str, partition: i32, keep_empty: bool, mut keep: impl FnMut(i64) -> bool) {
+    pub fn retain_records(
+        &self,
+        topic: &str,
+        partition: i32,
+        keep_empty: bool,
+        mut keep: impl FnMut(i64) -> bool,
+    ) {
         self.server.with(|cluster, now| {
-            cluster.retain_records(now, topic, partition, keep_empty, |record| keep(record.offset()));
+            cluster.retain_records(now, topic, partition, keep_empty, |record| {
+                keep(record.offset())
+            });
         });
     }
 
@@ -181,8 +206,11 @@ impl FakeCluster {
     /// # Panics
     /// If the port is lost at that moment to another process.
     pub fn stop_broker(&self, id: i32) {
-        self.server.with(|cluster, now| cluster.stop_broker(now, id));
-        self.server.shut(id).unwrap_or_else(|error| panic!("the port of broker {id} is lost: {error}"));
+        self.server
+            .with(|cluster, now| cluster.stop_broker(now, id));
+        self.server
+            .shut(id)
+            .unwrap_or_else(|error| panic!("the port of broker {id} is lost: {error}"));
     }
 
     /// Starts a broker that was stopped.
@@ -190,19 +218,24 @@ impl FakeCluster {
     /// # Panics
     /// If there is no thread to be had.
     pub fn start_broker(&self, id: i32) {
-        self.server.with(|cluster, now| cluster.start_broker(now, id));
-        self.server.open(id).unwrap_or_else(|error| panic!("broker {id} does not start: {error}"));
+        self.server
+            .with(|cluster, now| cluster.start_broker(now, id));
+        self.server
+            .open(id)
+            .unwrap_or_else(|error| panic!("broker {id} does not start: {error}"));
     }
 
     /// Cuts a broker off from its clients: it accepts connections, and nothing else arrives in either
     /// direction, until [`reconnect`](Self::reconnect). To the other brokers it looks well.
     pub fn cut_off(&self, id: i32) {
-        self.server.with(|cluster, now| cluster.cut_off(now, id, true));
+        self.server
+            .with(|cluster, now| cluster.cut_off(now, id, true));
     }
 
     /// Ends [`cut_off`](Self::cut_off): what was on the way arrives.
     pub fn reconnect(&self, id: i32) {
-        self.server.with(|cluster, now| cluster.cut_off(now, id, false));
+        self.server
+            .with(|cluster, now| cluster.cut_off(now, id, false));
     }
 
     /// Has another broker lead a partition.
@@ -210,7 +243,8 @@ impl FakeCluster {
     /// # Panics
     /// If there is no such partition.
     pub fn move_leader(&self, topic: &str, partition: i32, to: i32) {
-        self.server.with(|cluster, now| cluster.move_leader(now, topic, partition, to));
+        self.server
+            .with(|cluster, now| cluster.move_leader(now, topic, partition, to));
     }
 
     /// Takes a partition's leader away until [`move_leader`](Self::move_leader) gives it one.
@@ -218,7 +252,8 @@ impl FakeCluster {
     /// # Panics
     /// If there is no such partition.
     pub fn take_leader(&self, topic: &str, partition: i32) {
-        self.server.with(|cluster, now| cluster.take_leader(now, topic, partition));
+        self.server
+            .with(|cluster, now| cluster.take_leader(now, topic, partition));
     }
 
     /// Who leads a partition.
@@ -229,7 +264,8 @@ impl FakeCluster {
     /// Has another broker coordinate a group. Who waits for a rebalance there is answered
     /// NOT_COORDINATOR; the new coordinator knows the last stable generation and all commits.
     pub fn move_coordinator(&self, group: &str, to: i32) {
-        self.server.with(|cluster, now| cluster.move_coordinator(now, group, to));
+        self.server
+            .with(|cluster, now| cluster.move_coordinator(now, group, to));
     }
 
     /// Who coordinates a group; nobody before the first client has asked.
@@ -247,7 +283,8 @@ impl FakeCluster {
 
     /// Commits an offset past the group's rules, as an administrator would reset it.
     pub fn commit(&self, group: &str, topic: &str, partition: i32, offset: i64, metadata: &str) {
-        self.server.with(|cluster, _| cluster.commit(group, topic, partition, offset, metadata));
+        self.server
+            .with(|cluster, _| cluster.commit(group, topic, partition, offset, metadata));
     }
 
     /// The members of a group, in the order of joining.
@@ -267,7 +304,8 @@ impl FakeCluster {
 
     /// Removes a member, as an expired session would.
     pub fn evict(&self, group: &str, member_id: &str) {
-        self.server.with(|cluster, now| cluster.evict(now, group, member_id));
+        self.server
+            .with(|cluster, now| cluster.evict(now, group, member_id));
     }
 }
 
@@ -307,7 +345,10 @@ impl FakeCluster {
     /// If it does not hold in time.
     #[track_caller]
     pub fn await_until(&self, timeout: Duration, mut holds: impl FnMut(&Cluster) -> bool) {
-        assert!(self.holds_within(timeout, &mut holds), "the cluster is not as expected after {timeout:?}");
+        assert!(
+            self.holds_within(timeout, &mut holds),
+            "the cluster is not as expected after {timeout:?}"
+        );
     }
 
     /// Waits until a group has committed this offset of a partition, or a later one.
@@ -315,9 +356,18 @@ impl FakeCluster {
     /// # Panics
     /// If it does not in time.
     #[track_caller]
-    pub fn await_committed(&self, timeout: Duration, group: &str, topic: &str, partition: i32, offset: i64) {
+    pub fn await_committed(
+        &self,
+        timeout: Duration,
+        group: &str,
+        topic: &str,
+        partition: i32,
+        offset: i64,
+    ) {
         let committed = |cluster: &Cluster| cluster.committed(group, topic, partition);
-        let is_there = self.holds_within(timeout, &mut |cluster| committed(cluster).is_some_and(|(at, _)| at >= offset));
+        let is_there = self.holds_within(timeout, &mut |cluster| {
+            committed(cluster).is_some_and(|(at, _)| at >= offset)
+        });
         assert!(
             is_there,
             "{group} has committed {:?} of {topic}-{partition}, and not {offset}, after {timeout:?}",
@@ -332,9 +382,17 @@ impl FakeCluster {
     #[track_caller]
     pub fn await_members(&self, timeout: Duration, group: &str, count: usize) {
         let state = |cluster: &Cluster| (cluster.group_state(group), cluster.members(group).len());
-        let expected = if count == 0 { (GroupState::Empty, 0) } else { (GroupState::Stable, count) };
+        let expected = if count == 0 {
+            (GroupState::Empty, 0)
+        } else {
+            (GroupState::Stable, count)
+        };
         let is_there = self.holds_within(timeout, &mut |cluster| state(cluster) == expected);
-        assert!(is_there, "{group} is {:?}, and not {expected:?}, after {timeout:?}", self.view(state));
+        assert!(
+            is_there,
+            "{group} is {:?}, and not {expected:?}, after {timeout:?}",
+            self.view(state)
+        );
     }
 
     /// Waits until the brokers have seen so many requests of an API.
@@ -343,8 +401,13 @@ impl FakeCluster {
     /// If they have not in time.
     #[track_caller]
     pub fn await_requests(&self, timeout: Duration, api: ApiKey, count: u64) {
-        let is_there = self.holds_within(timeout, &mut |cluster| cluster.requests_seen(api) >= count);
-        assert!(is_there, "{} requests of {api}, and not {count}, after {timeout:?}", self.requests_seen(api));
+        let is_there =
+            self.holds_within(timeout, &mut |cluster| cluster.requests_seen(api) >= count);
+        assert!(
+            is_there,
+            "{} requests of {api}, and not {count}, after {timeout:?}",
+            self.requests_seen(api)
+        );
     }
 
     fn holds_within(&self, timeout: Duration, holds: &mut dyn FnMut(&Cluster) -> bool) -> bool {
@@ -369,6 +432,8 @@ impl Drop for FakeCluster {
 
 impl fmt::Debug for FakeCluster {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FakeCluster").field("bootstrap", &self.bootstrap()).finish_non_exhaustive()
+        f.debug_struct("FakeCluster")
+            .field("bootstrap", &self.bootstrap())
+            .finish_non_exhaustive()
     }
 }

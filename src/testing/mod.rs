@@ -31,7 +31,8 @@ mod fake_cluster;
 mod server;
 
 pub use broker::{
-    Cluster, Fault, FaultId, GroupState, KafkaRelease, MemberInfo, On, OnUnknownApi, Record, SeenRequest,
+    Cluster, Fault, FaultId, GroupState, KafkaRelease, MemberInfo, On, OnUnknownApi, Record,
+    SeenRequest,
 };
 pub use builder::Builder;
 pub use fake_cluster::FakeCluster;

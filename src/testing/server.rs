@@ -61,18 +61,31 @@ struct Door {
 }
 
 enum DoorState {
-    Open { is_closing: Arc<AtomicBool>, acceptor: JoinHandle<()> },
+    Open {
+        is_closing: Arc<AtomicBool>,
+        acceptor: JoinHandle<()>,
+    },
     /// The port is kept, but nobody listens: connections are refused.
     Shut(Socket),
 }
 
 impl Server {
     /// Serves a cluster at these sockets, which are bound but do not listen yet.
-    pub(super) fn start(cluster: Cluster, clock: Clock, sockets: BTreeMap<i32, Socket>) -> io::Result<Arc<Self>> {
+    pub(super) fn start(
+        cluster: Cluster,
+        clock: Clock,
+        sockets: BTreeMap<i32, Socket>,
+    ) -> io::Result<Arc<Self>> {
         let mut doors = BTreeMap::new();
         for (broker, socket) in sockets {
             let address = address(&socket)?;
-            doors.insert(broker, Door { address, state: DoorState::Shut(socket) });
+            doors.insert(
+                broker,
+                Door {
+                    address,
+                    state: DoorState::Shut(socket),
+                },
+            );
         }
         let brokers = doors.keys().copied().collect::<Vec<_>>();
         let state = State {
@@ -85,7 +98,11 @@ impl Server {
             wakes_at: None,
             is_over: false,
         };
-        let server = Arc::new(Self { state: Mutex::new(state), changed: Condvar::new(), sooner: Condvar::new() });
+        let server = Arc::new(Self {
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+            sooner: Condvar::new(),
+        });
         for broker in brokers {
             server.open(broker)?;
         }
@@ -170,39 +187,67 @@ impl Server {
 
     /// Where a broker listens.
     pub(super) fn address(&self, broker: i32) -> Option<SocketAddr> {
-        self.state.lock().doors.get(&broker).map(|door| door.address)
+        self.state
+            .lock()
+            .doors
+            .get(&broker)
+            .map(|door| door.address)
     }
 
     /// Listens for connections to a broker.
     pub(super) fn open(self: &Arc<Self>, broker: i32) -> io::Result<()> {
         let mut state = self.state.lock();
-        let Some(door) = state.doors.get_mut(&broker) else { return Ok(()) };
-        let DoorState::Shut(socket) = &door.state else { return Ok(()) };
+        let Some(door) = state.doors.get_mut(&broker) else {
+            return Ok(());
+        };
+        let DoorState::Shut(socket) = &door.state else {
+            return Ok(());
+        };
         socket.listen(BACKLOG)?;
         let listener = TcpListener::from(socket.try_clone()?);
         let is_closing = Arc::new(AtomicBool::new(false));
         let (server, flag) = (Arc::clone(self), Arc::clone(&is_closing));
         let acceptor = spawn("accept", move || server.accept(broker, &listener, &flag))?;
-        door.state = DoorState::Open { is_closing, acceptor };
+        door.state = DoorState::Open {
+            is_closing,
+            acceptor,
+        };
         Ok(())
     }
 
     /// Refuses connections to a broker from now on, and ends those there are. The port stays taken.
     pub(super) fn shut(&self, broker: i32) -> io::Result<()> {
         let mut state = self.state.lock();
-        let Some(door) = state.doors.remove(&broker) else { return Ok(()) };
+        let Some(door) = state.doors.remove(&broker) else {
+            return Ok(());
+        };
         let address = door.address;
-        if let DoorState::Open { is_closing, acceptor } = door.state {
+        if let DoorState::Open {
+            is_closing,
+            acceptor,
+        } = door.state
+        {
             // It takes the lock, too.
-            MutexGuard::unlocked(&mut state, || stop_accepting(address, &is_closing, acceptor));
+            MutexGuard::unlocked(&mut state, || {
+                stop_accepting(address, &is_closing, acceptor)
+            });
         }
-        let links = state.links.extract_if(|_, link| link.broker == broker).collect::<Vec<_>>();
+        let links = state
+            .links
+            .extract_if(|_, link| link.broker == broker)
+            .collect::<Vec<_>>();
         for (connection, link) in links {
             link.end();
             state.cluster.connection_closed(connection);
         }
         let socket = bind(address)?;
-        state.doors.insert(broker, Door { address, state: DoorState::Shut(socket) });
+        state.doors.insert(
+            broker,
+            Door {
+                address,
+                state: DoorState::Shut(socket),
+            },
+        );
         self.after(&mut state);
         Ok(())
     }
@@ -236,7 +281,14 @@ impl Server {
         let writer = spawn("write", move || write(&sends, writes))?;
         state.threads.retain(|thread| !thread.is_finished());
         state.threads.extend([reader, writer]);
-        state.links.insert(connection, Link { broker, outbox, socket });
+        state.links.insert(
+            connection,
+            Link {
+                broker,
+                outbox,
+                socket,
+            },
+        );
         Ok(())
     }
 
@@ -266,12 +318,19 @@ impl Server {
             for (_, link) in state.links.drain() {
                 link.end();
             }
-            (std::mem::take(&mut state.doors), std::mem::take(&mut state.threads))
+            (
+                std::mem::take(&mut state.doors),
+                std::mem::take(&mut state.threads),
+            )
         };
         self.sooner.notify_all();
         self.changed.notify_all();
         for door in doors.into_values() {
-            if let DoorState::Open { is_closing, acceptor } = door.state {
+            if let DoorState::Open {
+                is_closing,
+                acceptor,
+            } = door.state
+            {
                 stop_accepting(door.address, &is_closing, acceptor);
             }
         }
@@ -291,7 +350,11 @@ impl Link {
 
 /// Binds a socket that does not listen yet: the port is taken, connections are refused.
 pub(super) fn bind(address: SocketAddr) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
     // Connections that have just been closed must not keep the port.
     socket.set_reuse_address(true)?;
     socket.bind(&SockAddr::from(address))?;
@@ -325,7 +388,9 @@ fn join(thread: JoinHandle<()>) {
 }
 
 fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
-    thread::Builder::new().name(format!("fake-kafka-{name}")).spawn(run)
+    thread::Builder::new()
+        .name(format!("fake-kafka-{name}"))
+        .spawn(run)
 }
 
 fn read_frame(socket: &mut TcpStream) -> io::Result<Vec<u8>> {

@@ -36,7 +36,8 @@ impl Cluster {
     pub fn create_topic(&mut self, now: Instant, name: &str, partitions: i32) {
         if self.topics.get(name).is_none() {
             let brokers = self.brokers.keys().copied().collect::<Vec<_>>();
-            self.topics.create(name, partitions, self.settings.replication_factor, &brokers);
+            self.topics
+                .create(name, partitions, self.settings.replication_factor, &brokers);
             self.leaders_changed(now);
         }
     }
@@ -44,7 +45,8 @@ impl Cluster {
     /// Adds partitions to a topic, up to this count.
     pub fn add_partitions(&mut self, now: Instant, name: &str, count: i32) {
         let brokers = self.brokers.keys().copied().collect::<Vec<_>>();
-        self.topics.grow(name, count, self.settings.replication_factor, &brokers);
+        self.topics
+            .grow(name, count, self.settings.replication_factor, &brokers);
         self.leaders_changed(now);
     }
 
@@ -66,8 +68,20 @@ impl Cluster {
     ///
     /// # Panics
     /// If there is no such partition or no record.
-    pub fn produce(&mut self, now: Instant, topic: &str, partition: i32, codec: Codec, records: &[Record]) -> i64 {
-        let batch = records::encode(records, codec, self.settings.release.magic(), self.timestamp_ms(now));
+    pub fn produce(
+        &mut self,
+        now: Instant,
+        topic: &str,
+        partition: i32,
+        codec: Codec,
+        records: &[Record],
+    ) -> i64 {
+        let batch = records::encode(
+            records,
+            codec,
+            self.settings.release.magic(),
+            self.timestamp_ms(now),
+        );
         let appended = self.append_batches(now, topic, partition, &batch);
         appended.unwrap_or_else(|error| panic!("an own batch is refused: {error}"))
     }
@@ -94,8 +108,19 @@ impl Cluster {
     ///
     /// # Panics
     /// If there is no such partition.
-    pub fn end_transaction(&mut self, now: Instant, topic: &str, partition: i32, producer_id: i64, commit: bool) {
-        let marker = if commit { MarkerType::Commit } else { MarkerType::Abort };
+    pub fn end_transaction(
+        &mut self,
+        now: Instant,
+        topic: &str,
+        partition: i32,
+        producer_id: i64,
+        commit: bool,
+    ) {
+        let marker = if commit {
+            MarkerType::Commit
+        } else {
+            MarkerType::Abort
+        };
         let batch = control_batch(0, producer_id, 0, marker, self.timestamp_ms(now));
         let appended = self.append_batches(now, topic, partition, &batch);
         appended.unwrap_or_else(|error| panic!("an own batch is refused: {error}"));
@@ -105,8 +130,16 @@ impl Cluster {
     ///
     /// # Panics
     /// If there is no such partition.
-    pub fn delete_records_before(&mut self, now: Instant, topic: &str, partition: i32, offset: i64) {
-        self.partition_mut(topic, partition).log.delete_before(offset);
+    pub fn delete_records_before(
+        &mut self,
+        now: Instant,
+        topic: &str,
+        partition: i32,
+        offset: i64,
+    ) {
+        self.partition_mut(topic, partition)
+            .log
+            .delete_before(offset);
         self.settle(now);
     }
 
@@ -134,7 +167,9 @@ impl Cluster {
             true
         });
         self.retain_records(now, topic, partition, false, |record| {
-            record.key().is_some_and(|key| last.get(key) == Some(&record.offset()))
+            record
+                .key()
+                .is_some_and(|key| last.get(key) == Some(&record.offset()))
         });
     }
 
@@ -151,13 +186,18 @@ impl Cluster {
         keep_empty: bool,
         keep: impl FnMut(&RecordView<'_>) -> bool,
     ) {
-        self.partition_mut(topic, partition).log.retain(keep_empty, keep);
+        self.partition_mut(topic, partition)
+            .log
+            .retain(keep_empty, keep);
         self.settle(now);
     }
 
     /// The first offset that can be read, and the one behind the last.
     pub fn log_bounds(&self, topic: &str, partition: i32) -> Option<(i64, i64)> {
-        let found = self.topics.partition(TopicRef::Name(topic), partition).ok()?;
+        let found = self
+            .topics
+            .partition(TopicRef::Name(topic), partition)
+            .ok()?;
         Some((found.log.start(), found.log.end()))
     }
 
@@ -171,14 +211,22 @@ impl Cluster {
 impl Cluster {
     /// All brokers, running or not, and their addresses.
     pub fn addresses(&self) -> impl Iterator<Item = (i32, String)> {
-        self.brokers.iter().map(|(id, broker)| (*id, format!("{}:{}", broker.settings.host, broker.settings.port)))
+        self.brokers.iter().map(|(id, broker)| {
+            (
+                *id,
+                format!("{}:{}", broker.settings.host, broker.settings.port),
+            )
+        })
     }
 
     /// Stops a broker: its connections end, others lead and coordinate in its place.
     pub fn stop_broker(&mut self, now: Instant, id: i32) {
         if let Some(broker) = self.brokers.get_mut(&id) {
             broker.is_running = false;
-            let connections = self.connections.iter().filter(|(_, connection)| connection.broker == id);
+            let connections = self
+                .connections
+                .iter()
+                .filter(|(_, connection)| connection.broker == id);
             for connection in connections.map(|(id, _)| *id).collect::<Vec<_>>() {
                 self.close(connection);
             }
@@ -196,7 +244,9 @@ impl Cluster {
 
     /// Whether a broker runs.
     pub fn is_running(&self, id: i32) -> bool {
-        self.brokers.get(&id).is_some_and(|broker| broker.is_running)
+        self.brokers
+            .get(&id)
+            .is_some_and(|broker| broker.is_running)
     }
 
     /// Cuts a broker off from its clients, or ends that. Nothing is refused: bytes are just not
@@ -237,7 +287,10 @@ impl Cluster {
 
     /// Who leads a partition.
     pub fn leader(&self, topic: &str, partition: i32) -> Option<i32> {
-        self.topics.partition(TopicRef::Name(topic), partition).ok()?.leader
+        self.topics
+            .partition(TopicRef::Name(topic), partition)
+            .ok()?
+            .leader
     }
 
     /// Elects leaders where they are missing; groups move to where their partition is led.
@@ -269,22 +322,43 @@ impl Cluster {
 
     /// What a group has committed: the next offset to be read, and what the next owner is to know.
     pub fn committed(&self, group: &str, topic: &str, partition: i32) -> Option<(i64, String)> {
-        let committed = self.groups.get(group)?.offsets().get(&(topic.to_owned(), partition))?;
+        let committed = self
+            .groups
+            .get(group)?
+            .offsets()
+            .get(&(topic.to_owned(), partition))?;
         Some((committed.offset, committed.metadata.clone()))
     }
 
     /// Commits an offset past the group's rules, as an administrator would reset it.
-    pub fn commit(&mut self, group: &str, topic: &str, partition: i32, offset: i64, metadata: &str) {
+    pub fn commit(
+        &mut self,
+        group: &str,
+        topic: &str,
+        partition: i32,
+        offset: i64,
+        metadata: &str,
+    ) {
         self.ensure_offsets_topic();
         if let Some(group) = self.group_mut(group, true) {
-            let committed = Committed { offset, leader_epoch: -1, metadata: metadata.to_owned() };
-            group.offsets_mut().insert((topic.to_owned(), partition), committed);
+            let committed = Committed {
+                offset,
+                leader_epoch: -1,
+                metadata: metadata.to_owned(),
+            };
+            group
+                .offsets_mut()
+                .insert((topic.to_owned(), partition), committed);
         }
     }
 
     /// The members of a group, in the order of joining.
     pub fn members(&self, group: &str) -> Vec<MemberInfo> {
-        let members = self.groups.get(group).map(Group::members).unwrap_or_default();
+        let members = self
+            .groups
+            .get(group)
+            .map(Group::members)
+            .unwrap_or_default();
         let members = members.iter().map(|member| {
             let assignment = Assignment::from_bytes(&member.assignment).unwrap_or_default();
             let assigned = assignment.assigned_partitions.into_iter();
@@ -292,7 +366,9 @@ impl Cluster {
                 member_id: member.id.clone(),
                 instance_id: member.instance_id.clone(),
                 client_id: member.client_id.clone(),
-                assignment: assigned.map(|topic| (topic.topic, topic.partitions)).collect(),
+                assignment: assigned
+                    .map(|topic| (topic.topic, topic.partitions))
+                    .collect(),
             }
         });
         members.collect()
@@ -305,7 +381,9 @@ impl Cluster {
 
     /// The state of a group.
     pub fn group_state(&self, group: &str) -> GroupState {
-        self.groups.get(group).map_or(GroupState::Dead, Group::state)
+        self.groups
+            .get(group)
+            .map_or(GroupState::Dead, Group::state)
     }
 
     /// The member id of a group's leader.
@@ -329,8 +407,12 @@ impl Cluster {
     pub(super) fn ensure_offsets_topic(&mut self) {
         if self.topics.get(OFFSETS_TOPIC).is_none() {
             let brokers = self.brokers.keys().copied().collect::<Vec<_>>();
-            let (partitions, replication) = (self.settings.offsets_partitions, self.settings.replication_factor);
-            self.topics.create(OFFSETS_TOPIC, partitions, replication, &brokers);
+            let (partitions, replication) = (
+                self.settings.offsets_partitions,
+                self.settings.replication_factor,
+            );
+            self.topics
+                .create(OFFSETS_TOPIC, partitions, replication, &brokers);
             let running = self.running();
             self.topics.elect(&running);
         }
@@ -346,14 +428,22 @@ impl Cluster {
     pub(super) fn group_mut(&mut self, id: &str, create: bool) -> Option<&mut Group> {
         if create && !self.groups.contains_key(id) {
             // Each group makes its member ids from another seed.
-            let seed = self.settings.seed.wrapping_add(self.groups.len() as u64 + 1);
-            self.groups.insert(id.to_owned(), Group::new(self.settings.group_rules(), seed));
+            let seed = self
+                .settings
+                .seed
+                .wrapping_add(self.groups.len() as u64 + 1);
+            self.groups
+                .insert(id.to_owned(), Group::new(self.settings.group_rules(), seed));
         }
         self.groups.get_mut(id)
     }
 
     fn reload_groups(&mut self, now: Instant, partition: i32) {
-        let moved = self.groups.keys().filter(|id| self.offsets_partition(id) == partition).cloned();
+        let moved = self
+            .groups
+            .keys()
+            .filter(|id| self.offsets_partition(id) == partition)
+            .cloned();
         for id in moved.collect::<Vec<_>>() {
             if let Some(group) = self.groups.get_mut(&id) {
                 group.reload(now);

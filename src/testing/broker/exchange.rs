@@ -99,9 +99,23 @@ impl Call<'_> {
 impl Cluster {
     /// A request has come, without its length. Its answer, and others that it sets free, come out of
     /// [`poll_output`](Self::poll_output).
-    pub fn handle(&mut self, now: Instant, broker: i32, connection: ConnectionId, request: Vec<u8>) {
-        let idle = || Connection { broker, queue: VecDeque::new(), is_busy: false };
-        self.connections.entry(connection).or_insert_with(idle).queue.push_back(request);
+    pub fn handle(
+        &mut self,
+        now: Instant,
+        broker: i32,
+        connection: ConnectionId,
+        request: Vec<u8>,
+    ) {
+        let idle = || Connection {
+            broker,
+            queue: VecDeque::new(),
+            is_busy: false,
+        };
+        self.connections
+            .entry(connection)
+            .or_insert_with(idle)
+            .queue
+            .push_back(request);
         self.ready.push_back(connection);
         self.settle(now);
     }
@@ -109,7 +123,8 @@ impl Cluster {
     /// The client has closed the connection. Where it waits for a rebalance, nobody notices, as in Kafka.
     pub fn connection_closed(&mut self, connection: ConnectionId) {
         self.connections.remove(&connection);
-        self.fetches.retain(|fetch| fetch.ticket.connection != connection);
+        self.fetches
+            .retain(|fetch| fetch.ticket.connection != connection);
     }
 
     /// What is to be sent or closed next.
@@ -144,7 +159,11 @@ impl Cluster {
             }
             self.answer_groups(now);
             self.answer_fetches(now);
-            while let Some(entry) = self.delayed.first_entry().filter(|entry| entry.key().0 <= now) {
+            while let Some(entry) = self
+                .delayed
+                .first_entry()
+                .filter(|entry| entry.key().0 <= now)
+            {
                 let finished = entry.remove();
                 self.deliver(finished);
             }
@@ -155,14 +174,28 @@ impl Cluster {
     }
 
     fn serve_next(&mut self, now: Instant, id: ConnectionId) {
-        let Some(connection) = self.connections.get_mut(&id).filter(|connection| !connection.is_busy) else { return };
+        let Some(connection) = self
+            .connections
+            .get_mut(&id)
+            .filter(|connection| !connection.is_busy)
+        else {
+            return;
+        };
         let broker = connection.broker;
-        if self.brokers.get(&broker).is_none_or(|broker| broker.is_cut_off) {
+        if self
+            .brokers
+            .get(&broker)
+            .is_none_or(|broker| broker.is_cut_off)
+        {
             return;
         }
-        let Some(frame) = connection.queue.pop_front() else { return };
+        let Some(frame) = connection.queue.pop_front() else {
+            return;
+        };
         connection.is_busy = true;
-        let Ok((header, body)) = decode_request_header(&frame) else { return self.close(id) };
+        let Ok((header, body)) = decode_request_header(&frame) else {
+            return self.close(id);
+        };
         let Some((api, versions)) = self.spoken(broker, &header) else {
             return match self.settings.on_unknown_api {
                 OnUnknownApi::Close => self.close(id),
@@ -185,7 +218,16 @@ impl Cluster {
             };
         }
         let client_id = header.client_id.as_deref().unwrap_or_default();
-        self.dispatch(api, Call { now, ticket, client_id, frame: &frame }, body);
+        self.dispatch(
+            api,
+            Call {
+                now,
+                ticket,
+                client_id,
+                frame: &frame,
+            },
+            body,
+        );
     }
 
     /// The API, if the broker has ever heard of it, and the versions that it speaks.
@@ -224,7 +266,9 @@ impl Cluster {
             ApiKey::CreateTopics => self.serve(call, body, Self::serve_create_topics),
             ApiKey::DeleteTopics => self.serve(call, body, Self::serve_delete_topics),
             ApiKey::DeleteRecords => self.serve(call, body, Self::serve_delete_records),
-            ApiKey::OffsetForLeaderEpoch => self.serve(call, body, Self::serve_offset_for_leader_epoch),
+            ApiKey::OffsetForLeaderEpoch => {
+                self.serve(call, body, Self::serve_offset_for_leader_epoch)
+            }
             ApiKey::CreatePartitions => self.serve(call, body, Self::serve_create_partitions),
             ApiKey::SaslHandshake
             | ApiKey::SaslAuthenticate
@@ -240,7 +284,9 @@ impl Cluster {
         serve: fn(&mut Self, &Call<'_>, R) -> Reply<R::Response>,
     ) {
         let connection = call.ticket.connection;
-        let Ok(request) = decode_body::<R>(body) else { return self.close(connection) };
+        let Ok(request) = decode_body::<R>(body) else {
+            return self.close(connection);
+        };
         let subject = request.subject(call.version());
         self.requests.push(SeenRequest {
             at: call.now,
@@ -248,9 +294,15 @@ impl Cluster {
             api: R::API,
             version: call.version(),
             client_id: call.client_id.to_owned(),
-            groups: subject.groups.iter().map(|group| (*group).to_owned()).collect(),
+            groups: subject
+                .groups
+                .iter()
+                .map(|group| (*group).to_owned())
+                .collect(),
         });
-        call.ticket.plan = self.faults.plan(R::API, call.broker(), &subject, &self.topics);
+        call.ticket.plan = self
+            .faults
+            .plan(R::API, call.broker(), &subject, &self.topics);
         match &call.ticket.plan.fate {
             Fate::Answered | Fate::DroppedAfter => {}
             Fate::DroppedBefore => return self.close(connection),
@@ -272,7 +324,12 @@ impl Cluster {
     }
 
     /// The answer to a request is known.
-    pub(crate) fn respond<R: Request>(&mut self, now: Instant, ticket: &Ticket, response: &R::Response) {
+    pub(crate) fn respond<R: Request>(
+        &mut self,
+        now: Instant,
+        ticket: &Ticket,
+        response: &R::Response,
+    ) {
         self.respond_in::<R>(now, ticket, ticket.version, response);
     }
 
@@ -293,11 +350,15 @@ impl Cluster {
             Fate::DroppedAfter => Some(Action::Close),
             _ => action,
         };
-        let finished = Finished { connection: ticket.connection, action };
+        let finished = Finished {
+            connection: ticket.connection,
+            action,
+        };
         if let Some(fault) = ticket.plan.held_by {
             self.held.push((fault, finished));
         } else if ticket.plan.delay > Duration::ZERO {
-            self.delayed.insert((now + ticket.plan.delay, ticket.id), finished);
+            self.delayed
+                .insert((now + ticket.plan.delay, ticket.id), finished);
         } else {
             self.deliver(finished);
         }
@@ -305,13 +366,18 @@ impl Cluster {
 
     fn deliver(&mut self, finished: Finished) {
         let id = finished.connection;
-        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let Some(connection) = self.connections.get_mut(&id) else {
+            return;
+        };
         if self.brokers[&connection.broker].is_cut_off {
             return self.undelivered.push(finished);
         }
         match finished.action {
             Some(Action::Close) => return self.close(id),
-            Some(action) => self.outputs.push_back(Output { connection: id, action }),
+            Some(action) => self.outputs.push_back(Output {
+                connection: id,
+                action,
+            }),
             None => {}
         }
         connection.is_busy = false;
@@ -329,7 +395,9 @@ impl Cluster {
 
     /// Lets the answers out that a fault held back.
     pub(crate) fn release_held(&mut self, is_over: impl Fn(FaultId) -> bool) {
-        let (over, held) = std::mem::take(&mut self.held).into_iter().partition(|(fault, _)| is_over(*fault));
+        let (over, held) = std::mem::take(&mut self.held)
+            .into_iter()
+            .partition(|(fault, _)| is_over(*fault));
         self.held = held;
         let over: Vec<_> = over;
         for (_, finished) in over {
@@ -341,7 +409,10 @@ impl Cluster {
     pub(crate) fn close(&mut self, connection: ConnectionId) {
         if self.connections.contains_key(&connection) {
             self.connection_closed(connection);
-            self.outputs.push_back(Output { connection, action: Action::Close });
+            self.outputs.push_back(Output {
+                connection,
+                action: Action::Close,
+            });
         }
     }
 
@@ -351,7 +422,9 @@ impl Cluster {
             answers.extend(std::iter::from_fn(|| group.poll_answer()));
         }
         for (request, answer) in answers {
-            let Some(ticket) = self.waiting.remove(&request) else { continue };
+            let Some(ticket) = self.waiting.remove(&request) else {
+                continue;
+            };
             match answer {
                 Answer::Join(joined) => {
                     let response = joined.into_response(ticket.version);

@@ -59,7 +59,10 @@ pub(crate) enum Fate {
 impl Fault {
     /// Requests of this API.
     pub fn on(api: ApiKey) -> On {
-        On { api: Some(api), ..On::default() }
+        On {
+            api: Some(api),
+            ..On::default()
+        }
     }
 
     /// Requests of every API.
@@ -108,43 +111,73 @@ impl On {
     /// The request has no effect and is answered with this code, where the API has a place for it: with
     /// every partition where it answers by partition, else with the request.
     pub fn error(self, code: ErrorCode) -> Fault {
-        Fault { on: self, effect: Effect::Error { code, is_top_level: false } }
+        Fault {
+            on: self,
+            effect: Effect::Error {
+                code,
+                is_top_level: false,
+            },
+        }
     }
 
     /// Like [`error`](Self::error), in the one place for the whole request also where partitions have
     /// their own (Fetch from version 7 on).
     pub fn top_level_error(self, code: ErrorCode) -> Fault {
-        Fault { on: self, effect: Effect::Error { code, is_top_level: true } }
+        Fault {
+            on: self,
+            effect: Effect::Error {
+                code,
+                is_top_level: true,
+            },
+        }
     }
 
     /// The request has its effect, the answer comes later.
     pub fn delay(self, by: Duration) -> Fault {
-        Fault { on: self, effect: Effect::Delay(by) }
+        Fault {
+            on: self,
+            effect: Effect::Delay(by),
+        }
     }
 
     /// The request has its effect, the answer comes when the fault is lifted.
     pub fn hold(self) -> Fault {
-        Fault { on: self, effect: Effect::Hold }
+        Fault {
+            on: self,
+            effect: Effect::Hold,
+        }
     }
 
     /// The connection ends before the request has any effect.
     pub fn drop_before(self) -> Fault {
-        Fault { on: self, effect: Effect::Fate(Fate::DroppedBefore) }
+        Fault {
+            on: self,
+            effect: Effect::Fate(Fate::DroppedBefore),
+        }
     }
 
     /// The request has its effect, but the connection ends in place of the answer.
     pub fn drop_after(self) -> Fault {
-        Fault { on: self, effect: Effect::Fate(Fate::DroppedAfter) }
+        Fault {
+            on: self,
+            effect: Effect::Fate(Fate::DroppedAfter),
+        }
     }
 
     /// The request has no effect and no answer, nor has any other on that connection.
     pub fn silence(self) -> Fault {
-        Fault { on: self, effect: Effect::Fate(Fate::Silence) }
+        Fault {
+            on: self,
+            effect: Effect::Fate(Fate::Silence),
+        }
     }
 
     /// The request has no effect, and these bytes are sent in place of an answer.
     pub fn garbage(self, bytes: impl Into<Vec<u8>>) -> Fault {
-        Fault { on: self, effect: Effect::Fate(Fate::Garbage(bytes.into())) }
+        Fault {
+            on: self,
+            effect: Effect::Fate(Fate::Garbage(bytes.into())),
+        }
     }
 
     fn matches(&self, api: ApiKey, broker: i32, subject: &Subject<'_>, topics: &Topics) -> bool {
@@ -154,13 +187,16 @@ impl On {
                 TopicRef::Name(name) => Some(name),
                 TopicRef::Id(_) => topics.name(topic),
             };
-            name == self.topic.as_deref() && (self.partition.is_none() || partition.is_none() || partition == self.partition)
+            name == self.topic.as_deref()
+                && (self.partition.is_none() || partition.is_none() || partition == self.partition)
         };
         self.times != Some(0)
             && self.api.is_none_or(|wanted| wanted == api)
             && self.broker.is_none_or(|wanted| wanted == broker)
             && self.group.as_ref().is_none_or(is_group)
-            && (self.topic.is_none() || subject.is_all_topics || subject.partitions.iter().any(is_partition))
+            && (self.topic.is_none()
+                || subject.is_all_topics
+                || subject.partitions.iter().any(is_partition))
     }
 }
 
@@ -254,12 +290,20 @@ impl Faults {
 
     /// Whether the fault is in force and has requests left.
     pub(crate) fn is_armed(&self, id: FaultId) -> bool {
-        self.faults.iter().any(|(known, fault)| *known == id && fault.on.times != Some(0))
+        self.faults
+            .iter()
+            .any(|(known, fault)| *known == id && fault.on.times != Some(0))
     }
 
     /// What goes wrong with a request: all faults that match add up; of two errors, or two fates, the
     /// fault that came first decides.
-    pub(crate) fn plan(&mut self, api: ApiKey, broker: i32, subject: &Subject<'_>, topics: &Topics) -> Plan {
+    pub(crate) fn plan(
+        &mut self,
+        api: ApiKey,
+        broker: i32,
+        subject: &Subject<'_>,
+        topics: &Topics,
+    ) -> Plan {
         let mut plan = Plan::default();
         for (id, fault) in &mut self.faults {
             let has_room = match fault.effect {

@@ -74,7 +74,11 @@ impl Log {
     }
 
     fn push(&mut self, batch: Batch, leader_epoch: i32, ends: Option<MarkerType>) {
-        if self.epochs.last().is_none_or(|(epoch, _)| *epoch < leader_epoch) {
+        if self
+            .epochs
+            .last()
+            .is_none_or(|(epoch, _)| *epoch < leader_epoch)
+        {
             self.epochs.push((leader_epoch, batch.base_offset()));
         }
         self.end = batch.next_offset();
@@ -89,7 +93,11 @@ impl Log {
             Some(MarkerType::Abort) => {
                 if let Some(first_offset) = self.open.remove(&producer_id) {
                     let last_offset = batch.last_offset();
-                    self.aborted.push(Aborted { producer_id, first_offset, last_offset });
+                    self.aborted.push(Aborted {
+                        producer_id,
+                        first_offset,
+                        last_offset,
+                    });
                 }
             }
             None | Some(MarkerType::Other(_)) => {}
@@ -100,9 +108,19 @@ impl Log {
     /// The bytes from the batch that holds `offset` on, up to (not including) the batch at `until`,
     /// cut at `max_bytes` wherever that falls. With `whole_first` the first batch is whole even if it
     /// is larger.
-    pub(crate) fn read(&self, offset: i64, until: i64, max_bytes: usize, whole_first: bool) -> Vec<u8> {
-        let first = self.batches.partition_point(|batch| batch.last_offset() < offset);
-        let readable = self.batches[first..].iter().take_while(|batch| batch.base_offset() < until);
+    pub(crate) fn read(
+        &self,
+        offset: i64,
+        until: i64,
+        max_bytes: usize,
+        whole_first: bool,
+    ) -> Vec<u8> {
+        let first = self
+            .batches
+            .partition_point(|batch| batch.last_offset() < offset);
+        let readable = self.batches[first..]
+            .iter()
+            .take_while(|batch| batch.base_offset() < until);
         let mut limit = max_bytes;
         let mut bytes = Vec::new();
         for batch in readable {
@@ -119,14 +137,25 @@ impl Log {
     }
 
     /// The aborted transactions that touch these offsets.
-    pub(crate) fn aborted_between(&self, offset: i64, until: i64) -> impl Iterator<Item = &Aborted> {
-        self.aborted.iter().filter(move |a| a.last_offset >= offset && a.first_offset < until)
+    pub(crate) fn aborted_between(
+        &self,
+        offset: i64,
+        until: i64,
+    ) -> impl Iterator<Item = &Aborted> {
+        self.aborted
+            .iter()
+            .filter(move |a| a.last_offset >= offset && a.first_offset < until)
     }
 
     /// The offset and timestamp of the first record whose timestamp is this or later.
     pub(crate) fn find_timestamp(&self, timestamp_ms: i64) -> Option<(i64, i64)> {
-        let candidates = self.batches.iter().filter(|batch| batch.max_timestamp() >= timestamp_ms);
-        candidates.flat_map(records).find(|(offset, at)| *at >= timestamp_ms && *offset >= self.start)
+        let candidates = self
+            .batches
+            .iter()
+            .filter(|batch| batch.max_timestamp() >= timestamp_ms);
+        candidates
+            .flat_map(records)
+            .find(|(offset, at)| *at >= timestamp_ms && *offset >= self.start)
     }
 
     /// The offset and timestamp of the first record with the highest timestamp.
@@ -144,15 +173,20 @@ impl Log {
     /// The largest epoch up to this one, and where it ended.
     pub(crate) fn end_of_epoch(&self, epoch: i32) -> Option<(i32, i64)> {
         let index = self.epochs.iter().rposition(|(known, _)| *known <= epoch)?;
-        let end = self.epochs.get(index + 1).map_or(self.end, |(_, start)| *start);
+        let end = self
+            .epochs
+            .get(index + 1)
+            .map_or(self.end, |(_, start)| *start);
         Some((self.epochs[index].0, end))
     }
 
     /// Deletes the records below the offset; as retention does it, batches that reach beyond stay.
     pub(crate) fn delete_before(&mut self, offset: i64) {
         self.start = offset.clamp(self.start, self.end);
-        self.batches.retain(|batch| batch.last_offset() >= self.start);
-        self.aborted.retain(|aborted| aborted.last_offset >= self.start);
+        self.batches
+            .retain(|batch| batch.last_offset() >= self.start);
+        self.aborted
+            .retain(|aborted| aborted.last_offset >= self.start);
     }
 
     /// Loses the records from the offset on, as in an unclean leader election. A batch that holds the
@@ -163,18 +197,25 @@ impl Log {
         self.end = last.unwrap_or(self.start).max(self.start);
         self.epochs.retain(|(_, start)| *start < self.end);
         self.open.retain(|_, first_offset| *first_offset < self.end);
-        self.aborted.retain(|aborted| aborted.last_offset < self.end);
+        self.aborted
+            .retain(|aborted| aborted.last_offset < self.end);
     }
 
     /// Removes records as the log cleaner does: offsets are left out, batches keep their first and
     /// last one. Batches without a record are removed unless `keep_empty`.
-    pub(crate) fn retain(&mut self, keep_empty: bool, mut keep: impl FnMut(&RecordView<'_>) -> bool) {
+    pub(crate) fn retain(
+        &mut self,
+        keep_empty: bool,
+        mut keep: impl FnMut(&RecordView<'_>) -> bool,
+    ) {
         let batches = std::mem::take(&mut self.batches);
         for batch in batches {
-            let kept = retain(&batch, &mut keep).expect("batches were decoded when they were appended");
+            let kept =
+                retain(&batch, &mut keep).expect("batches were decoded when they were appended");
             let walked = split(&kept, &Limits::default());
             let is_kept = |batch: &Batch| keep_empty || batch.record_count() != Some(0);
-            self.batches.extend(walked.batches.into_iter().filter(is_kept));
+            self.batches
+                .extend(walked.batches.into_iter().filter(is_kept));
         }
     }
 }
@@ -195,7 +236,9 @@ fn records(batch: &Batch) -> Vec<(i64, i64)> {
     match decode(batch, 0, &Limits::default(), &mut Decompressor::new()) {
         Ok(Decoded::Records(blocks)) => {
             let records = blocks.iter().flat_map(|block| block.records());
-            records.map(|record| (record.offset(), record.timestamp_ms())).collect()
+            records
+                .map(|record| (record.offset(), record.timestamp_ms()))
+                .collect()
         }
         Ok(Decoded::Control(_)) => Vec::new(),
         Err(error) => panic!("batches were decoded when they were appended: {error}"),
@@ -213,7 +256,9 @@ pub(crate) fn down_convert(bytes: Vec<u8>, magic: u8) -> Vec<u8> {
     let mut converted = Vec::new();
     for batch in &walked.batches {
         let decoded = decode(batch, 0, &Limits::default(), &mut Decompressor::new());
-        let Ok(Decoded::Records(blocks)) = decoded else { continue };
+        let Ok(Decoded::Records(blocks)) = decoded else {
+            continue;
+        };
         for record in blocks.iter().flat_map(|block| block.records()) {
             let mut message = MessageSetBuilder::new(magic, record.offset());
             if batch.timestamp_type() == TimestampType::LogAppendTime {
@@ -251,7 +296,12 @@ mod tests {
     }
 
     fn record(value: &str, timestamp_ms: i64) -> NewRecord<'_> {
-        NewRecord { timestamp_ms, key: None, value: Some(value.as_bytes()), headers: &[] }
+        NewRecord {
+            timestamp_ms,
+            key: None,
+            value: Some(value.as_bytes()),
+            headers: &[],
+        }
     }
 
     fn log(batches: &[&[&str]]) -> Log {
@@ -266,7 +316,10 @@ mod tests {
     fn shape(bytes: &[u8]) -> (Vec<(i64, i64)>, usize) {
         let walked = split(bytes, &Limits::default());
         let whole = walked.batches.iter().map(Batch::encoded_len).sum::<usize>();
-        let bounds = walked.batches.iter().map(|batch| (batch.base_offset(), batch.last_offset()));
+        let bounds = walked
+            .batches
+            .iter()
+            .map(|batch| (batch.base_offset(), batch.last_offset()));
         (bounds.collect(), bytes.len() - whole)
     }
 
@@ -275,7 +328,10 @@ mod tests {
         let mut log = log(&[&["a", "b"], &["c"]]);
         assert_eq!(log.append(&batch(&["d", "e", "f"]), 0), Ok(3));
         assert_eq!(log.end(), 6);
-        assert_eq!(shape(&log.read(0, 6, ALL, true)).0, [(0, 1), (2, 2), (3, 5)]);
+        assert_eq!(
+            shape(&log.read(0, 6, ALL, true)).0,
+            [(0, 1), (2, 2), (3, 5)]
+        );
     }
 
     #[test]
@@ -309,7 +365,9 @@ mod tests {
     fn messages_of_the_old_formats_are_read_one_by_one() {
         for magic in [0, 1] {
             let mut set = MessageSetBuilder::new(magic, 0);
-            set.push(&record("a", 7)).push(&record("b", 8)).push(&record("c", 9));
+            set.push(&record("a", 7))
+                .push(&record("b", 8))
+                .push(&record("c", 9));
             let mut log = Log::default();
             log.append(&set.build(), 0).unwrap();
             log.append(&set.build(), 0).unwrap();
@@ -325,7 +383,9 @@ mod tests {
         let mut log = Log::default();
         for times in [[10, 30], [20, 50]] {
             let mut batch = BatchBuilder::new(0);
-            batch.push(&record("a", times[0])).push(&record("b", times[1]));
+            batch
+                .push(&record("a", times[0]))
+                .push(&record("b", times[1]));
             log.append(&batch.build(), 0).unwrap();
         }
         assert_eq!(log.find_timestamp(0), Some((0, 10)));
@@ -364,16 +424,24 @@ mod tests {
     fn transactions_hold_back_the_stable_offset_until_they_end() {
         let mut log = log(&[&["plain"]]);
         for producer in [7, 8] {
-            let mut batch = BatchBuilder::new(0).producer(producer, 0, 0).transactional();
+            let mut batch = BatchBuilder::new(0)
+                .producer(producer, 0, 0)
+                .transactional();
             batch.push(&record("x", 0));
             log.append(&batch.build(), 0).unwrap();
         }
         assert_eq!(log.last_stable_offset(), 1);
-        log.append(&control_batch(0, 7, 0, MarkerType::Abort, 0), 0).unwrap();
+        log.append(&control_batch(0, 7, 0, MarkerType::Abort, 0), 0)
+            .unwrap();
         assert_eq!(log.last_stable_offset(), 2);
-        log.append(&control_batch(0, 8, 0, MarkerType::Commit, 0), 0).unwrap();
+        log.append(&control_batch(0, 8, 0, MarkerType::Commit, 0), 0)
+            .unwrap();
         assert_eq!((log.last_stable_offset(), log.end()), (5, 5));
-        let aborted = Aborted { producer_id: 7, first_offset: 1, last_offset: 3 };
+        let aborted = Aborted {
+            producer_id: 7,
+            first_offset: 1,
+            last_offset: 3,
+        };
         assert_eq!(log.aborted_between(0, 5).collect::<Vec<_>>(), [&aborted]);
         assert_eq!(log.aborted_between(4, 5).count(), 0);
         assert_eq!(log.aborted_between(0, 1).count(), 0);

@@ -91,13 +91,22 @@ impl Cluster {
         assert!(!settings.brokers.is_empty(), "a cluster has brokers");
         let brokers = settings.brokers.iter().map(|broker| {
             let mut versions = settings.release.versions();
-            for (_, api, cap) in settings.version_caps.iter().filter(|(id, ..)| id.is_none_or(|id| id == broker.id)) {
+            for (_, api, cap) in settings
+                .version_caps
+                .iter()
+                .filter(|(id, ..)| id.is_none_or(|id| id == broker.id))
+            {
                 if let Some(range) = versions.get_mut(api) {
                     *range = *range.start()..=*cap.min(range.end());
                 }
             }
             versions.retain(|_, range| range.start() <= range.end());
-            let state = Broker { settings: broker.clone(), versions, is_running: true, is_cut_off: false };
+            let state = Broker {
+                settings: broker.clone(),
+                versions,
+                is_running: true,
+                is_cut_off: false,
+            };
             (broker.id, state)
         });
         Self {
@@ -127,7 +136,11 @@ impl Cluster {
     }
 
     fn running(&self) -> BTreeSet<i32> {
-        self.brokers.iter().filter(|(_, broker)| broker.is_running).map(|(id, _)| *id).collect()
+        self.brokers
+            .iter()
+            .filter(|(_, broker)| broker.is_running)
+            .map(|(id, _)| *id)
+            .collect()
     }
 
     /// Any will do, and no test should depend on which: the one with the lowest id.

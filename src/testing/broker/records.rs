@@ -78,7 +78,9 @@ pub(crate) fn encode(records: &[Record], codec: Codec, magic: u8, now_ms: i64) -
     let mut set = (magic < 2).then(|| MessageSetBuilder::new(magic, 0).codec(codec));
     for record in records {
         let headers = record.headers.iter();
-        let headers = headers.map(|(key, value)| (key.as_slice(), value.as_deref())).collect::<Vec<_>>();
+        let headers = headers
+            .map(|(key, value)| (key.as_slice(), value.as_deref()))
+            .collect::<Vec<_>>();
         let new = NewRecord {
             timestamp_ms: record.timestamp_ms.unwrap_or(now_ms),
             key: record.key.as_deref(),

@@ -60,7 +60,12 @@ impl Settings {
     /// Brokers 1 to `brokers` of that release, with Kafka's defaults but for the initial rebalance
     /// delay, which is none.
     pub fn new(brokers: i32, release: KafkaRelease) -> Self {
-        let broker = |id: i32| BrokerSettings { id, host: "127.0.0.1".to_owned(), port: 9091 + id as u16, rack: None };
+        let broker = |id: i32| BrokerSettings {
+            id,
+            host: "127.0.0.1".to_owned(),
+            port: 9091 + id as u16,
+            rack: None,
+        };
         let on_unknown_api = match release {
             KafkaRelease::V0_9 => OnUnknownApi::Silence,
             _ => OnUnknownApi::Close,

@@ -2,9 +2,10 @@
 
 use super::{fault::Subject, topics::TopicRef};
 use crate::protocol::{
-    Request, api_versions, create_partitions, create_topics, delete_records, delete_topics, describe_groups, fetch,
-    find_coordinator, heartbeat, join_group, leave_group, list_groups, list_offsets, metadata, offset_commit,
-    offset_fetch, offset_for_leader_epoch, produce, sync_group,
+    Request, api_versions, create_partitions, create_topics, delete_records, delete_topics,
+    describe_groups, fetch, find_coordinator, heartbeat, join_group, leave_group, list_groups,
+    list_offsets, metadata, offset_commit, offset_fetch, offset_for_leader_epoch, produce,
+    sync_group,
 };
 
 /// A request that can say which groups and partitions it is about.
@@ -34,14 +35,26 @@ macro_rules! about_a_group {
 }
 
 about_nothing!(api_versions::Request, list_groups::Request);
-about_a_group!(join_group::Request, sync_group::Request, heartbeat::Request, leave_group::Request, leave_group::SingleRequest);
+about_a_group!(
+    join_group::Request,
+    sync_group::Request,
+    heartbeat::Request,
+    leave_group::Request,
+    leave_group::SingleRequest
+);
 
 fn group(group: &str) -> Subject<'_> {
-    Subject { groups: vec![group], ..Subject::default() }
+    Subject {
+        groups: vec![group],
+        ..Subject::default()
+    }
 }
 
 fn groups<'a>(groups: impl IntoIterator<Item = &'a String>) -> Subject<'a> {
-    Subject { groups: groups.into_iter().map(String::as_str).collect(), ..Subject::default() }
+    Subject {
+        groups: groups.into_iter().map(String::as_str).collect(),
+        ..Subject::default()
+    }
 }
 
 /// Every partition of every topic; the closures say how the request names them.
@@ -53,14 +66,24 @@ fn each<'a, T: 'a, P: 'a>(
 ) -> Subject<'a> {
     let mut all = Vec::new();
     for each in topics {
-        all.extend(partitions(each).iter().map(|partition| (topic(each), Some(number(partition)))));
+        all.extend(
+            partitions(each)
+                .iter()
+                .map(|partition| (topic(each), Some(number(partition)))),
+        );
     }
-    Subject { partitions: all, ..Subject::default() }
+    Subject {
+        partitions: all,
+        ..Subject::default()
+    }
 }
 
 fn names<'a>(topics: impl IntoIterator<Item = &'a String>) -> Subject<'a> {
     let partitions = topics.into_iter().map(|name| (TopicRef::Name(name), None));
-    Subject { partitions: partitions.collect(), ..Subject::default() }
+    Subject {
+        partitions: partitions.collect(),
+        ..Subject::default()
+    }
 }
 
 impl About for find_coordinator::SingleRequest {
@@ -83,60 +106,121 @@ impl About for describe_groups::Request {
 
 impl About for metadata::Request {
     fn subject(&self, version: i16) -> Subject<'_> {
-        let Some(topics) = self.topics.as_ref().filter(|topics| version > 0 || !topics.is_empty()) else {
-            return Subject { is_all_topics: true, ..Subject::default() };
+        let Some(topics) = self
+            .topics
+            .as_ref()
+            .filter(|topics| version > 0 || !topics.is_empty())
+        else {
+            return Subject {
+                is_all_topics: true,
+                ..Subject::default()
+            };
         };
         let partitions = topics.iter().map(|topic| match &topic.name {
             Some(name) => (TopicRef::Name(name), None),
             None => (TopicRef::Id(topic.topic_id), None),
         });
-        Subject { partitions: partitions.collect(), ..Subject::default() }
+        Subject {
+            partitions: partitions.collect(),
+            ..Subject::default()
+        }
     }
 }
 
 impl About for produce::Request {
     fn subject(&self, version: i16) -> Subject<'_> {
-        each(&self.topic_data, |t| TopicRef::of(version, 12, &t.name, t.topic_id), |t| &t.partition_data, |p| p.index)
+        each(
+            &self.topic_data,
+            |t| TopicRef::of(version, 12, &t.name, t.topic_id),
+            |t| &t.partition_data,
+            |p| p.index,
+        )
     }
 }
 
 impl About for fetch::Request {
     fn subject(&self, version: i16) -> Subject<'_> {
-        each(&self.topics, |t| TopicRef::of(version, 12, &t.topic, t.topic_id), |t| &t.partitions, |p| p.partition)
+        each(
+            &self.topics,
+            |t| TopicRef::of(version, 12, &t.topic, t.topic_id),
+            |t| &t.partitions,
+            |p| p.partition,
+        )
     }
 }
 
 impl About for list_offsets::Request {
     fn subject(&self, _: i16) -> Subject<'_> {
-        each(&self.topics, |t| TopicRef::Name(&t.name), |t| &t.partitions, |p| p.partition_index)
+        each(
+            &self.topics,
+            |t| TopicRef::Name(&t.name),
+            |t| &t.partitions,
+            |p| p.partition_index,
+        )
     }
 }
 
 impl About for offset_for_leader_epoch::Request {
     fn subject(&self, _: i16) -> Subject<'_> {
-        each(&self.topics, |t| TopicRef::Name(&t.topic), |t| &t.partitions, |p| p.partition)
+        each(
+            &self.topics,
+            |t| TopicRef::Name(&t.topic),
+            |t| &t.partitions,
+            |p| p.partition,
+        )
     }
 }
 
 impl About for offset_commit::Request {
     fn subject(&self, version: i16) -> Subject<'_> {
-        let partitions = each(&self.topics, |t| TopicRef::of(version, 9, &t.name, t.topic_id), |t| &t.partitions, |p| p.partition_index);
-        Subject { groups: vec![&self.group_id], ..partitions }
+        let partitions = each(
+            &self.topics,
+            |t| TopicRef::of(version, 9, &t.name, t.topic_id),
+            |t| &t.partitions,
+            |p| p.partition_index,
+        );
+        Subject {
+            groups: vec![&self.group_id],
+            ..partitions
+        }
     }
 }
 
 impl About for offset_fetch::SingleRequest {
     fn subject(&self, _: i16) -> Subject<'_> {
-        let partitions = each(self.topics.iter().flatten(), |t| TopicRef::Name(&t.name), |t| &t.partition_indexes, |p| *p);
-        Subject { groups: vec![&self.group_id], ..partitions }
+        let partitions = each(
+            self.topics.iter().flatten(),
+            |t| TopicRef::Name(&t.name),
+            |t| &t.partition_indexes,
+            |p| *p,
+        );
+        Subject {
+            groups: vec![&self.group_id],
+            ..partitions
+        }
     }
 }
 
 impl About for offset_fetch::Request {
     fn subject(&self, version: i16) -> Subject<'_> {
-        let topics = self.groups.iter().flat_map(|group| group.topics.iter().flatten());
-        let partitions = each(topics, |t| TopicRef::of(version, 9, &t.name, t.topic_id), |t| &t.partition_indexes, |p| *p);
-        Subject { groups: self.groups.iter().map(|group| group.group_id.as_str()).collect(), ..partitions }
+        let topics = self
+            .groups
+            .iter()
+            .flat_map(|group| group.topics.iter().flatten());
+        let partitions = each(
+            topics,
+            |t| TopicRef::of(version, 9, &t.name, t.topic_id),
+            |t| &t.partition_indexes,
+            |p| *p,
+        );
+        Subject {
+            groups: self
+                .groups
+                .iter()
+                .map(|group| group.group_id.as_str())
+                .collect(),
+            ..partitions
+        }
     }
 }
 
@@ -149,10 +233,12 @@ impl About for create_topics::Request {
 impl About for delete_topics::Request {
     fn subject(&self, _: i16) -> Subject<'_> {
         let mut subject = names(&self.topic_names);
-        subject.partitions.extend(self.topics.iter().map(|topic| match &topic.name {
-            Some(name) => (TopicRef::Name(name), None),
-            None => (TopicRef::Id(topic.topic_id), None),
-        }));
+        subject
+            .partitions
+            .extend(self.topics.iter().map(|topic| match &topic.name {
+                Some(name) => (TopicRef::Name(name), None),
+                None => (TopicRef::Id(topic.topic_id), None),
+            }));
         subject
     }
 }
@@ -165,6 +251,11 @@ impl About for create_partitions::Request {
 
 impl About for delete_records::Request {
     fn subject(&self, _: i16) -> Subject<'_> {
-        each(&self.topics, |t| TopicRef::Name(&t.name), |t| &t.partitions, |p| p.partition_index)
+        each(
+            &self.topics,
+            |t| TopicRef::Name(&t.name),
+            |t| &t.partitions,
+            |p| p.partition_index,
+        )
     }
 }

@@ -45,14 +45,21 @@ pub(crate) enum TopicRef<'a> {
 impl<'a> TopicRef<'a> {
     /// The name, for versions up to the last one that has it; else the id.
     pub(crate) fn of(version: i16, last_with_name: i16, name: &'a str, id: Uuid) -> Self {
-        if version <= last_with_name { Self::Name(name) } else { Self::Id(id) }
+        if version <= last_with_name {
+            Self::Name(name)
+        } else {
+            Self::Id(id)
+        }
     }
 }
 
 impl Topics {
     /// None yet. The seed makes their ids.
     pub(crate) fn new(seed: u64) -> Self {
-        Self { by_name: BTreeMap::new(), rng: fastrand::Rng::with_seed(seed) }
+        Self {
+            by_name: BTreeMap::new(),
+            rng: fastrand::Rng::with_seed(seed),
+        }
     }
 
     /// The topic of that name.
@@ -62,26 +69,40 @@ impl Topics {
 
     /// All topics by name.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Topic)> {
-        self.by_name.iter().map(|(name, topic)| (name.as_str(), topic))
+        self.by_name
+            .iter()
+            .map(|(name, topic)| (name.as_str(), topic))
     }
 
     /// The name of a topic, whatever names it, if there is such a topic.
     pub(crate) fn name<'a>(&'a self, topic: TopicRef<'a>) -> Option<&'a str> {
         match topic {
             TopicRef::Name(name) => self.by_name.contains_key(name).then_some(name),
-            TopicRef::Id(id) => self.iter().find(|(_, topic)| topic.id == id).map(|(name, _)| name),
+            TopicRef::Id(id) => self
+                .iter()
+                .find(|(_, topic)| topic.id == id)
+                .map(|(name, _)| name),
         }
     }
 
     /// A partition; else the code that a broker answers.
-    pub(crate) fn partition(&self, topic: TopicRef<'_>, partition: i32) -> Result<&Partition, ErrorCode> {
+    pub(crate) fn partition(
+        &self,
+        topic: TopicRef<'_>,
+        partition: i32,
+    ) -> Result<&Partition, ErrorCode> {
         let unknown = match topic {
             TopicRef::Name(_) => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
             TopicRef::Id(_) => ErrorCode::UNKNOWN_TOPIC_ID,
         };
-        let topic = self.name(topic).and_then(|name| self.get(name)).ok_or(unknown)?;
+        let topic = self
+            .name(topic)
+            .and_then(|name| self.get(name))
+            .ok_or(unknown)?;
         let index = usize::try_from(partition).ok();
-        index.and_then(|index| topic.partitions.get(index)).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
+        index
+            .and_then(|index| topic.partitions.get(index))
+            .ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
     }
 
     /// A partition to be changed.
@@ -91,22 +112,37 @@ impl Topics {
     }
 
     /// Makes a topic, whose partitions are led by the brokers in turn.
-    pub(crate) fn create(&mut self, name: &str, partitions: i32, replication: usize, brokers: &[i32]) {
+    pub(crate) fn create(
+        &mut self,
+        name: &str,
+        partitions: i32,
+        replication: usize,
+        brokers: &[i32],
+    ) {
         // RFC 9562, version 4, as Kafka's are.
         let mut id = self.rng.u128(..).to_be_bytes();
         id[6] = id[6] & 0x0f | 0x40;
         id[8] = id[8] & 0x3f | 0x80;
-        let topic = Topic { id: Uuid(id), is_internal: name == OFFSETS_TOPIC, partitions: Vec::new() };
+        let topic = Topic {
+            id: Uuid(id),
+            is_internal: name == OFFSETS_TOPIC,
+            partitions: Vec::new(),
+        };
         self.by_name.insert(name.to_owned(), topic);
         self.grow(name, partitions, replication, brokers);
     }
 
     /// Adds partitions up to that count.
     pub(crate) fn grow(&mut self, name: &str, count: i32, replication: usize, brokers: &[i32]) {
-        let Some(topic) = self.by_name.get_mut(name) else { return };
+        let Some(topic) = self.by_name.get_mut(name) else {
+            return;
+        };
         for index in topic.partitions.len()..usize::try_from(count).unwrap_or(0) {
             let in_turn = brokers.iter().cycle().skip(index % brokers.len());
-            let replicas = in_turn.take(replication.min(brokers.len())).copied().collect::<Vec<_>>();
+            let replicas = in_turn
+                .take(replication.min(brokers.len()))
+                .copied()
+                .collect::<Vec<_>>();
             topic.partitions.push(Partition {
                 log: Log::default(),
                 leader: replicas.first().copied(),
@@ -140,7 +176,12 @@ impl Topics {
 
 impl Partition {
     fn elect(&mut self, running: &BTreeSet<i32>) -> bool {
-        let live = self.replicas.iter().copied().filter(|id| running.contains(id)).collect::<Vec<_>>();
+        let live = self
+            .replicas
+            .iter()
+            .copied()
+            .filter(|id| running.contains(id))
+            .collect::<Vec<_>>();
         // The last one in sync stays so while it is down: only it has all records.
         if !live.is_empty() {
             self.in_sync.clone_from(&live);
@@ -172,7 +213,9 @@ pub(crate) fn is_valid_topic_name(name: &str) -> bool {
 
 /// Java's hash of a string, on which the partition of a group depends.
 pub(crate) fn java_hash(text: &str) -> i32 {
-    text.encode_utf16().fold(0_i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(unit.into()))
+    text.encode_utf16().fold(0_i32, |hash, unit| {
+        hash.wrapping_mul(31).wrapping_add(unit.into())
+    })
 }
 
 #[cfg(test)]
@@ -207,7 +250,10 @@ mod tests {
         assert_eq!(partition.in_sync, [3]);
         assert_eq!(topics.elect(&running(&[1, 2, 3])), []);
         let partition = topics.partition(TopicRef::Name("t"), 1).unwrap();
-        assert_eq!((partition.leader, &partition.in_sync[..]), (Some(3), &[2, 3][..]));
+        assert_eq!(
+            (partition.leader, &partition.in_sync[..]),
+            (Some(3), &[2, 3][..])
+        );
     }
 
     #[test]
@@ -227,7 +273,10 @@ mod tests {
         let old = topics.delete("t").unwrap().id;
         topics.create("t", 1, 1, &[1]);
         assert_ne!(topics.get("t").unwrap().id, old);
-        assert_eq!(topics.partition(TopicRef::Id(old), 0).err(), Some(ErrorCode::UNKNOWN_TOPIC_ID));
+        assert_eq!(
+            topics.partition(TopicRef::Id(old), 0).err(),
+            Some(ErrorCode::UNKNOWN_TOPIC_ID)
+        );
     }
 
     #[test]

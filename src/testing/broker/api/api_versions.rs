@@ -22,7 +22,11 @@ impl Cluster {
             ErrorCode::NONE => listed(&self.brokers[&call.broker()].versions),
             _ => Vec::new(),
         };
-        Reply::Now(Response { error_code, api_keys, ..Response::default() })
+        Reply::Now(Response {
+            error_code,
+            api_keys,
+            ..Response::default()
+        })
     }
 
     /// ApiVersions came in a version that the broker does not speak: it says so in version 0, which every
@@ -33,7 +37,11 @@ impl Cluster {
             api_keys = listed(&self.brokers[&ticket.broker].versions);
             api_keys.retain(|listed| listed.api_key == ApiKey::ApiVersions.key());
         }
-        let response = Response { error_code: ErrorCode::UNSUPPORTED_VERSION, api_keys, ..Response::default() };
+        let response = Response {
+            error_code: ErrorCode::UNSUPPORTED_VERSION,
+            api_keys,
+            ..Response::default()
+        };
         self.respond_in::<Request>(now, &ticket, 0, &response);
     }
 }

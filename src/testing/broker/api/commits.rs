@@ -20,7 +20,11 @@ const LAST_FETCH_WITHOUT_GROUP_ERROR: i16 = 1;
 const NO_OFFSET: i64 = -1;
 
 impl Cluster {
-    pub(crate) fn serve_offset_commit(&mut self, call: &Call<'_>, request: commit::Request) -> Reply<commit::Response> {
+    pub(crate) fn serve_offset_commit(
+        &mut self,
+        call: &Call<'_>,
+        request: commit::Request,
+    ) -> Reply<commit::Response> {
         let committer = Committer {
             generation: request.generation_id_or_member_epoch,
             member_id: request.member_id,
@@ -31,17 +35,33 @@ impl Cluster {
             let by = TopicRef::of(call.version(), LAST_WITH_NAMES, &topic.name, topic.topic_id);
             let partitions = topic.partitions.into_iter().map(|asked| {
                 let partition_index = asked.partition_index;
-                let result = admitted.and_then(|()| self.store_commit(call, &request.group_id, by, asked));
-                commit::ResponsePartition { partition_index, error_code: result.err().unwrap_or(ErrorCode::NONE) }
+                let result =
+                    admitted.and_then(|()| self.store_commit(call, &request.group_id, by, asked));
+                commit::ResponsePartition {
+                    partition_index,
+                    error_code: result.err().unwrap_or(ErrorCode::NONE),
+                }
             });
             let partitions = partitions.collect();
-            commit::ResponseTopic { name: topic.name.clone(), topic_id: topic.topic_id, partitions }
+            commit::ResponseTopic {
+                name: topic.name.clone(),
+                topic_id: topic.topic_id,
+                partitions,
+            }
         });
         let topics = topics.collect();
-        Reply::Now(commit::Response { topics, ..commit::Response::default() })
+        Reply::Now(commit::Response {
+            topics,
+            ..commit::Response::default()
+        })
     }
 
-    fn admit(&mut self, call: &Call<'_>, group_id: &str, committer: &Committer) -> Result<(), ErrorCode> {
+    fn admit(
+        &mut self,
+        call: &Call<'_>,
+        group_id: &str,
+        committer: &Committer,
+    ) -> Result<(), ErrorCode> {
         if let Some(code) = call.plan().whole_error() {
             return Err(code);
         }
@@ -49,7 +69,9 @@ impl Cluster {
         let is_simple = committer.generation < 0;
         match self.group_mut(group_id, is_simple) {
             Some(group) => group.admit_commit(call.now, committer),
-            None if call.version() >= FIRST_COMMIT_WITH_NOT_FOUND => Err(ErrorCode::GROUP_ID_NOT_FOUND),
+            None if call.version() >= FIRST_COMMIT_WITH_NOT_FOUND => {
+                Err(ErrorCode::GROUP_ID_NOT_FOUND)
+            }
             None => Err(ErrorCode::ILLEGAL_GENERATION),
         }
     }
@@ -70,10 +92,15 @@ impl Cluster {
         if metadata.len() > METADATA_LIMIT {
             return Err(ErrorCode::OFFSET_METADATA_TOO_LARGE);
         }
-        let committed =
-            Committed { offset: asked.committed_offset, leader_epoch: asked.committed_leader_epoch, metadata };
+        let committed = Committed {
+            offset: asked.committed_offset,
+            leader_epoch: asked.committed_leader_epoch,
+            metadata,
+        };
         if let Some(group) = self.group_mut(group_id, false) {
-            group.offsets_mut().insert((name, asked.partition_index), committed);
+            group
+                .offsets_mut()
+                .insert((name, asked.partition_index), committed);
         }
         Ok(())
     }
@@ -90,12 +117,16 @@ impl Cluster {
         // With an error of the group the older versions name the partitions, the newer ones none.
         let asked = match request.topics {
             Some(_) if group_error.is_error() && !by_partition => Vec::new(),
-            Some(topics) => topics.into_iter().map(|topic| (topic.name, topic.partition_indexes)).collect(),
+            Some(topics) => topics
+                .into_iter()
+                .map(|topic| (topic.name, topic.partition_indexes))
+                .collect(),
             None => by_topic(&offsets),
         };
         let topics = asked.into_iter().map(|(name, indexes)| {
             let partitions = indexes.into_iter().map(|index| {
-                let mut answer = fetch_partition(call, offsets.get(&(name.clone(), index)), &name, index);
+                let mut answer =
+                    fetch_partition(call, offsets.get(&(name.clone(), index)), &name, index);
                 if by_partition && group_error.is_error() {
                     answer.error_code = group_error;
                 }
@@ -111,24 +142,56 @@ impl Cluster {
             fetch::SingleResponseTopic { name, partitions }
         });
         let topics = topics.collect();
-        Reply::Now(fetch::SingleResponse { topics, error_code: group_error, ..fetch::SingleResponse::default() })
+        Reply::Now(fetch::SingleResponse {
+            topics,
+            error_code: group_error,
+            ..fetch::SingleResponse::default()
+        })
     }
 
-    pub(crate) fn serve_offset_fetch(&mut self, call: &Call<'_>, request: fetch::Request) -> Reply<fetch::Response> {
-        let groups = request.groups.into_iter().map(|group| match self.committed_offsets(call, &group.group_id) {
-            Ok(offsets) => self.fetch_group(call, group, &offsets),
-            Err(error_code) => fetch::ResponseGroup { group_id: group.group_id, topics: Vec::new(), error_code },
+    pub(crate) fn serve_offset_fetch(
+        &mut self,
+        call: &Call<'_>,
+        request: fetch::Request,
+    ) -> Reply<fetch::Response> {
+        let groups = request.groups.into_iter().map(|group| {
+            match self.committed_offsets(call, &group.group_id) {
+                Ok(offsets) => self.fetch_group(call, group, &offsets),
+                Err(error_code) => fetch::ResponseGroup {
+                    group_id: group.group_id,
+                    topics: Vec::new(),
+                    error_code,
+                },
+            }
         });
         let groups = groups.collect();
-        Reply::Now(fetch::Response { groups, ..fetch::Response::default() })
+        Reply::Now(fetch::Response {
+            groups,
+            ..fetch::Response::default()
+        })
     }
 
-    fn fetch_group(&self, call: &Call<'_>, group: fetch::RequestGroup, offsets: &Offsets) -> fetch::ResponseGroup {
+    fn fetch_group(
+        &self,
+        call: &Call<'_>,
+        group: fetch::RequestGroup,
+        offsets: &Offsets,
+    ) -> fetch::ResponseGroup {
         let asked = group.topics.unwrap_or_else(|| {
-            let all = by_topic(offsets).into_iter().map(|(name, partition_indexes)| {
-                let topic_id = self.topics.get(&name).map(|topic| topic.id).unwrap_or_default();
-                fetch::RequestTopic { name, topic_id, partition_indexes }
-            });
+            let all = by_topic(offsets)
+                .into_iter()
+                .map(|(name, partition_indexes)| {
+                    let topic_id = self
+                        .topics
+                        .get(&name)
+                        .map(|topic| topic.id)
+                        .unwrap_or_default();
+                    fetch::RequestTopic {
+                        name,
+                        topic_id,
+                        partition_indexes,
+                    }
+                });
             all.collect()
         });
         let topics = asked.into_iter().map(|topic| {
@@ -138,16 +201,29 @@ impl Cluster {
                 TopicRef::Id(_) => self.topics.name(by),
             };
             let partitions = topic.partition_indexes.iter().map(|index| match name {
-                Some(name) => fetch_partition(call, offsets.get(&(name.to_owned(), *index)), name, *index),
+                Some(name) => {
+                    fetch_partition(call, offsets.get(&(name.to_owned(), *index)), name, *index)
+                }
                 None => {
                     let unknown = fetch_partition(call, None, "", *index);
-                    fetch::ResponsePartition { error_code: ErrorCode::UNKNOWN_TOPIC_ID, ..unknown }
+                    fetch::ResponsePartition {
+                        error_code: ErrorCode::UNKNOWN_TOPIC_ID,
+                        ..unknown
+                    }
                 }
             });
             let partitions = partitions.collect();
-            fetch::ResponseTopic { name: topic.name, topic_id: topic.topic_id, partitions }
+            fetch::ResponseTopic {
+                name: topic.name,
+                topic_id: topic.topic_id,
+                partitions,
+            }
         });
-        fetch::ResponseGroup { group_id: group.group_id, topics: topics.collect(), error_code: ErrorCode::NONE }
+        fetch::ResponseGroup {
+            group_id: group.group_id,
+            topics: topics.collect(),
+            error_code: ErrorCode::NONE,
+        }
     }
 
     /// The offsets of a group; a group that does not exist has none.
@@ -156,7 +232,11 @@ impl Cluster {
             return Err(code);
         }
         self.check_coordinator(call.broker(), group_id)?;
-        Ok(self.groups.get(group_id).map(|group| group.offsets().clone()).unwrap_or_default())
+        Ok(self
+            .groups
+            .get(group_id)
+            .map(|group| group.offsets().clone())
+            .unwrap_or_default())
     }
 }
 
@@ -171,8 +251,16 @@ fn by_topic(offsets: &Offsets) -> Vec<(String, Vec<i32>)> {
     topics
 }
 
-fn fetch_partition(call: &Call<'_>, committed: Option<&Committed>, topic: &str, index: i32) -> fetch::ResponsePartition {
-    let error_code = call.plan().partition_error(topic, index).unwrap_or(ErrorCode::NONE);
+fn fetch_partition(
+    call: &Call<'_>,
+    committed: Option<&Committed>,
+    topic: &str,
+    index: i32,
+) -> fetch::ResponsePartition {
+    let error_code = call
+        .plan()
+        .partition_error(topic, index)
+        .unwrap_or(ErrorCode::NONE);
     match committed.filter(|_| !error_code.is_error()) {
         Some(committed) => fetch::ResponsePartition {
             partition_index: index,

@@ -7,8 +7,8 @@ use crate::{
     protocol::{
         ErrorCode,
         fetch::{
-            AbortedTransaction, LeaderIdAndEpoch, NodeEndpoint, Request, RequestPartition, Response, ResponsePartition,
-            ResponseTopic,
+            AbortedTransaction, LeaderIdAndEpoch, NodeEndpoint, Request, RequestPartition,
+            Response, ResponsePartition, ResponseTopic,
         },
     },
     record::{Limits, split},
@@ -60,31 +60,49 @@ struct Outcome {
 impl Cluster {
     pub(crate) fn serve_fetch(&mut self, call: &Call<'_>, request: Request) -> Reply<Response> {
         if let Some(code) = call.plan().top_level_error() {
-            return Reply::Now(Response { error_code: code, ..Response::default() });
+            return Reply::Now(Response {
+                error_code: code,
+                ..Response::default()
+            });
         }
         // No sessions are given out, so nobody can have one.
         if request.session_id != 0 && request.session_epoch > 0 {
             let error_code = ErrorCode::FETCH_SESSION_ID_NOT_FOUND;
-            return Reply::Now(Response { error_code, ..Response::default() });
+            return Reply::Now(Response {
+                error_code,
+                ..Response::default()
+            });
         }
         let outcome = self.read(call, &request);
         if is_enough(&outcome, &request) || request.topics.is_empty() || request.max_wait_ms <= 0 {
             return Reply::Now(outcome.response);
         }
         let deadline = call.now + millis(request.max_wait_ms);
-        self.fetches.push(ParkedFetch { ticket: call.ticket.clone(), request, deadline });
+        self.fetches.push(ParkedFetch {
+            ticket: call.ticket.clone(),
+            request,
+            deadline,
+        });
         Reply::Parked
     }
 
     /// Answers the fetches for which there is enough by now, and those that have waited long enough.
     pub(crate) fn answer_fetches(&mut self, now: Instant) {
         for parked in std::mem::take(&mut self.fetches) {
-            let call = Call { now, ticket: parked.ticket, client_id: "", frame: &[] };
+            let call = Call {
+                now,
+                ticket: parked.ticket,
+                client_id: "",
+                frame: &[],
+            };
             let outcome = self.read(&call, &parked.request);
             if parked.deadline <= now || is_enough(&outcome, &parked.request) {
                 self.respond::<Request>(now, &call.ticket, &outcome.response);
             } else {
-                self.fetches.push(ParkedFetch { ticket: call.ticket, ..parked });
+                self.fetches.push(ParkedFetch {
+                    ticket: call.ticket,
+                    ..parked
+                });
             }
         }
     }
@@ -92,15 +110,27 @@ impl Cluster {
     fn read(&self, call: &Call<'_>, request: &Request) -> Outcome {
         let version = call.version();
         let has_hard_limits = version <= LAST_WITH_HARD_LIMITS;
-        let max_bytes = if has_hard_limits { i32::MAX } else { request.max_bytes.min(BROKER_LIMIT) };
-        let mut budget = Budget { bytes: max_bytes.max(0) as usize, takes_any_first: !has_hard_limits };
-        let mut outcome = Outcome { response: Response::default(), bytes: 0, has_error: false };
+        let max_bytes = if has_hard_limits {
+            i32::MAX
+        } else {
+            request.max_bytes.min(BROKER_LIMIT)
+        };
+        let mut budget = Budget {
+            bytes: max_bytes.max(0) as usize,
+            takes_any_first: !has_hard_limits,
+        };
+        let mut outcome = Outcome {
+            response: Response::default(),
+            bytes: 0,
+            has_error: false,
+        };
         let mut leaders = BTreeSet::new();
         for topic in &request.topics {
             let by = TopicRef::of(version, LAST_WITH_NAMES, &topic.topic, topic.topic_id);
             let mut partitions = Vec::new();
             for asked in &topic.partitions {
-                let read = self.read_partition(call, by, asked, request.isolation_level, &mut budget);
+                let read =
+                    self.read_partition(call, by, asked, request.isolation_level, &mut budget);
                 outcome.bytes += read.records.len();
                 outcome.has_error |= read.error_code.is_error();
                 leaders.insert(read.current_leader.leader_id);
@@ -113,7 +143,12 @@ impl Cluster {
             });
         }
         let endpoints = leaders.into_iter().filter_map(|id| self.endpoint(id));
-        let endpoints = endpoints.map(|(node_id, host, port, rack)| NodeEndpoint { node_id, host, port, rack });
+        let endpoints = endpoints.map(|(node_id, host, port, rack)| NodeEndpoint {
+            node_id,
+            host,
+            port,
+            rack,
+        });
         outcome.response.node_endpoints = endpoints.collect();
         outcome
     }
@@ -127,9 +162,14 @@ impl Cluster {
         budget: &mut Budget,
     ) -> ResponsePartition {
         let from_followers = call.version() >= FIRST_FROM_FOLLOWERS;
-        let hosted = self.hosted_partition(call, topic, asked.partition, asked.current_leader_epoch);
+        let hosted =
+            self.hosted_partition(call, topic, asked.partition, asked.current_leader_epoch);
         let partition = match hosted {
-            Ok((partition, is_leader)) if is_leader || (from_followers && partition.leader.is_some()) => partition,
+            Ok((partition, is_leader))
+                if is_leader || (from_followers && partition.leader.is_some()) =>
+            {
+                partition
+            }
             Ok(_) => return self.refused(call, topic, asked, ErrorCode::NOT_LEADER_OR_FOLLOWER),
             Err(code) => return self.refused(call, topic, asked, code),
         };
@@ -138,13 +178,25 @@ impl Cluster {
             return self.refused(call, topic, asked, ErrorCode::OFFSET_OUT_OF_RANGE);
         }
         let is_committed_only = isolation_level == READ_COMMITTED;
-        let until = if is_committed_only { log.last_stable_offset() } else { log.end() };
+        let until = if is_committed_only {
+            log.last_stable_offset()
+        } else {
+            log.end()
+        };
         let records = read_records(call.version(), partition, asked, until, budget);
         let aborted = is_committed_only.then(|| {
             let walked = split(&records, &Limits::default());
-            let read_until = walked.batches.last().map_or(asked.fetch_offset, |batch| batch.next_offset());
+            let read_until = walked
+                .batches
+                .last()
+                .map_or(asked.fetch_offset, |batch| batch.next_offset());
             let aborted = log.aborted_between(asked.fetch_offset, read_until);
-            aborted.map(|a| AbortedTransaction { producer_id: a.producer_id, first_offset: a.first_offset }).collect()
+            aborted
+                .map(|a| AbortedTransaction {
+                    producer_id: a.producer_id,
+                    first_offset: a.first_offset,
+                })
+                .collect()
         });
         ResponsePartition {
             partition_index: asked.partition,
@@ -164,11 +216,15 @@ impl Cluster {
         asked: &RequestPartition,
         error_code: ErrorCode,
     ) -> ResponsePartition {
-        let is_moved = matches!(error_code, ErrorCode::NOT_LEADER_OR_FOLLOWER | ErrorCode::FENCED_LEADER_EPOCH);
+        let is_moved = matches!(
+            error_code,
+            ErrorCode::NOT_LEADER_OR_FOLLOWER | ErrorCode::FENCED_LEADER_EPOCH
+        );
         let current_leader = match self.topics.partition(topic, asked.partition) {
-            Ok(found) if is_moved && call.version() >= FIRST_WITH_LEADER => {
-                LeaderIdAndEpoch { leader_id: found.leader.unwrap_or(-1), leader_epoch: found.leader_epoch }
-            }
+            Ok(found) if is_moved && call.version() >= FIRST_WITH_LEADER => LeaderIdAndEpoch {
+                leader_id: found.leader.unwrap_or(-1),
+                leader_epoch: found.leader_epoch,
+            },
             _ => LeaderIdAndEpoch::default(),
         };
         ResponsePartition {
@@ -182,7 +238,9 @@ impl Cluster {
 }
 
 fn is_enough(outcome: &Outcome, request: &Request) -> bool {
-    let wanted = request.min_bytes.clamp(0, request.max_bytes.clamp(0, BROKER_LIMIT));
+    let wanted = request
+        .min_bytes
+        .clamp(0, request.max_bytes.clamp(0, BROKER_LIMIT));
     outcome.has_error || outcome.bytes >= wanted as usize
 }
 
@@ -195,7 +253,9 @@ fn read_records(
     budget: &mut Budget,
 ) -> Vec<u8> {
     let limit = budget.bytes.min(asked.partition_max_bytes.max(0) as usize);
-    let bytes = partition.log.read(asked.fetch_offset, until, limit, budget.takes_any_first);
+    let bytes = partition
+        .log
+        .read(asked.fetch_offset, until, limit, budget.takes_any_first);
     budget.takes_any_first &= bytes.is_empty();
     budget.bytes = budget.bytes.saturating_sub(bytes.len());
     match version {

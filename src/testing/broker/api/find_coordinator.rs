@@ -12,7 +12,11 @@ use crate::{
 const GROUP: i8 = 0;
 
 impl Cluster {
-    pub(crate) fn serve_find_coordinator_single(&mut self, call: &Call<'_>, request: SingleRequest) -> Reply<SingleResponse> {
+    pub(crate) fn serve_find_coordinator_single(
+        &mut self,
+        call: &Call<'_>,
+        request: SingleRequest,
+    ) -> Reply<SingleResponse> {
         let found = self.find(call, request.key_type, request.key);
         Reply::Now(SingleResponse {
             error_code: found.error_code,
@@ -24,10 +28,19 @@ impl Cluster {
         })
     }
 
-    pub(crate) fn serve_find_coordinator(&mut self, call: &Call<'_>, request: Request) -> Reply<Response> {
+    pub(crate) fn serve_find_coordinator(
+        &mut self,
+        call: &Call<'_>,
+        request: Request,
+    ) -> Reply<Response> {
         let keys = request.coordinator_keys.into_iter();
-        let coordinators = keys.map(|key| self.find(call, request.key_type, key)).collect();
-        Reply::Now(Response { coordinators, ..Response::default() })
+        let coordinators = keys
+            .map(|key| self.find(call, request.key_type, key))
+            .collect();
+        Reply::Now(Response {
+            coordinators,
+            ..Response::default()
+        })
     }
 
     fn find(&mut self, call: &Call<'_>, key_type: i8, key: String) -> Coordinator {
@@ -41,7 +54,13 @@ impl Cluster {
             }
         };
         match found {
-            Ok((node_id, host, port, _)) => Coordinator { key, node_id, host, port, ..Coordinator::default() },
+            Ok((node_id, host, port, _)) => Coordinator {
+                key,
+                node_id,
+                host,
+                port,
+                ..Coordinator::default()
+            },
             Err(error_code) => Coordinator {
                 key,
                 node_id: -1,

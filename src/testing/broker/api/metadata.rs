@@ -17,17 +17,29 @@ const NO_LEADER: i32 = -1;
 
 impl Cluster {
     pub(crate) fn serve_metadata(&mut self, call: &Call<'_>, request: Request) -> Reply<Response> {
-        let asked = request.topics.filter(|topics| call.version() > 0 || !topics.is_empty());
+        let asked = request
+            .topics
+            .filter(|topics| call.version() > 0 || !topics.is_empty());
         let topics = match asked {
-            None => self.topics.iter().map(|(name, topic)| self.describe_topic(call, name, topic)).collect(),
+            None => self
+                .topics
+                .iter()
+                .map(|(name, topic)| self.describe_topic(call, name, topic))
+                .collect(),
             Some(asked) => {
-                let describe = |topic| self.describe_or_create(call, topic, request.allow_auto_topic_creation);
+                let describe =
+                    |topic| self.describe_or_create(call, topic, request.allow_auto_topic_creation);
                 asked.into_iter().map(describe).collect()
             }
         };
         let running = self.running();
         let brokers = running.iter().filter_map(|id| self.endpoint(*id));
-        let brokers = brokers.map(|(node_id, host, port, rack)| Broker { node_id, host, port, rack });
+        let brokers = brokers.map(|(node_id, host, port, rack)| Broker {
+            node_id,
+            host,
+            port,
+            rack,
+        });
         Reply::Now(Response {
             brokers: brokers.collect(),
             cluster_id: Some("in-process-cluster".to_owned()),
@@ -37,7 +49,12 @@ impl Cluster {
         })
     }
 
-    fn describe_or_create(&mut self, call: &Call<'_>, asked: RequestTopic, may_create: bool) -> ResponseTopic {
+    fn describe_or_create(
+        &mut self,
+        call: &Call<'_>,
+        asked: RequestTopic,
+        may_create: bool,
+    ) -> ResponseTopic {
         let by = match &asked.name {
             Some(name) => TopicRef::Name(name),
             None => TopicRef::Id(asked.topic_id),
@@ -49,28 +66,44 @@ impl Cluster {
         }
         let Some(name) = asked.name else {
             let error_code = ErrorCode::UNKNOWN_TOPIC_ID;
-            return ResponseTopic { error_code, topic_id: asked.topic_id, ..ResponseTopic::default() };
+            return ResponseTopic {
+                error_code,
+                topic_id: asked.topic_id,
+                ..ResponseTopic::default()
+            };
         };
-        let mut error_code = call.plan().topic_error(&name).unwrap_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+        let mut error_code = call
+            .plan()
+            .topic_error(&name)
+            .unwrap_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
         if !is_valid_topic_name(&name) {
             error_code = ErrorCode::INVALID_TOPIC_EXCEPTION;
         } else if let Some(partitions) = self.settings.auto_create_topics.filter(|_| may_create) {
             // The topic is there for the next request, as in Kafka.
             self.create_topic(call.now, &name, partitions);
         }
-        ResponseTopic { error_code, name: Some(name), ..ResponseTopic::default() }
+        ResponseTopic {
+            error_code,
+            name: Some(name),
+            ..ResponseTopic::default()
+        }
     }
 
     fn describe_topic(&self, call: &Call<'_>, name: &str, topic: &Topic) -> ResponseTopic {
         let error_code = call.plan().topic_error(name).unwrap_or(ErrorCode::NONE);
         let partitions = topic.partitions.iter().enumerate();
-        let partitions = partitions.map(|(index, partition)| self.describe_partition(index as i32, partition));
+        let partitions =
+            partitions.map(|(index, partition)| self.describe_partition(index as i32, partition));
         ResponseTopic {
             error_code,
             name: Some(name.to_owned()),
             topic_id: topic.id,
             is_internal: topic.is_internal,
-            partitions: if error_code.is_error() { Vec::new() } else { partitions.collect() },
+            partitions: if error_code.is_error() {
+                Vec::new()
+            } else {
+                partitions.collect()
+            },
             ..ResponseTopic::default()
         }
     }

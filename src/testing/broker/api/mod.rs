@@ -42,7 +42,11 @@ impl Cluster {
         leader_epoch: i32,
     ) -> Result<&Partition, ErrorCode> {
         let (found, is_leader) = self.hosted_partition(call, topic, partition, leader_epoch)?;
-        if is_leader { Ok(found) } else { Err(ErrorCode::NOT_LEADER_OR_FOLLOWER) }
+        if is_leader {
+            Ok(found)
+        } else {
+            Err(ErrorCode::NOT_LEADER_OR_FOLLOWER)
+        }
     }
 
     /// A partition of which this broker has a replica, and whether it leads it.
@@ -53,7 +57,11 @@ impl Cluster {
         partition: i32,
         leader_epoch: i32,
     ) -> Result<(&Partition, bool), ErrorCode> {
-        if let Some(code) = self.topics.name(topic).and_then(|name| call.plan().partition_error(name, partition)) {
+        if let Some(code) = self
+            .topics
+            .name(topic)
+            .and_then(|name| call.plan().partition_error(name, partition))
+        {
             return Err(code);
         }
         let found = self.topics.partition(topic, partition)?;
@@ -72,6 +80,11 @@ impl Cluster {
     /// Where a broker can be reached: id, host, port, rack.
     fn endpoint(&self, id: i32) -> Option<(i32, String, i32, Option<String>)> {
         let settings = &self.brokers.get(&id)?.settings;
-        Some((id, settings.host.clone(), settings.port.into(), settings.rack.clone()))
+        Some((
+            id,
+            settings.host.clone(),
+            settings.port.into(),
+            settings.rack.clone(),
+        ))
     }
 }

@@ -27,7 +27,10 @@ impl Cluster {
             let by = TopicRef::of(call.version(), LAST_WITH_NAMES, &topic.name, topic.topic_id);
             let partitions = topic.partition_data.iter().map(|partition| {
                 let records = partition.records.slice(call.frame);
-                let mut answer = ResponsePartition { index: partition.index, ..ResponsePartition::default() };
+                let mut answer = ResponsePartition {
+                    index: partition.index,
+                    ..ResponsePartition::default()
+                };
                 match self.append(call, by, partition.index, records) {
                     Ok((base_offset, log_start_offset)) => {
                         answer.base_offset = base_offset;
@@ -36,7 +39,8 @@ impl Cluster {
                     Err(code) => {
                         answer.error_code = code;
                         answer.base_offset = -1;
-                        answer.current_leader = self.current_leader(call, by, partition.index, code);
+                        answer.current_leader =
+                            self.current_leader(call, by, partition.index, code);
                     }
                 }
                 answer
@@ -49,7 +53,10 @@ impl Cluster {
         }
         match request.acks {
             0 => Reply::None,
-            _ => Reply::Now(Response { responses, ..Response::default() }),
+            _ => Reply::Now(Response {
+                responses,
+                ..Response::default()
+            }),
         }
     }
 
@@ -68,23 +75,39 @@ impl Cluster {
                 return Err(ErrorCode::INVALID_RECORD);
             }
         }
-        let name = self.topics.name(topic).map(str::to_owned).unwrap_or_default();
+        let name = self
+            .topics
+            .name(topic)
+            .map(str::to_owned)
+            .unwrap_or_default();
         let Some(partition) = self.topics.partition_mut(&name, index) else {
             return Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
         };
-        let base_offset = partition.log.append(records, partition.leader_epoch).map_err(|error| match error.kind() {
-            record::ErrorKind::UnknownCodec(_) => ErrorCode::UNSUPPORTED_COMPRESSION_TYPE,
-            _ => ErrorCode::CORRUPT_MESSAGE,
-        })?;
+        let base_offset = partition
+            .log
+            .append(records, partition.leader_epoch)
+            .map_err(|error| match error.kind() {
+                record::ErrorKind::UnknownCodec(_) => ErrorCode::UNSUPPORTED_COMPRESSION_TYPE,
+                _ => ErrorCode::CORRUPT_MESSAGE,
+            })?;
         Ok((base_offset, partition.log.start()))
     }
 
-    fn current_leader(&self, call: &Call<'_>, topic: TopicRef<'_>, index: i32, code: ErrorCode) -> LeaderIdAndEpoch {
+    fn current_leader(
+        &self,
+        call: &Call<'_>,
+        topic: TopicRef<'_>,
+        index: i32,
+        code: ErrorCode,
+    ) -> LeaderIdAndEpoch {
         if call.version() < FIRST_WITH_LEADER || code != ErrorCode::NOT_LEADER_OR_FOLLOWER {
             return LeaderIdAndEpoch::default();
         }
         match self.topics.partition(topic, index) {
-            Ok(found) => LeaderIdAndEpoch { leader_id: found.leader.unwrap_or(-1), leader_epoch: found.leader_epoch },
+            Ok(found) => LeaderIdAndEpoch {
+                leader_id: found.leader.unwrap_or(-1),
+                leader_epoch: found.leader_epoch,
+            },
             Err(_) => LeaderIdAndEpoch::default(),
         }
     }

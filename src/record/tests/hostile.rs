@@ -53,7 +53,7 @@ fn consume(bytes: &[u8], limits: &Limits, decompressor: &mut Decompressor) -> us
 /// One record set of each format and codec.
 fn samples(rng: &mut fastrand::Rng) -> Vec<Vec<u8>> {
     let mut samples = Vec::new();
-    for &codec in CODECS {
+    for codec in CODECS {
         let mut batch = BatchBuilder::new(1_000).codec(codec);
         for offset in 0..20 {
             Owned::random(rng, offset, true).with_new(|new| {
@@ -177,7 +177,7 @@ fn records_cut_at_any_byte_are_an_error() {
 
 #[test]
 fn compressed_records_cut_at_any_byte_are_an_error() {
-    for &codec in &CODECS[1..] {
+    for codec in CODECS.into_iter().skip(1) {
         let mut batch = BatchBuilder::new(0).codec(codec);
         for _ in 0..8 {
             batch.push(&NewRecord {
@@ -202,7 +202,7 @@ fn a_record_count_that_lies_is_an_error_not_a_skip() {
         });
     }
     let records = batch.build().split_off(HEADER_SIZE);
-    for &codec in CODECS {
+    for codec in CODECS {
         for (count, payload) in [
             (1, &records[..]),
             (2, &records),
@@ -331,7 +331,6 @@ fn views_count_towards_the_limit() {
     );
 }
 
-#[cfg(feature = "gzip")]
 #[test]
 fn wrappers_nest_only_once_and_hold_only_their_own_kind() {
     let mut inner = MessageSetBuilder::new(1, 0).codec(Codec::Gzip);
@@ -370,7 +369,6 @@ fn wrappers_nest_only_once_and_hold_only_their_own_kind() {
 }
 
 /// A message of magic 0 or 1 that claims to be compressed, with this value.
-#[cfg(feature = "gzip")]
 fn wrapper(magic: u8, codec: Codec, value: Option<&[u8]>) -> Vec<u8> {
     let mut set = MessageSetBuilder::new(magic, 7);
     let mut bytes = set
@@ -401,59 +399,10 @@ fn zstd_in_a_message_set_is_an_error() {
     ));
 }
 
-/// A gigabyte of zeros in a few megabytes at most.
-pub(super) fn bombs() -> Vec<(Codec, Vec<u8>)> {
-    const GIB: usize = 1 << 30;
-    vec![
-        #[cfg(feature = "gzip")]
-        (
-            Codec::Gzip,
-            compressed(Codec::Gzip, &vec![0; 4 << 20]).repeat(GIB / (4 << 20)),
-        ),
-        #[cfg(feature = "snappy")]
-        (Codec::Snappy, {
-            let stream = compressed(Codec::Snappy, &[0; 32 << 10]);
-            let (header, block) = stream.split_at(16);
-            [header, &block.repeat(GIB / (32 << 10))].concat()
-        }),
-        #[cfg(feature = "lz4")]
-        (Codec::Lz4, {
-            let frame = compressed(Codec::Lz4, &[0; 64 << 10]);
-            let (header, block) = frame.split_at(7);
-            let block = &block[..block.len() - 4];
-            [header, &block.repeat(GIB / (64 << 10)), &[0; 4]].concat()
-        }),
-        #[cfg(any(feature = "zstd", feature = "zstd-c"))]
-        (Codec::Zstd, {
-            // A window of 2 MiB; blocks of one byte, repeated 128 KiB times.
-            let header = [0x28, 0xb5, 0x2f, 0xfd, 0, 11 << 3];
-            let block = [1 << 1, 0, (128 << 10 >> 13) as u8, 0];
-            [&header[..], &block.repeat(GIB / (128 << 10)), &[1, 0, 0]].concat()
-        }),
-    ]
-}
-
-#[test]
-fn decompression_bombs_are_stopped_at_the_limit() {
-    let limits = Limits {
-        decoded_bytes: 1 << 20,
-        ..Limits::default()
-    };
-    for (codec, bomb) in bombs() {
-        assert!(bomb.len() < 64 << 20);
-        let error = decode_error(&batch_of(codec, 1, &bomb), &limits);
-        assert_eq!(
-            error,
-            ErrorKind::DecodedTooLarge { limit: 1 << 20 },
-            "{codec}"
-        );
-    }
-}
-
 #[test]
 fn output_of_exactly_the_limit_is_accepted_and_one_byte_more_is_not() {
     let data = vec![7; 300_000];
-    for &codec in &CODECS[1..] {
+    for codec in CODECS.into_iter().skip(1) {
         let payload = compressed(codec, &data);
         let mut decompressor = Decompressor::new();
         let exact = decompressor
@@ -467,7 +416,6 @@ fn output_of_exactly_the_limit_is_accepted_and_one_byte_more_is_not() {
     }
 }
 
-#[cfg(feature = "snappy")]
 #[test]
 fn a_snappy_block_cannot_claim_more_than_it_can_hold() {
     // A varint of 2³²−1, and no more.
@@ -485,7 +433,6 @@ fn a_snappy_block_cannot_claim_more_than_it_can_hold() {
     );
 }
 
-#[cfg(any(feature = "zstd", feature = "zstd-c"))]
 #[test]
 fn a_zstd_frame_cannot_claim_a_window_beyond_the_limit() {
     // A content size of 2⁶⁰ in a single segment, and a window of 2⁴⁰.
@@ -501,7 +448,6 @@ fn a_zstd_frame_cannot_claim_a_window_beyond_the_limit() {
     }
 }
 
-#[cfg(feature = "gzip")]
 #[test]
 fn gzip_may_have_several_members_and_any_header_field() {
     let parts: [&[u8]; 3] = [b"first ", b"", b"second"];
@@ -530,7 +476,6 @@ fn gzip_may_have_several_members_and_any_header_field() {
     assert!(decompressor.decompress(Codec::Gzip, &damaged, 100).is_err());
 }
 
-#[cfg(feature = "lz4")]
 #[test]
 fn lz4_blocks_may_refer_to_the_blocks_before_them() {
     // Block 1 holds "abcdefgh"; block 2 repeats 8 bytes from 8 back, then holds "xyzuvw".
@@ -556,9 +501,5 @@ fn a_codec_that_is_not_built_names_its_feature() {
     for codec in [Codec::Gzip, Codec::Snappy, Codec::Lz4, Codec::Zstd] {
         let error = Error::new(3, ErrorKind::CodecNotBuilt(codec)).to_string();
         assert!(error.contains(&format!("feature `{codec}`")), "{error}");
-        if !CODECS.contains(&codec) {
-            let error = decode_error(&batch_of(codec, 1, b"?"), &Limits::default());
-            assert_eq!(error, ErrorKind::CodecNotBuilt(codec));
-        }
     }
 }

@@ -64,7 +64,7 @@ fn random_message_set(rng: &mut fastrand::Rng, magic: u8, codec: Codec) -> (Vec<
 fn any_batch_of_magic_2_is_read_as_it_was_written() {
     let mut rng = fastrand::Rng::with_seed(1);
     for round in 0..60 {
-        for &codec in CODECS {
+        for codec in CODECS {
             let (bytes, written) = random_batch(&mut rng, codec);
             let batch = only_batch(&bytes);
             assert_eq!(batch.codec(), codec);
@@ -80,7 +80,7 @@ fn any_message_set_is_read_as_it_was_written() {
     let mut rng = fastrand::Rng::with_seed(2);
     for round in 0..60 {
         for magic in [0, 1] {
-            for &codec in CODECS.iter().filter(|&&codec| codec != Codec::Zstd) {
+            for codec in CODECS.into_iter().filter(|&codec| codec != Codec::Zstd) {
                 let (bytes, written) = random_message_set(&mut rng, magic, codec);
                 let batch = only_batch(&bytes);
                 assert_eq!((batch.magic(), batch.codec()), (magic, codec));
@@ -98,7 +98,7 @@ fn any_message_set_is_read_as_it_was_written() {
 #[test]
 fn records_below_the_offset_asked_for_are_dropped() {
     let mut rng = fastrand::Rng::with_seed(3);
-    for &codec in CODECS {
+    for codec in CODECS {
         let (bytes, written) = random_batch(&mut rng, codec);
         let batch = only_batch(&bytes);
         let middle = written[written.len() / 2].offset;
@@ -208,7 +208,7 @@ fn a_control_batch_yields_its_marker_and_no_records() {
 #[test]
 fn compaction_keeps_the_ends_of_a_batch_and_drops_records() {
     let mut rng = fastrand::Rng::with_seed(4);
-    for &codec in CODECS {
+    for codec in CODECS {
         let (bytes, written) = random_batch(&mut rng, codec);
         let batch = only_batch(&bytes);
         for modulus in [1, 2, 3, i64::MAX] {
@@ -225,7 +225,7 @@ fn compaction_keeps_the_ends_of_a_batch_and_drops_records() {
 #[test]
 fn a_broker_gives_produced_records_their_offsets() {
     let mut rng = fastrand::Rng::with_seed(5);
-    for &codec in CODECS {
+    for codec in CODECS {
         let (produced, written) = random_batch(&mut rng, codec);
         let shift = 1_000 - written[0].offset.min(only_batch(&produced).base_offset());
         let batch = only_batch(&assign_offsets(&produced, 1_000, 17).unwrap());

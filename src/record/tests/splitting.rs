@@ -98,7 +98,6 @@ fn messages_are_grouped_in_bounded_runs() {
 #[test]
 fn a_record_set_cut_at_any_byte_yields_what_is_whole() {
     let mut parts = vec![batch(30, 2), batch(32, 3)];
-    #[cfg(feature = "gzip")]
     parts.insert(0, message_set(1, 10, Codec::Gzip));
     let records = parts.concat();
     let ends: Vec<usize> = parts

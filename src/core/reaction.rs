@@ -118,7 +118,6 @@ table! {
         COORDINATOR_NOT_AVAILABLE => FindCoordinator,
         NOT_COORDINATOR => FindCoordinator,
         UNKNOWN_MEMBER_ID => RejoinAsNew,
-        ILLEGAL_GENERATION => Rejoin,
         INCONSISTENT_GROUP_PROTOCOL => Report,
         INVALID_SESSION_TIMEOUT => Report,
         INVALID_GROUP_ID => Report,
@@ -282,5 +281,189 @@ table! {
         UNSUPPORTED_VERSION => Fatal,
         _ if retriable => Retry,
         _ => Report,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, fs, path::Path};
+
+    use super::*;
+
+    /// A line of the table, as text: API, code, reaction.
+    type Line = (String, String, String);
+
+    fn line(api: &str, code: &str, reaction: &str) -> Line {
+        (api.to_owned(), code.to_owned(), reaction.to_owned())
+    }
+
+    fn lines_of_the_code() -> BTreeSet<Line> {
+        let of_api = |rules: &'static Rules| {
+            let api = rules.api.name();
+            let listed = rules.codes.iter().map(move |(code, reaction)| {
+                let code = format!("`{}`", code.name());
+                line(api, &code, &format!("{reaction:?}"))
+            });
+            let others = [
+                line(
+                    api,
+                    "any other, retriable",
+                    &format!("{:?}", rules.retriable),
+                ),
+                line(api, "any other", &format!("{:?}", rules.other)),
+            ];
+            listed.chain(others)
+        };
+        TABLE.iter().flat_map(of_api).collect()
+    }
+
+    fn document() -> String {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reactions.md");
+        fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+
+    fn cells(row: &str) -> Vec<&str> {
+        row.trim()
+            .trim_matches('|')
+            .split('|')
+            .map(str::trim)
+            .collect()
+    }
+
+    /// The table below each heading that names an API.
+    fn lines_of_the_document(document: &str) -> BTreeSet<Line> {
+        let mut lines = BTreeSet::new();
+        let mut api = None;
+        for row in document.lines() {
+            if let Some(heading) = row.strip_prefix("## ") {
+                api = Some(heading.trim());
+            } else if let (Some(api), true) = (api, row.starts_with('|')) {
+                let [code, reaction, _] = cells(row)[..] else {
+                    panic!("{api}: not three cells: {row}");
+                };
+                let is_header = code == "Code" || code.starts_with('-');
+                if !is_header {
+                    assert!(lines.insert(line(api, code, reaction)), "twice: {row}");
+                }
+            }
+        }
+        lines
+    }
+
+    #[test]
+    fn the_document_shows_the_table_of_the_code() {
+        let (code, document) = (lines_of_the_code(), lines_of_the_document(&document()));
+        let undocumented: Vec<_> = code.difference(&document).collect();
+        assert!(
+            undocumented.is_empty(),
+            "not in the document: {undocumented:#?}"
+        );
+        let invented: Vec<_> = document.difference(&code).collect();
+        assert!(invented.is_empty(), "only in the document: {invented:#?}");
+    }
+
+    #[test]
+    fn the_document_explains_every_reaction_that_is_used() {
+        let document = document();
+        let (legend, _) = document
+            .split_once("\n## ")
+            .expect("headings follow the legend");
+        let explained: BTreeSet<&str> = legend
+            .lines()
+            .filter(|row| row.starts_with('|'))
+            .map(|row| cells(row)[0])
+            .collect();
+        for (api, code, reaction) in lines_of_the_code() {
+            assert!(explained.contains(&*reaction), "{reaction} of {api} {code}");
+        }
+    }
+
+    #[test]
+    fn every_api_and_code_stands_once() {
+        let mut seen = BTreeSet::new();
+        for rules in TABLE {
+            assert!(rules.codes.iter().all(|(code, _)| *code != ErrorCode::NONE));
+            for (code, _) in rules.codes {
+                assert!(seen.insert((rules.api, *code)), "{} {code:?}", rules.api);
+            }
+        }
+        let apis: BTreeSet<ApiKey> = TABLE.iter().map(|rules| rules.api).collect();
+        assert_eq!(apis.len(), TABLE.len());
+    }
+
+    #[test]
+    fn what_is_not_listed_depends_on_whether_kafka_calls_it_retriable() {
+        assert!(ErrorCode::NETWORK_EXCEPTION.is_retriable());
+        let of_join = |code| reaction(ApiKey::JoinGroup, code);
+        assert_eq!(of_join(ErrorCode::NETWORK_EXCEPTION), Reaction::Retry);
+        assert_eq!(of_join(ErrorCode::POLICY_VIOLATION), Reaction::Report);
+        assert_eq!(of_join(ErrorCode(9999)), Reaction::Report);
+        assert_eq!(of_join(ErrorCode::NONE), Reaction::Proceed);
+    }
+
+    #[test]
+    fn a_call_without_an_answer_is_fatal_only_if_no_retry_can_help() {
+        let of = |kind| reaction_to_failure(&Error::new(kind, "test"));
+        let auth = ErrorKind::Broker(ErrorCode::SASL_AUTHENTICATION_FAILED);
+        assert_eq!(of(auth), Reaction::Fatal);
+        assert_eq!(of(ErrorKind::Version), Reaction::Fatal);
+        for kind in [
+            ErrorKind::Disconnected,
+            ErrorKind::Connect,
+            ErrorKind::Resolve,
+            ErrorKind::Protocol,
+            ErrorKind::NotKafka("HTTP"),
+        ] {
+            assert_eq!(of(kind), Reaction::FindCoordinator);
+        }
+    }
+
+    /// The membership relies on this: it has no way to do anything else.
+    #[test]
+    fn the_calls_of_the_membership_have_only_reactions_that_it_knows() {
+        use Reaction::{
+            Fatal, FindCoordinator, Proceed, Rejoin, RejoinAsNew, Release, Report, Retry,
+            TakeMemberId,
+        };
+        let known: [(ApiKey, &[Reaction]); 5] = [
+            (ApiKey::FindCoordinator, &[Retry, Report, Fatal]),
+            (
+                ApiKey::JoinGroup,
+                &[
+                    TakeMemberId,
+                    Retry,
+                    FindCoordinator,
+                    RejoinAsNew,
+                    Report,
+                    Fatal,
+                ],
+            ),
+            (
+                ApiKey::SyncGroup,
+                &[Rejoin, FindCoordinator, RejoinAsNew, Report, Fatal],
+            ),
+            (
+                ApiKey::Heartbeat,
+                &[
+                    Release,
+                    Retry,
+                    FindCoordinator,
+                    Rejoin,
+                    RejoinAsNew,
+                    Report,
+                    Fatal,
+                ],
+            ),
+            (ApiKey::LeaveGroup, &[Proceed]),
+        ];
+        for (api, known) in known {
+            let codes = ErrorCode::ALL.iter().copied().chain([ErrorCode(9999)]);
+            let used: BTreeSet<String> = codes
+                .filter(|code| code.is_error())
+                .map(|code| format!("{:?}", reaction(api, code)))
+                .collect();
+            let known: BTreeSet<String> = known.iter().map(|r| format!("{r:?}")).collect();
+            assert_eq!(used, known, "{api}");
+        }
     }
 }

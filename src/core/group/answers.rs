@@ -165,11 +165,13 @@ impl Group {
                 let reaction = reaction(api, answer.error);
                 match reaction {
                     Reaction::Proceed => {
+                        membership.pulse.answered = true;
                         membership.is_alive(sent_at);
                         membership.pulse.calm_at = sent_at;
                         return self.trouble.end();
                     }
                     Reaction::Release => {
+                        membership.pulse.answered = true;
                         // With JoinGroup v0 that answer does not restart the session timer.
                         if membership.seat.join_version >= 1 {
                             membership.is_alive(sent_at);

@@ -29,6 +29,8 @@ mod seek;
 mod settings;
 mod share;
 mod state;
+#[cfg(test)]
+mod tests;
 mod transitions;
 mod trouble;
 mod violation;
@@ -180,7 +182,7 @@ impl Group {
     /// The answer to a call, or why there is none. A late one, to a call whose state is gone,
     /// changes nothing.
     pub fn answer(&mut self, now: Instant, token: Token, result: Result<Answer>) {
-        if self.seek.waits_for(token) {
+        if self.state.needs_coordinator() && self.seek.waits_for(token) {
             self.coordinator_answered(now, result);
         } else if self.state.waits_for(token) {
             self.state_answered(now, result);

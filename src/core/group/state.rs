@@ -122,6 +122,8 @@ pub(super) struct Pulse {
     pub(super) alive_at: Instant,
     /// The last heartbeat whose answer said that no rebalance had begun.
     pub(super) calm_at: Instant,
+    /// Whether any heartbeat of this generation was answered.
+    pub(super) answered: bool,
     pub(super) next_at: Instant,
     pub(super) in_flight: Option<Beat>,
 }

@@ -201,11 +201,8 @@ impl Group {
         let Syncing { sent_at, seat, .. } = syncing;
         let outdated = seat.lead.as_ref().is_some_and(|lead| lead.outdated);
         if outdated || seat.topics != self.topics {
-            let error = Error::new(ErrorKind::RebalanceInProgress, "rebalance");
-            let failure = self.trouble.retry_soon(now, &error, Loudness::Silent);
-            self.state = State::Seeking {
-                join_at: self.after(failure),
-            };
+            let join_at = self.short_lived(now);
+            self.state = State::Seeking { join_at };
             return;
         }
         // The group coordinator restarts the session timer when it answers a SyncGroup that it had
@@ -221,6 +218,7 @@ impl Group {
             pulse: Pulse {
                 alive_at: if kept { now } else { sent_at },
                 calm_at: sent_at,
+                answered: false,
                 next_at: sent_at + interval,
                 in_flight: None,
             },
@@ -252,14 +250,30 @@ impl Group {
 
     /// Releasing → Seeking: nothing is claimed any more.
     pub(super) fn rejoin(&mut self, now: Instant) {
-        self.state = State::Seeking { join_at: now };
+        let State::Releasing(membership, _) = self.take_state(now) else {
+            unreachable!("only what is being released can be released");
+        };
+        let join_at = if membership.pulse.answered {
+            now
+        } else {
+            self.short_lived(now)
+        };
+        self.state = State::Seeking { join_at };
+    }
+
+    /// A generation ends before it has lasted for a heartbeat. Such ones could follow each other
+    /// without end, so it is a failure. Returns when to join again.
+    fn short_lived(&mut self, now: Instant) -> Instant {
+        let error = Error::new(ErrorKind::RebalanceInProgress, "rebalance");
+        let failure = self.trouble.retry_soon(now, &error, Loudness::Silent);
+        self.after(failure)
     }
 
     /// Releasing → Seeking: the others wait no longer, so the claims end as they are.
     pub(super) fn release_late(&mut self, now: Instant) {
         let error = Error::new(ErrorKind::ReleaseTimedOut, "rebalance");
         self.claims_end(error);
-        self.state = State::Seeking { join_at: now };
+        self.rejoin(now);
     }
 
     /// Stable or Releasing → Seeking: the generation is over.

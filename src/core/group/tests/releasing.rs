@@ -1,0 +1,188 @@
+//! Giving up claims in order.
+
+use super::*;
+
+#[test]
+fn the_member_joins_as_soon_as_all_is_released() {
+    let (mut story, _) = Story::releasing();
+    story.quiet();
+    assert_eq!(story.session().generation, 1);
+    story.group.released(story.now);
+    let join = story.sent(ApiKey::JoinGroup);
+    assert_eq!(story.group.session(), None);
+    story.answer(&join, joined(2));
+    story.finish_sync(2);
+}
+
+#[test]
+fn the_deadline_counts_from_the_last_heartbeat_that_knew_of_no_rebalance() {
+    let mut story = Story::stable();
+    let calm = story.next_heartbeat();
+    story.refuse(&calm, ErrorCode::NONE);
+    let beat = story.next_heartbeat();
+    story.pass(secs(1));
+    story.refuse(&beat, ErrorCode::REBALANCE_IN_PROGRESS);
+    assert_eq!(story.release_begins(), calm.at + RELEASE);
+}
+
+#[test]
+fn a_broker_with_join_group_0_waits_for_the_session_timeout_only() {
+    let (story, deadline) = Story::releasing_by(0);
+    assert_eq!(deadline, story.begin + secs(27));
+    let (story, deadline) = Story::releasing_by(1);
+    assert_eq!(deadline, story.begin + RELEASE);
+}
+
+/// Answers heartbeats until something else is to be done.
+fn until_not_a_heartbeat(story: &mut Story, code: ErrorCode) -> Action {
+    loop {
+        story.wait();
+        match story.next() {
+            Action::Send {
+                token,
+                call: Call::Heartbeat(_),
+                ..
+            } => {
+                let answer = refusal(ApiKey::Heartbeat, code);
+                story.group.answer(story.now, token, Ok(answer));
+            }
+            action => return action,
+        }
+    }
+}
+
+#[test]
+fn at_the_deadline_the_member_joins_without_its_claims() {
+    let (mut story, deadline) = Story::releasing();
+    let action = until_not_a_heartbeat(&mut story, ErrorCode::REBALANCE_IN_PROGRESS);
+    assert!(matches!(action, Action::Lost(error) if *error.kind() == ErrorKind::ReleaseTimedOut));
+    assert_eq!(story.now, deadline);
+    assert!(matches!(story.next(), Action::Rebalancing));
+    story.sent(ApiKey::JoinGroup);
+    // Whoever comes too late changes nothing.
+    story.group.released(story.now);
+    story.quiet();
+}
+
+#[test]
+fn without_a_coordinator_the_release_ends_all_the_same_and_the_join_waits() {
+    let (mut story, _) = Story::releasing();
+    let beat = story.next_heartbeat();
+    story.fail(&beat, ErrorKind::Disconnected);
+    let find = story.sent(ApiKey::FindCoordinator);
+    story.group.released(story.now);
+    story.quiet();
+    story.answer(&find, found(1));
+    story.sent(ApiKey::JoinGroup);
+}
+
+#[test]
+fn a_release_that_begins_too_late_is_over_at_once() {
+    // The coordinator was away for longer than the others wait.
+    let mut story = Story::stable();
+    story.group.settings.rebalance_timeout = secs(5);
+    let beat = story.next_heartbeat();
+    story.pass(secs(8));
+    story.refuse(&beat, ErrorCode::REBALANCE_IN_PROGRESS);
+    assert_eq!(story.release_begins(), story.now);
+    assert_eq!(*story.lost().kind(), ErrorKind::ReleaseTimedOut);
+    story.sent(ApiKey::JoinGroup);
+}
+
+#[test]
+fn a_commit_may_be_the_first_to_hear_of_a_rebalance() {
+    let mut story = Story::stable();
+    let code = ErrorCode::REBALANCE_IN_PROGRESS;
+    story
+        .group
+        .heard(story.now, story.now, ApiKey::OffsetCommit, code);
+    story.release_begins();
+    story
+        .group
+        .heard(story.now, story.now, ApiKey::OffsetCommit, code);
+    story.quiet();
+}
+
+#[test]
+fn a_commit_may_be_the_first_to_hear_that_the_generation_is_over() {
+    for (code, member_id) in [
+        (ErrorCode::ILLEGAL_GENERATION, "m"),
+        (ErrorCode::UNKNOWN_MEMBER_ID, ""),
+    ] {
+        let mut story = Story::stable();
+        story
+            .group
+            .heard(story.now, story.now, ApiKey::OffsetCommit, code);
+        assert_eq!(story.lost().code(), Some(code));
+        let (_, ask) = story.sent_join();
+        assert_eq!(ask.member_id, member_id);
+    }
+}
+
+#[test]
+fn what_concerns_a_partition_is_not_the_business_of_the_membership() {
+    let mut story = Story::stable();
+    for (api, code) in [
+        (ApiKey::OffsetCommit, ErrorCode::OFFSET_METADATA_TOO_LARGE),
+        (
+            ApiKey::OffsetCommit,
+            ErrorCode::COORDINATOR_LOAD_IN_PROGRESS,
+        ),
+        (ApiKey::OffsetFetch, ErrorCode::UNSTABLE_OFFSET_COMMIT),
+        (ApiKey::OffsetFetch, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
+    ] {
+        story.group.heard(story.now, story.now, api, code);
+        story.quiet();
+        assert_eq!(story.session().generation, 1);
+    }
+}
+
+#[test]
+fn a_commit_of_an_earlier_generation_says_nothing_about_this_one() {
+    let (mut story, _) = Story::releasing();
+    let sent_at = story.now;
+    story.group.released(story.now);
+    let join = story.sent(ApiKey::JoinGroup);
+    let code = ErrorCode::UNKNOWN_MEMBER_ID;
+    story
+        .group
+        .heard(story.now, sent_at, ApiKey::OffsetCommit, code);
+    story.quiet();
+    story.pass(secs(1));
+    story.answer(&join, joined(2));
+    story.finish_sync(2);
+    story
+        .group
+        .heard(story.now, sent_at, ApiKey::OffsetCommit, code);
+    story.quiet();
+    assert_eq!(story.session().generation, 2);
+}
+
+#[test]
+fn a_change_of_the_subscription_releases_and_joins_with_the_new_one() {
+    let mut story = Story::stable();
+    story.subscribe(&["a"]);
+    story.quiet();
+    story.subscribe(&["a", "b"]);
+    assert_eq!(story.release_begins(), story.begin + RELEASE);
+    story.subscribe(&["c"]);
+    story.quiet();
+    story.group.released(story.now);
+    let (_, ask) = story.sent_join();
+    let subscription = Subscription::from_bytes(&ask.protocols[0].1).unwrap();
+    assert_eq!(subscription.topics, ["c"]);
+}
+
+#[test]
+fn a_subscription_may_shrink_to_nothing_without_leaving_the_group() {
+    let mut story = Story::stable();
+    story.subscribe(&[]);
+    story.release_begins();
+    story.group.released(story.now);
+    let join = story.sent(ApiKey::JoinGroup);
+    story.answer(&join, joined(2));
+    let sync = story.sent(ApiKey::SyncGroup);
+    story.answer(&sync, synced(&[]));
+    assert!(story.assigned().1.is_empty());
+    story.next_heartbeat();
+}

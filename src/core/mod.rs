@@ -7,9 +7,11 @@ pub mod assignor;
 mod backoff;
 mod channel;
 pub mod cluster;
+pub mod group;
 mod ids;
 pub mod ledger;
 pub mod marks;
+pub mod reaction;
 
 pub use self::{
     backoff::{Backoff, Waits},

@@ -1,0 +1,320 @@
+//! The thread behind one connection.
+
+use std::{
+    any::Any,
+    convert::Infallible,
+    error, fmt, io,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, SendError, Sender, bounded, unbounded};
+
+use crate::{
+    call::{Answer, Call, Lane, Target, Versions},
+    config::Config,
+    error::{Error, ErrorKind},
+    record,
+};
+
+use super::{
+    dial::Dialer,
+    exchange::{Bounds, Exchange, Failure},
+    handshake::{self, OldBrokers},
+    job::{CONTEXT, Job, Reply},
+    stream::Cutoff,
+};
+
+/// What all connections of a pool have in common.
+pub(super) struct Shared {
+    pub(super) config: Arc<Config>,
+    pub(super) old_brokers: OldBrokers,
+    pub(super) timing: Timing,
+}
+
+/// What is no setting.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Timing {
+    /// A connection without work for so long is closed.
+    pub(super) max_idle: Duration,
+    /// How long a broker may be silent on ApiVersions before it is suspected not to know it.
+    pub(super) patience: Duration,
+}
+
+/// The pool's side of a connection.
+pub(super) struct Handle {
+    jobs: Sender<Job>,
+    /// Held for its end, which the thread notices while it resolves a name.
+    _stop: Sender<Infallible>,
+    cutoff: Arc<Cutoff>,
+    ending: Ending,
+}
+
+/// A thread that has ended, or is about to.
+pub(super) struct Ending {
+    thread: JoinHandle<()>,
+    /// Disconnects with the thread's end.
+    ended: Receiver<Infallible>,
+}
+
+/// The thread's side.
+struct Connection {
+    target: Target,
+    shared: Arc<Shared>,
+    jobs: Receiver<Job>,
+    stop: Receiver<Infallible>,
+    cutoff: Arc<Cutoff>,
+    open: Option<Open>,
+}
+
+struct Open {
+    exchange: Exchange,
+    versions: Versions,
+}
+
+/// Why a call got no answer.
+enum Trouble {
+    /// It concerns this call alone, and the connection can go on.
+    Call(Error),
+    /// The connection is of no use any more.
+    Connection(Error),
+    /// The same, and not a byte of an answer came.
+    Unanswered(Error),
+}
+
+impl Handle {
+    /// Starts the thread of a connection. It opens the connection for its first job.
+    pub(super) fn spawn(target: &Target, shared: &Arc<Shared>) -> io::Result<Self> {
+        let (jobs, jobs_of_thread) = unbounded();
+        let (stop, stopped) = bounded(0);
+        let (running, ended) = bounded::<Infallible>(0);
+        let cutoff = Arc::<Cutoff>::default();
+        let connection = Connection {
+            target: target.clone(),
+            shared: Arc::clone(shared),
+            jobs: jobs_of_thread,
+            stop: stopped,
+            cutoff: Arc::clone(&cutoff),
+            open: None,
+        };
+        let thread = thread::Builder::new()
+            .name(thread_name(target))
+            .spawn(move || {
+                let _running = running;
+                connection.run();
+            })?;
+        Ok(Self {
+            jobs,
+            _stop: stop,
+            cutoff,
+            ending: Ending { thread, ended },
+        })
+    }
+
+    /// Queues a job, or gives it back if the thread has ended.
+    pub(super) fn send(&self, job: Job) -> Option<Job> {
+        let SendError(job) = self.jobs.send(job).err()?;
+        Some(job)
+    }
+
+    /// Ends the thread, which fails the calls that it has. Waits for nothing.
+    pub(super) fn end(self) -> Ending {
+        self.cutoff.cut();
+        self.ending
+    }
+}
+
+impl Ending {
+    /// Whether the thread is gone.
+    pub(super) fn is_over(&self) -> bool {
+        self.thread.is_finished()
+    }
+
+    /// Waits for the thread, unless it takes too long.
+    pub(super) fn join(self, deadline: Instant) {
+        if let Err(RecvTimeoutError::Disconnected) = self.ended.recv_deadline(deadline) {
+            // Panics are caught inside, and what is left to the thread is to return.
+            let _ = self.thread.join();
+        }
+    }
+}
+
+/// Linux shows 15 bytes of it.
+fn thread_name(target: &Target) -> String {
+    let lane = match target.lane {
+        Lane::Control => "control",
+        Lane::Group => "group",
+        Lane::Fetch => "fetch",
+    };
+    match target.broker.id {
+        Some(id) => format!("kafka-{id}-{lane}"),
+        // The system takes no zero byte in a name; resolving it will fail.
+        None => format!("kafka-{}-{lane}", target.broker.host.replace('\0', "")),
+    }
+}
+
+impl Connection {
+    /// Serves jobs until something ends the connection, and fails the jobs that are left.
+    fn run(mut self) {
+        let mut current = None;
+        let end = catch_unwind(AssertUnwindSafe(|| self.serve(&mut current)));
+        let (cause, for_waiting) = match end {
+            // Whoever waits for a connection that cannot be opened has the same trouble.
+            Ok(cause) if self.open.is_none() => (cause.clone(), cause),
+            Ok(cause) => (cause.clone(), disconnected().because(cause)),
+            Err(panic) => {
+                let error = Error::new(ErrorKind::Panicked(panic_message(&*panic)), CONTEXT);
+                (error.clone(), error)
+            }
+        };
+        log::debug!("connection to {} ends: {cause:?}", self.target);
+        // Before the first completion is seen, the socket is closed, and so is the way to here: who
+        // sends again after a failure gets a new connection.
+        self.open = None;
+        let waiting: Vec<Job> = self.jobs.try_iter().collect();
+        drop(self.jobs);
+        if let Some(reply) = current {
+            reply.complete(Err(cause));
+        }
+        for job in waiting {
+            job.fail(for_waiting.clone());
+        }
+    }
+
+    /// Serves jobs, one after the other, and tells what ended that. The call that it ended with stays
+    /// in `current`.
+    fn serve(&mut self, current: &mut Option<Reply>) -> Error {
+        loop {
+            let Ok(job) = self.jobs.recv_timeout(self.shared.timing.max_idle) else {
+                return disconnected();
+            };
+            *current = Some(job.reply);
+            let answer = self.ask(&job.call, job.timeout);
+            let result = match answer {
+                Ok(answer) => Ok(answer),
+                Err(Trouble::Call(error)) => Err(error),
+                Err(_) if self.cutoff.is_cut() => return disconnected(),
+                Err(Trouble::Connection(error) | Trouble::Unanswered(error)) => {
+                    self.shared.old_brokers.forget(&self.target.broker);
+                    return error;
+                }
+            };
+            if let Some(reply) = current.take() {
+                reply.complete(result);
+            }
+        }
+    }
+
+    /// Asks a call, on a new connection if there is none or if the one that there is was closed.
+    fn ask(&mut self, call: &Call, timeout: Duration) -> Result<Answer, Trouble> {
+        if let Some(open) = &mut self.open {
+            match open.ask(call, timeout, &self.shared.config) {
+                // Brokers close connections that are idle, and all of them at a restart. The call did
+                // not reach this one, or not much of it.
+                Err(Trouble::Unanswered(_)) if !self.cutoff.is_cut() => {
+                    self.open = None;
+                    self.shared.old_brokers.forget(&self.target.broker);
+                }
+                result => return result,
+            }
+        }
+        let open = self.connect().map_err(Trouble::Connection)?;
+        self.open
+            .insert(open)
+            .ask(call, timeout, &self.shared.config)
+    }
+
+    fn connect(&self) -> Result<Open, Error> {
+        if self.cutoff.is_cut() {
+            return Err(disconnected());
+        }
+        let config = &self.shared.config;
+        let dialer = Dialer {
+            broker: &self.target.broker,
+            config: &config.net,
+            cutoff: &self.cutoff,
+            stop: &self.stop,
+        };
+        let (exchange, versions) = handshake::open(&dialer, &self.shared)?;
+        log::debug!("connection to {} is open", self.target);
+        Ok(Open { exchange, versions })
+    }
+}
+
+fn disconnected() -> Error {
+    Error::new(ErrorKind::Disconnected, CONTEXT)
+}
+
+impl Open {
+    fn ask(&mut self, call: &Call, timeout: Duration, config: &Config) -> Result<Answer, Trouble> {
+        let of_kind = |kind| Error::new(kind, call.context()).at_api(call.api());
+        let id = self.exchange.correlation_id();
+        let request = call
+            .encode(&self.versions, id, &config.client_id)
+            .map_err(Trouble::Call)?;
+        if request.frame.len() > config.limits.request {
+            let source = TooLarge {
+                bytes: request.frame.len(),
+                limit: config.limits.request,
+            };
+            return Err(Trouble::Call(of_kind(ErrorKind::Config).because(source)));
+        }
+        let now = Instant::now();
+        let bounds = Bounds {
+            write: now + timeout.min(config.net.write_timeout),
+            read: now + timeout,
+            answer: config.limits.response,
+        };
+        let frame = self
+            .exchange
+            .ask(&request.frame, bounds)
+            .map_err(|failure| {
+                let is_unanswered = matches!(failure, Failure::Unanswered(_));
+                let error = failure.into_error(ErrorKind::Timeout(timeout), call.context());
+                let trouble = if is_unanswered {
+                    Trouble::Unanswered
+                } else {
+                    Trouble::Connection
+                };
+                trouble(error.at_api(call.api()))
+            })?;
+        let limits = record::Limits {
+            batch_bytes: config.limits.response,
+            decoded_bytes: config.limits.decompressed_batch,
+            ..Default::default()
+        };
+        call.decode(request.version, frame, &limits)
+            .map_err(|error| match error.kind() {
+                // Who knows what the next bytes would mean.
+                ErrorKind::Protocol => Trouble::Connection(error),
+                _ => Trouble::Call(error),
+            })
+    }
+}
+
+/// A request that the settings do not allow.
+#[derive(Debug)]
+struct TooLarge {
+    bytes: usize,
+    limit: usize,
+}
+
+impl fmt::Display for TooLarge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "a request of {} bytes is larger than limits.request ({})",
+            self.bytes, self.limit
+        )
+    }
+}
+
+impl error::Error for TooLarge {}
+
+fn panic_message(panic: &(dyn Any + Send)) -> String {
+    let literal = panic.downcast_ref::<&str>().copied();
+    let text = literal.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("without words").to_owned()
+}

@@ -1,0 +1,141 @@
+//! Reaching a broker: its name, its addresses, a socket.
+
+use std::{
+    convert::Infallible,
+    error, fmt, io,
+    net::{IpAddr, SocketAddr, ToSocketAddrs},
+    sync::Arc,
+    thread,
+    time::Instant,
+};
+
+use crossbeam_channel::{Receiver, bounded, select};
+use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
+
+use crate::{
+    call::Broker,
+    config,
+    error::{Error, ErrorKind},
+};
+
+use super::stream::{Cutoff, Stream, time_left};
+
+/// Opens connections to one broker.
+pub(super) struct Dialer<'a> {
+    pub(super) broker: &'a Broker,
+    pub(super) config: &'a config::Net,
+    pub(super) cutoff: &'a Arc<Cutoff>,
+    /// Disconnects when the connection is not wanted any more.
+    pub(super) stop: &'a Receiver<Infallible>,
+}
+
+impl Dialer<'_> {
+    /// Resolves the broker's name and connects to the first of its addresses that accepts.
+    pub(super) fn dial(&self, deadline: Instant) -> Result<Stream, Error> {
+        let addresses = self.resolve(deadline)?;
+        self.connect_to_any(&addresses, deadline)
+    }
+
+    pub(super) fn connect_to_any(
+        &self,
+        addresses: &[SocketAddr],
+        deadline: Instant,
+    ) -> Result<Stream, Error> {
+        let mut refusals = Vec::new();
+        for (index, &address) in addresses.iter().enumerate() {
+            // An address that swallows packets must leave time for those behind it.
+            let share = addresses.len() - index;
+            match self.connect(address, deadline, share) {
+                Ok(stream) => return Ok(stream),
+                Err(error) => refusals.push((address, error)),
+            }
+        }
+        Err(Error::new(ErrorKind::Connect, CONTEXT).because(Unreachable(refusals)))
+    }
+
+    fn resolve(&self, deadline: Instant) -> Result<Vec<SocketAddr>, Error> {
+        let Broker { host, port, .. } = self.broker;
+        if let Ok(ip) = host.parse::<IpAddr>() {
+            return Ok(vec![(ip, *port).into()]);
+        }
+        let addresses = self.look_up(host.clone(), *port, deadline)?;
+        if addresses.is_empty() {
+            return Err(unresolved(io::Error::new(
+                io::ErrorKind::NotFound,
+                "the name has no address",
+            )));
+        }
+        Ok(addresses)
+    }
+
+    /// Asks the system's resolver, which cannot be interrupted, on a thread that may be left behind:
+    /// it owns a name, and ends when the system answers.
+    fn look_up(
+        &self,
+        host: String,
+        port: u16,
+        deadline: Instant,
+    ) -> Result<Vec<SocketAddr>, Error> {
+        let (sender, answer) = bounded(1);
+        thread::Builder::new()
+            .name("kafka-resolver".to_owned())
+            .spawn(move || {
+                let addresses = (host.as_str(), port).to_socket_addrs();
+                // Nobody may be waiting any more.
+                let _ = sender.send(addresses.map(Vec::from_iter));
+            })
+            .map_err(|error| Error::new(ErrorKind::System, CONTEXT).because(error))?;
+        select! {
+            recv(answer) -> result => match result {
+                Ok(addresses) => addresses.map_err(unresolved),
+                Err(_) => Err(unresolved(io::Error::other("the resolver panicked"))),
+            },
+            recv(self.stop) -> _ => Err(unresolved(io::ErrorKind::Interrupted.into())),
+            recv(crossbeam_channel::at(deadline)) -> _ => Err(unresolved(io::ErrorKind::TimedOut.into())),
+        }
+    }
+
+    /// Connects within the first of `share` equal parts of the time that is left.
+    fn connect(&self, address: SocketAddr, deadline: Instant, share: usize) -> io::Result<Stream> {
+        let timeout = time_left(deadline)? / u32::try_from(share).unwrap_or(u32::MAX);
+        let socket = Socket::new(
+            Domain::for_address(address),
+            Type::STREAM,
+            Some(Protocol::TCP),
+        )?;
+        let stream = Stream::new(socket, self.cutoff)?;
+        let socket = stream.socket();
+        if let Some(local) = self.config.local_addr {
+            socket.bind(&SocketAddr::new(local, 0).into())?;
+        }
+        if let Some(idle) = self.config.keep_alive {
+            socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(idle).with_interval(idle))?;
+        }
+        // Requests are written whole: waiting for more only delays them.
+        socket.set_tcp_nodelay(true)?;
+        socket.connect_timeout(&address.into(), timeout)?;
+        Ok(stream)
+    }
+}
+
+const CONTEXT: &str = "connect";
+
+fn unresolved(error: io::Error) -> Error {
+    Error::new(ErrorKind::Resolve, CONTEXT).because(error)
+}
+
+/// What each of the addresses said.
+#[derive(Debug)]
+struct Unreachable(Vec<(SocketAddr, io::Error)>);
+
+impl fmt::Display for Unreachable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, (address, error)) in self.0.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "; " };
+            write!(f, "{separator}{address}: {error}")?;
+        }
+        Ok(())
+    }
+}
+
+impl error::Error for Unreachable {}

@@ -1,0 +1,10 @@
+//! Connections against brokers that follow a script.
+
+mod broker;
+mod client;
+mod closing;
+mod dialing;
+mod exchanging;
+mod framing;
+mod greeting;
+mod schedule;

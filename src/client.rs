@@ -114,7 +114,11 @@ impl Client {
             pool,
             completions,
             tokens,
-            cluster: cluster::Cluster::new(cluster::Settings::of(&config), brokers, fastrand::u64(..)),
+            cluster: cluster::Cluster::new(
+                cluster::Settings::of(&config),
+                brokers,
+                fastrand::u64(..),
+            ),
             controller: None,
             cluster_id: None,
             last: metadata::Answer::default(),
@@ -128,7 +132,9 @@ impl Client {
             serves_consumer: AtomicBool::new(false),
             closed: AtomicBool::new(false),
         };
-        Ok(Self { inner: Arc::new(inner) })
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
     }
 
     /// The settings.
@@ -190,7 +196,10 @@ impl Client {
     /// As [`brokers`](Self::brokers).
     pub fn topics(&self) -> Result<Vec<String>> {
         let state = self.fresh()?;
-        let known = state.cluster.topics().filter(|(_, t)| t.error == ErrorCode::NONE);
+        let known = state
+            .cluster
+            .topics()
+            .filter(|(_, t)| t.error == ErrorCode::NONE);
         Ok(known.map(|(name, _)| name.to_owned()).collect())
     }
 
@@ -210,7 +219,11 @@ impl Client {
     /// As [`partitions`](Self::partitions).
     pub fn writable_partitions(&self, topic: &str) -> Result<Vec<i32>> {
         self.with_topic(topic, |t| {
-            t.partitions.values().filter(|p| p.leader.is_some()).map(|p| p.id).collect()
+            t.partitions
+                .values()
+                .filter(|p| p.leader.is_some())
+                .map(|p| p.id)
+                .collect()
         })
     }
 
@@ -222,9 +235,13 @@ impl Client {
     pub fn leader(&self, topic: &str, partition: i32) -> Result<Broker> {
         let id = self.with_partition(topic, partition, |p| p.leader)?;
         match id {
-            Some(id) => self.broker(id).map_err(|e| e.at_partition(topic, partition)),
-            None => Err(Error::broker_code(ErrorCode::LEADER_NOT_AVAILABLE, "metadata")
-                .at_partition(topic, partition)),
+            Some(id) => self
+                .broker(id)
+                .map_err(|e| e.at_partition(topic, partition)),
+            None => Err(
+                Error::broker_code(ErrorCode::LEADER_NOT_AVAILABLE, "metadata")
+                    .at_partition(topic, partition),
+            ),
         }
     }
 
@@ -253,7 +270,10 @@ impl Client {
     ///
     /// The last failure, after all known brokers and bootstrap addresses were tried once; or the
     /// error of one of the topics named.
-    pub fn refresh_metadata<T: AsRef<str>>(&self, topics: impl IntoIterator<Item = T>) -> Result<()> {
+    pub fn refresh_metadata<T: AsRef<str>>(
+        &self,
+        topics: impl IntoIterator<Item = T>,
+    ) -> Result<()> {
         let named: BTreeSet<String> = topics.into_iter().map(|t| t.as_ref().to_owned()).collect();
         let mut state = self.open()?;
         // All topics are asked for in either case: one description serves everybody.
@@ -264,7 +284,9 @@ impl Client {
                 None => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
             };
             if code != ErrorCode::NONE {
-                return Err(Error::broker_code(code, "metadata").at_api(ApiKey::Metadata).at_topic(name));
+                return Err(Error::broker_code(code, "metadata")
+                    .at_api(ApiKey::Metadata)
+                    .at_topic(name));
             }
         }
         Ok(())
@@ -278,7 +300,12 @@ impl Client {
     pub fn coordinator(&self, group_id: &str) -> Result<Broker> {
         let known = self.open()?.coordinators.get(group_id).cloned();
         match known {
-            Some(broker) => Ok(Broker { id: broker.id.unwrap_or(-1), host: broker.host, port: broker.port, rack: None }),
+            Some(broker) => Ok(Broker {
+                id: broker.id.unwrap_or(-1),
+                host: broker.host,
+                port: broker.port,
+                rack: None,
+            }),
             None => self.refresh_coordinator(group_id),
         }
     }
@@ -292,22 +319,39 @@ impl Client {
     /// `GROUP_AUTHORIZATION_FAILED`; or why it could not be asked.
     pub fn refresh_coordinator(&self, group_id: &str) -> Result<Broker> {
         let mut state = self.open()?;
-        let ask = find_coordinator::Ask { group_id: group_id.to_owned() };
+        let ask = find_coordinator::Ask {
+            group_id: group_id.to_owned(),
+        };
         let config = &self.inner.config;
         let mut tries = 0;
         loop {
-            let answer = state.ask_any(config, &Call::FindCoordinator(ask.clone()))?.into_find_coordinator();
+            let answer = state
+                .ask_any(config, &Call::FindCoordinator(ask.clone()))?
+                .into_find_coordinator();
             if let (ErrorCode::NONE, Some(found)) = (answer.error, answer.coordinator) {
-                let broker = call::Broker { id: Some(found.id), host: found.host.clone(), port: found.port };
+                let broker = call::Broker {
+                    id: Some(found.id),
+                    host: found.host.clone(),
+                    port: found.port,
+                };
                 state.coordinators.insert(group_id.to_owned(), broker);
-                return Ok(Broker { id: found.id, host: found.host, port: found.port, rack: None });
+                return Ok(Broker {
+                    id: found.id,
+                    host: found.host,
+                    port: found.port,
+                    rack: None,
+                });
             }
             if !answer.error.is_retriable() || tries == config.metadata.retry.max {
-                return Err(Error::broker_code(answer.error, "coordinator").at_api(ApiKey::FindCoordinator));
+                return Err(
+                    Error::broker_code(answer.error, "coordinator").at_api(ApiKey::FindCoordinator)
+                );
             }
             tries += 1;
             let wait = config.metadata.retry.backoff;
-            crossbeam_channel::after(wait).recv().expect("a timer fires");
+            crossbeam_channel::after(wait)
+                .recv()
+                .expect("a timer fires");
         }
     }
 
@@ -327,14 +371,21 @@ impl Client {
 
     fn open(&self) -> Result<parking_lot::MutexGuard<'_, State>> {
         let state = self.inner.state.lock();
-        if self.closed() { Err(Error::new(ErrorKind::Closed, "client")) } else { Ok(state) }
+        if self.closed() {
+            Err(Error::new(ErrorKind::Closed, "client"))
+        } else {
+            Ok(state)
+        }
     }
 
     /// The state, with a description that is not out of date.
     fn fresh(&self) -> Result<parking_lot::MutexGuard<'_, State>> {
         let mut state = self.open()?;
         let frequency = self.inner.config.metadata.refresh_frequency;
-        let age = state.cluster.updated_at().map_or(Duration::MAX, |at| at.elapsed());
+        let age = state
+            .cluster
+            .updated_at()
+            .map_or(Duration::MAX, |at| at.elapsed());
         if !frequency.is_zero() && age > frequency {
             state.refresh(&self.inner.config)?;
         }
@@ -343,7 +394,11 @@ impl Client {
 
     fn with_topic<T>(&self, topic: &str, read: impl FnOnce(&cluster::Topic) -> T) -> Result<T> {
         let state = self.fresh()?;
-        let place = |code| Error::broker_code(code, "metadata").at_api(ApiKey::Metadata).at_topic(topic);
+        let place = |code| {
+            Error::broker_code(code, "metadata")
+                .at_api(ApiKey::Metadata)
+                .at_topic(topic)
+        };
         match state.cluster.topic(topic) {
             Some(t) if t.error == ErrorCode::NONE => Ok(read(t)),
             Some(t) => Err(place(t.error)),
@@ -357,9 +412,11 @@ impl Client {
         partition: i32,
         read: impl FnOnce(&metadata::Partition) -> T,
     ) -> Result<T> {
-        self.with_topic(topic, |t| t.partitions.get(&partition).map(read))?.ok_or_else(|| {
-            Error::broker_code(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, "metadata").at_partition(topic, partition)
-        })
+        self.with_topic(topic, |t| t.partitions.get(&partition).map(read))?
+            .ok_or_else(|| {
+                Error::broker_code(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, "metadata")
+                    .at_partition(topic, partition)
+            })
     }
 
     /// Lends the client to a consumer.
@@ -370,7 +427,9 @@ impl Client {
         if self.inner.serves_consumer.swap(true, Ordering::AcqRel) {
             return Err(Error::new(ErrorKind::ClientInUse, "client"));
         }
-        Ok(Lease { client: self.clone() })
+        Ok(Lease {
+            client: self.clone(),
+        })
     }
 }
 
@@ -397,7 +456,10 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.client.inner.serves_consumer.store(false, Ordering::Release);
+        self.client
+            .inner
+            .serves_consumer
+            .store(false, Ordering::Release);
     }
 }
 
@@ -405,7 +467,8 @@ impl State {
     fn describe(&mut self, asked_at: Instant, answer: metadata::Answer) {
         self.controller = answer.controller_id;
         self.cluster_id.clone_from(&answer.cluster_id);
-        self.cluster.describe(Instant::now(), asked_at, answer.clone());
+        self.cluster
+            .describe(Instant::now(), asked_at, answer.clone());
         self.last = answer;
     }
 
@@ -424,7 +487,10 @@ impl State {
     fn ask_any(&mut self, config: &Config, call: &Call) -> Result<Answer> {
         let mut tries = self.cluster.brokers().count() + self.cluster.bootstrap().len();
         loop {
-            let to = Target { broker: self.cluster.any_broker(), lane: Lane::Control };
+            let to = Target {
+                broker: self.cluster.any_broker(),
+                lane: Lane::Control,
+            };
             match self.ask(&to, call.clone(), config.net.read_timeout) {
                 Err(_) if tries > 1 => tries -= 1,
                 result => return result,
@@ -436,7 +502,10 @@ impl State {
         let token = self.tokens.next();
         self.pool.send(to, token, call, timeout);
         loop {
-            let completion = self.completions.recv().map_err(|_| Error::new(ErrorKind::Closed, "client"))?;
+            let completion = self
+                .completions
+                .recv()
+                .map_err(|_| Error::new(ErrorKind::Closed, "client"))?;
             // Late answers of the bootstrap, for which another broker was quicker.
             if completion.token == token {
                 return completion.result;
@@ -447,13 +516,21 @@ impl State {
 
 impl From<&metadata::Broker> for Broker {
     fn from(broker: &metadata::Broker) -> Self {
-        Self { id: broker.id, host: broker.host.clone(), port: broker.port, rack: broker.rack.clone() }
+        Self {
+            id: broker.id,
+            host: broker.host.clone(),
+            port: broker.port,
+            rack: broker.rack.clone(),
+        }
     }
 }
 
 impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Client").field("bootstrap", &self.inner.bootstrap).field("closed", &self.closed()).finish()
+        f.debug_struct("Client")
+            .field("bootstrap", &self.inner.bootstrap)
+            .field("closed", &self.closed())
+            .finish()
     }
 }
 

@@ -6,7 +6,7 @@
 // fuzz targets and follow no semantic versioning.
 #[doc(hidden)]
 pub mod call;
-
+mod client;
 pub mod config;
 mod consumer;
 #[doc(hidden)]
@@ -27,7 +27,12 @@ pub mod wire;
 pub use crossbeam_channel;
 
 pub use crate::{
+    client::{Broker, Client, OffsetSpec},
     config::{Config, ConfigError, ConsumerMode, KafkaVersion, Strategy, Subscription},
+    consumer::{
+        Closer, Consumer, ConsumerMessage, IgnoredCounts, Messages, Notification, NotificationType,
+        OffsetStash, PartitionConsumer, Partitions,
+    },
     error::{Error, ErrorKind, Result},
     protocol::ErrorCode,
 };

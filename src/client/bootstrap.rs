@@ -29,7 +29,11 @@ impl Bootstrap {
         for addr in addrs {
             let addr = addr.as_ref().trim();
             let Some(broker) = parse(addr) else {
-                let error = ConfigError::new("addrs", addr, "each address must be host:port, as in kafka-1:9092");
+                let error = ConfigError::new(
+                    "addrs",
+                    addr,
+                    "each address must be host:port, as in kafka-1:9092",
+                );
                 return Err(error.into());
             };
             if !brokers.contains(&broker) {
@@ -37,7 +41,11 @@ impl Bootstrap {
             }
         }
         if brokers.is_empty() {
-            let error = ConfigError::new("addrs", "none", "there must be at least one address to start from");
+            let error = ConfigError::new(
+                "addrs",
+                "none",
+                "there must be at least one address to start from",
+            );
             return Err(error.into());
         }
         Ok(Self { brokers })
@@ -62,28 +70,45 @@ impl Bootstrap {
         let mut failure = Error::new(ErrorKind::Timeout(config.net.dial_timeout), "bootstrap");
         loop {
             if let Some(broker) = next.next() {
-                let to = Target { broker: broker.clone(), lane: Lane::Control };
+                let to = Target {
+                    broker: broker.clone(),
+                    lane: Lane::Control,
+                };
                 let ask = metadata::Ask {
                     topics: None,
                     allow_auto_topic_creation: config.metadata.allow_auto_topic_creation,
                 };
-                pool.send(&to, tokens.next(), Call::Metadata(ask), config.net.read_timeout);
+                pool.send(
+                    &to,
+                    tokens.next(),
+                    Call::Metadata(ask),
+                    config.net.read_timeout,
+                );
                 asked += 1;
             } else if asked == 0 {
                 return Err(failure);
             }
-            let patience = if next.len() == 0 { deadline } else { deadline.min(Instant::now() + PATIENCE) };
+            let patience = if next.len() == 0 {
+                deadline
+            } else {
+                deadline.min(Instant::now() + PATIENCE)
+            };
             match completions.recv_deadline(patience) {
-                Ok(Completion { result: Ok(answer), .. }) => {
+                Ok(Completion {
+                    result: Ok(answer), ..
+                }) => {
                     let answer = answer.into_metadata();
                     if !answer.brokers.is_empty() {
                         return Ok(answer);
                     }
                     // A broker that has just started knows nobody yet, not even itself.
-                    failure = Error::broker_code(crate::ErrorCode::BROKER_NOT_AVAILABLE, "bootstrap");
+                    failure =
+                        Error::broker_code(crate::ErrorCode::BROKER_NOT_AVAILABLE, "bootstrap");
                     asked -= 1;
                 }
-                Ok(Completion { result: Err(error), .. }) => {
+                Ok(Completion {
+                    result: Err(error), ..
+                }) => {
                     failure = error.doing("bootstrap");
                     asked -= 1;
                 }
@@ -102,7 +127,11 @@ fn parse(addr: &str) -> Option<Broker> {
         None => host,
     };
     let port = port.parse().ok().filter(|port| *port != 0)?;
-    (!host.is_empty()).then(|| Broker { id: None, host: host.to_owned(), port })
+    (!host.is_empty()).then(|| Broker {
+        id: None,
+        host: host.to_owned(),
+        port,
+    })
 }
 
 #[cfg(test)]
@@ -111,10 +140,39 @@ mod tests {
 
     #[test]
     fn addresses_are_read_or_refused_by_name() {
-        let good = Bootstrap::parse(["a:1", " b.example:9092 ", "[::1]:9093", "10.0.0.1:9094", "a:1"]).unwrap();
-        let hosts: Vec<_> = good.brokers().iter().map(|b| (b.host.as_str(), b.port)).collect();
-        assert_eq!(hosts, [("a", 1), ("b.example", 9092), ("::1", 9093), ("10.0.0.1", 9094)]);
-        for bad in ["", "a", "a:", ":1", "a:0", "a:65536", "::1:9092", "[::1:9092", "a:b"] {
+        let good = Bootstrap::parse([
+            "a:1",
+            " b.example:9092 ",
+            "[::1]:9093",
+            "10.0.0.1:9094",
+            "a:1",
+        ])
+        .unwrap();
+        let hosts: Vec<_> = good
+            .brokers()
+            .iter()
+            .map(|b| (b.host.as_str(), b.port))
+            .collect();
+        assert_eq!(
+            hosts,
+            [
+                ("a", 1),
+                ("b.example", 9092),
+                ("::1", 9093),
+                ("10.0.0.1", 9094)
+            ]
+        );
+        for bad in [
+            "",
+            "a",
+            "a:",
+            ":1",
+            "a:0",
+            "a:65536",
+            "::1:9092",
+            "[::1:9092",
+            "a:b",
+        ] {
             let error = Bootstrap::parse([bad]).unwrap_err();
             assert_eq!(*error.kind(), ErrorKind::Config, "{bad}");
             assert!(format!("{error:?}").contains("host:port"), "{error:?}");

@@ -27,7 +27,12 @@ impl Client {
     ///
     /// The code the leader answered with, or why it could not be asked. Where the leader has
     /// changed, the new one is asked, up to `config.metadata.retry.max` times.
-    pub fn get_offset(&self, topic: &str, partition: i32, offset: OffsetSpec) -> Result<Option<i64>> {
+    pub fn get_offset(
+        &self,
+        topic: &str,
+        partition: i32,
+        offset: OffsetSpec,
+    ) -> Result<Option<i64>> {
         let at = match offset {
             OffsetSpec::Oldest => list_offsets::At::Oldest,
             OffsetSpec::Newest => list_offsets::At::Newest,
@@ -42,20 +47,44 @@ impl Client {
             };
             tries += 1;
             log::debug!("{error}; asking again");
-            crossbeam_channel::after(retry.backoff).recv().expect("a timer fires");
+            crossbeam_channel::after(retry.backoff)
+                .recv()
+                .expect("a timer fires");
             self.refresh_metadata([topic])?;
         }
     }
 
     fn ask_leader(&self, topic: &str, partition: i32, at: list_offsets::At) -> Result<Option<i64>> {
         let leader = self.leader(topic, partition)?;
-        let broker = Broker { id: Some(leader.id()), host: leader.host, port: leader.port };
-        let wanted = list_offsets::Partition { topic: topic.to_owned(), partition, leader_epoch: None, at };
-        let ask = list_offsets::Ask { read_committed: false, partitions: vec![wanted] };
+        let broker = Broker {
+            id: Some(leader.id()),
+            host: leader.host,
+            port: leader.port,
+        };
+        let wanted = list_offsets::Partition {
+            topic: topic.to_owned(),
+            partition,
+            leader_epoch: None,
+            at,
+        };
+        let ask = list_offsets::Ask {
+            read_committed: false,
+            partitions: vec![wanted],
+        };
         let timeout = self.cluster_config().net.read_timeout;
-        let to = Target { broker, lane: Lane::Control };
-        let answer = self.open()?.ask(&to, Call::ListOffsets(ask), timeout)?.into_list_offsets();
-        let place = |e: Error| e.at_api(ApiKey::ListOffsets).at_broker(&to.broker).at_partition(topic, partition);
+        let to = Target {
+            broker,
+            lane: Lane::Control,
+        };
+        let answer = self
+            .open()?
+            .ask(&to, Call::ListOffsets(ask), timeout)?
+            .into_list_offsets();
+        let place = |e: Error| {
+            e.at_api(ApiKey::ListOffsets)
+                .at_broker(&to.broker)
+                .at_partition(topic, partition)
+        };
         match answer.partitions.into_iter().next() {
             Some(listed) if listed.error == ErrorCode::NONE => Ok(listed.offset),
             Some(listed) => Err(place(Error::broker_code(listed.error, "list offsets"))),

@@ -16,7 +16,7 @@ pub struct Closer {
     shared: Arc<Shared>,
     /// Disconnects when the coordinator has ended.
     ended: Receiver<()>,
-    threads: Arc<Mutex<Vec<JoinHandle<()>>>>,
+    thread: Arc<Mutex<Option<JoinHandle<()>>>>,
 }
 
 impl Closer {
@@ -24,9 +24,14 @@ impl Closer {
         inbox: Sender<Message>,
         shared: Arc<Shared>,
         ended: Receiver<()>,
-        threads: Vec<JoinHandle<()>>,
+        thread: JoinHandle<()>,
     ) -> Self {
-        Self { inbox, shared, ended, threads: Arc::new(Mutex::new(threads)) }
+        Self {
+            inbox,
+            shared,
+            ended,
+            thread: Arc::new(Mutex::new(Some(thread))),
+        }
     }
 
     /// Asks the consumer to close, and does not wait for it.
@@ -49,8 +54,7 @@ impl Closer {
         }
         // It disconnects, whatever happens to the thread.
         let _ = self.ended.recv();
-        let threads = std::mem::take(&mut *self.threads.lock());
-        for thread in threads {
+        if let Some(thread) = self.thread.lock().take() {
             // Panics are caught inside.
             let _ = thread.join();
         }
@@ -65,6 +69,8 @@ impl Closer {
 
 impl fmt::Debug for Closer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Closer").field("is_closed", &self.is_closed()).finish()
+        f.debug_struct("Closer")
+            .field("is_closed", &self.is_closed())
+            .finish()
     }
 }

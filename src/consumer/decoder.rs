@@ -17,9 +17,17 @@ pub(super) fn run(jobs: &Receiver<Job>, limits: Limits, mut done: impl FnMut(Dec
 
 /// Decodes the batches of a job, up to the first that cannot be.
 fn decode(job: Job, limits: Limits, decompressor: &mut Decompressor) -> Decoded {
-    let limits = Limits { block_records: job.block_records, ..limits };
-    let mut done =
-        Decoded { claim: job.claim, epoch: job.epoch, blocks: Vec::new(), decoded_to: None, failed: None };
+    let limits = Limits {
+        block_records: job.block_records,
+        ..limits
+    };
+    let mut done = Decoded {
+        claim: job.claim,
+        epoch: job.epoch,
+        blocks: Vec::new(),
+        decoded_to: None,
+        failed: None,
+    };
     for batch in &job.batches {
         match record::decode(batch, job.from_offset, &limits, decompressor) {
             Ok(record::Decoded::Records(blocks)) => done.blocks.extend(blocks),

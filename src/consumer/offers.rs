@@ -1,10 +1,17 @@
 //! Handles of claimed partitions, offered one at a time.
 
-use std::{collections::VecDeque, ops::Deref, sync::Arc, time::{Duration, Instant}};
+use std::{
+    collections::VecDeque,
+    ops::Deref,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use crossbeam_channel::{Receiver, RecvError, RecvTimeoutError, Sender, TryRecvError, TrySendError};
+use crossbeam_channel::{
+    Receiver, RecvError, RecvTimeoutError, Sender, TryRecvError, TrySendError,
+};
 
-use super::{partition::PartitionConsumer, waker::Waker};
+use super::{partition::PartitionConsumer, user_side::UserSide};
 
 /// The channel of partition handles, in partition mode: [`Consumer::partitions`](crate::Consumer::partitions).
 ///
@@ -14,7 +21,7 @@ use super::{partition::PartitionConsumer, waker::Waker};
 #[derive(Clone)]
 pub struct Partitions {
     receiver: Receiver<PartitionConsumer>,
-    waker: Arc<Waker>,
+    user_side: Arc<UserSide>,
 }
 
 /// The sending side: at most one handle is in the channel, the others wait here, where those whose
@@ -26,10 +33,20 @@ pub(super) struct Offers {
 }
 
 /// The two sides; silent for good without an [`Offers`].
-pub(super) fn channel(waker: &Arc<Waker>) -> (Offers, Partitions) {
+pub(super) fn channel(user_side: &Arc<UserSide>) -> (Offers, Partitions) {
     let (sender, receiver) = crossbeam_channel::bounded(1);
-    let offers = Offers { sender, receiver: receiver.clone(), waiting: VecDeque::new() };
-    (offers, Partitions { receiver, waker: Arc::clone(waker) })
+    let offers = Offers {
+        sender,
+        receiver: receiver.clone(),
+        waiting: VecDeque::new(),
+    };
+    (
+        offers,
+        Partitions {
+            receiver,
+            user_side: Arc::clone(user_side),
+        },
+    )
 }
 
 impl Offers {
@@ -48,7 +65,9 @@ impl Offers {
     pub(super) fn proceed(&mut self) {
         self.waiting.retain(PartitionConsumer::is_current);
         while let Some(handle) = self.waiting.pop_front() {
-            if let Err(TrySendError::Full(handle) | TrySendError::Disconnected(handle)) = self.sender.try_send(handle) {
+            if let Err(TrySendError::Full(handle) | TrySendError::Disconnected(handle)) =
+                self.sender.try_send(handle)
+            {
                 self.waiting.push_front(handle);
                 return;
             }
@@ -69,7 +88,7 @@ impl Offers {
 
 impl Partitions {
     fn pass(&self, handle: PartitionConsumer) -> Option<PartitionConsumer> {
-        self.waker.wake();
+        self.user_side.waker().wake();
         handle.is_current().then_some(handle)
     }
 
@@ -175,6 +194,8 @@ impl IntoIterator for &Partitions {
 
 impl std::fmt::Debug for Partitions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Partitions").field("waiting", &self.receiver.len()).finish()
+        f.debug_struct("Partitions")
+            .field("waiting", &self.receiver.len())
+            .finish()
     }
 }

@@ -1,8 +1,8 @@
-//! What the consumer's handle and its coordinator share.
+//! What the consumer's handle reads and its coordinator writes.
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, OnceLock, atomic::{AtomicU64, Ordering}},
+    sync::{Arc, OnceLock},
 };
 
 use parking_lot::{Mutex, RwLock};
@@ -17,16 +17,13 @@ pub(super) struct Shared {
     claims: RwLock<BTreeMap<Arc<str>, BTreeMap<i32, Arc<Claim>>>>,
     /// All that is claimed, also what does not deliver yet.
     subscriptions: Mutex<BTreeMap<String, Vec<i32>>>,
-    /// Why it ended; the result of a close.
     end: OnceLock<End>,
-    ignored: AtomicU64,
 }
 
 /// How the consumer ended.
-#[derive(Debug)]
 struct End {
     result: Result<()>,
-    fatal: bool,
+    by_itself: bool,
 }
 
 impl Shared {
@@ -45,13 +42,17 @@ impl Shared {
     /// A claim is over.
     pub(super) fn end(&self, claim: &Claim) {
         let mut claims = self.claims.write();
-        if let Some(topic) = claims.get_mut(claim.topic()) {
-            if topic.get(&claim.partition()).is_some_and(|c| c.id() == claim.id()) {
-                topic.remove(&claim.partition());
-            }
-            if topic.is_empty() {
-                claims.remove(claim.topic());
-            }
+        let Some(partitions) = claims.get_mut(claim.topic()) else {
+            return;
+        };
+        if partitions
+            .get(&claim.partition())
+            .is_some_and(|current| current.id() == claim.id())
+        {
+            partitions.remove(&claim.partition());
+        }
+        if partitions.is_empty() {
+            claims.remove(claim.topic());
         }
     }
 
@@ -67,34 +68,39 @@ impl Shared {
 
     /// The high water mark of each partition that is read.
     pub(super) fn high_water_marks(&self) -> BTreeMap<String, BTreeMap<i32, i64>> {
-        let of = |partitions: &BTreeMap<i32, Arc<Claim>>| {
-            partitions.iter().filter_map(|(p, claim)| Some((*p, claim.high_water_mark()?))).collect()
+        let of_topic = |partitions: &BTreeMap<i32, Arc<Claim>>| {
+            partitions
+                .iter()
+                .filter_map(|(p, claim)| Some((*p, claim.high_water_mark()?)))
+                .collect()
         };
-        self.claims.read().iter().map(|(topic, partitions)| (topic.to_string(), of(partitions))).collect()
+        self.claims
+            .read()
+            .iter()
+            .map(|(topic, partitions)| (topic.to_string(), of_topic(partitions)))
+            .collect()
     }
 
-    /// A mark, reset or ack was ignored.
-    pub(super) fn count_ignored(&self) {
-        self.ignored.fetch_add(1, Ordering::Relaxed);
+    /// It is over: closed with this result, or ended by itself with this error. The first one counts.
+    pub(super) fn finish(&self, result: Result<()>, by_itself: bool) {
+        let _ = self.end.set(End { result, by_itself });
+        self.subscribe(BTreeMap::new());
     }
 
-    /// How many marks, resets and acks were ignored.
-    pub(super) fn ignored(&self) -> u64 {
-        self.ignored.load(Ordering::Relaxed)
+    /// Whether it is over.
+    pub(super) fn has_ended(&self) -> bool {
+        self.end.get().is_some()
     }
 
-    /// It is over.
-    pub(super) fn finish(&self, result: Result<()>, fatal: bool) {
-        // The first cause counts.
-        let _ = self.end.set(End { result, fatal });
-    }
-
-    /// The cause, where it is over because of an error.
+    /// The cause, where it ended by itself.
     pub(super) fn failure(&self) -> Option<Error> {
-        self.end.get().filter(|end| end.fatal).and_then(|end| end.result.clone().err())
+        self.end
+            .get()
+            .filter(|end| end.by_itself)
+            .and_then(|end| end.result.clone().err())
     }
 
-    /// The result of the close, once it is over.
+    /// The result, once it is over.
     pub(super) fn result(&self) -> Result<()> {
         self.end.get().map_or(Ok(()), |end| end.result.clone())
     }

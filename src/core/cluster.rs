@@ -58,6 +58,9 @@ impl Settings {
 /// The longest wait between two tries that failed, and between two looks for an absent topic.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(10);
 
+/// The longest wait between two looks for the leader of a partition.
+const LONGEST_LEADERLESS: Duration = Duration::from_secs(2);
+
 /// The cluster as last described.
 #[derive(Debug)]
 pub struct Cluster {
@@ -72,6 +75,7 @@ pub struct Cluster {
     updated_at: Option<Instant>,
     retry: Backoff,
     absent: Backoff,
+    leaderless: Backoff,
     rng: fastrand::Rng,
     /// Whom to ask next, among the known brokers and then the bootstrap addresses.
     turn: usize,
@@ -125,6 +129,7 @@ impl Cluster {
     pub fn new(settings: Settings, bootstrap: Vec<Broker>, seed: u64) -> Self {
         Self {
             absent: Backoff::new(settings.retry_backoff, LONGEST_BACKOFF),
+            leaderless: Backoff::new(settings.retry_backoff, LONGEST_LEADERLESS),
             retry: Backoff::of(&settings.retry),
             settings,
             bootstrap,
@@ -176,6 +181,17 @@ impl Cluster {
                 self.absent.reset();
                 self.refresh(now);
             }
+        }
+    }
+
+    /// While a partition has no leader its return is looked for.
+    pub fn look_again(&mut self, now: Instant, leaderless: bool) {
+        if !leaderless {
+            return self.leaderless.reset();
+        }
+        let look = self.leaderless.next(now, &mut self.rng);
+        if let Refresh::Waiting(due) = &mut self.refresh {
+            *due = Some(due.map_or(look, |at| at.min(look)));
         }
     }
 

@@ -52,6 +52,17 @@ pub struct Item {
     pub metadata: String,
 }
 
+/// What follows from a look at the marks.
+#[derive(Debug)]
+pub enum Snapshot {
+    /// This call is to be made.
+    Call(Token, Call, Duration),
+    /// All is committed: who waits is told so.
+    Nothing(Vec<Ticket>),
+    /// There is no generation to commit under: who waits is told so.
+    NoSession(Vec<Ticket>, Error),
+}
+
 /// What became of a commit.
 #[derive(Debug)]
 pub enum Outcome {
@@ -124,11 +135,6 @@ impl Committer {
         }
     }
 
-    /// Commits at once what is marked, without waiting for a backoff: the claims are about to end.
-    pub fn hurry(&mut self, now: Instant) {
-        self.due = Some(now);
-    }
-
     /// Whether a snapshot of the marks is wanted.
     pub fn is_due(&self, now: Instant) -> bool {
         self.in_flight.is_none() && self.due.is_some_and(|at| at <= now)
@@ -137,6 +143,11 @@ impl Committer {
     /// When the next snapshot is due.
     pub fn deadline(&self) -> Option<Instant> {
         self.due.filter(|_| self.in_flight.is_none())
+    }
+
+    /// After a failure: when to try again.
+    pub fn retry_at(&self) -> Option<Instant> {
+        self.due.filter(|_| self.retry.tries() > 0)
     }
 
     /// Whether a commit is on its way.
@@ -162,17 +173,17 @@ impl Committer {
         session: Option<&Session>,
         cluster: &Cluster,
         tokens: &mut Tokens,
-    ) -> std::result::Result<(Token, Call, Duration), Option<Outcome>> {
+    ) -> Snapshot {
         assert!(self.in_flight.is_none(), "one commit at a time");
         self.due = self.settings.interval.map(|every| now + every);
         let items = self.worth(items);
         let tickets = std::mem::take(&mut self.waiting);
         if items.is_empty() {
-            return Err((!tickets.is_empty()).then_some(Outcome::Done(tickets, Ok(()))));
+            return Snapshot::Nothing(tickets);
         }
         let Some(session) = session else {
             let error = Error::new(ErrorKind::RebalanceInProgress, "commit");
-            return Err((!tickets.is_empty()).then_some(Outcome::Done(tickets, Err(error))));
+            return Snapshot::NoSession(tickets, error);
         };
         let ask = offset_commit::Ask {
             group_id: self.settings.group_id.clone(),
@@ -199,7 +210,7 @@ impl Committer {
             items,
             tickets,
         });
-        Ok((token, Call::OffsetCommit(ask), self.settings.timeout))
+        Snapshot::Call(token, Call::OffsetCommit(ask), self.settings.timeout)
     }
 
     /// Whether this names a commit of its own that is on its way.

@@ -105,14 +105,17 @@ impl Marks {
         if offset < self.start {
             return Err(Ignored::BeforeStart);
         }
-        let next = offset + 1;
-        if next > self.next {
-            self.move_to(next, metadata);
-            if let Some(acks) = &mut self.acks {
-                acks.acknowledge_below(self.runs.count_below(next));
-                self.next = self.next.max(self.runs.end_of(acks.end()));
-            }
+        self.mark_to(offset + 1, metadata);
+        Ok(())
+    }
+
+    /// A mark without metadata that was made while delivery went on, of a message that was sent, and
+    /// is told only now. If delivery has stopped since, what lies beyond the limit does not count.
+    pub fn absorb(&mut self, next: i64) -> Result<(), Ignored> {
+        if self.ended {
+            return Err(Ignored::Late);
         }
+        self.mark_to(next, "");
         Ok(())
     }
 
@@ -223,6 +226,16 @@ impl Marks {
             return Err(Ignored::Beyond);
         }
         Ok(())
+    }
+
+    fn mark_to(&mut self, next: i64, metadata: &str) {
+        if next > self.next {
+            self.move_to(next, metadata);
+            if let Some(acks) = &mut self.acks {
+                acks.acknowledge_below(self.runs.count_below(next));
+                self.next = self.next.max(self.runs.end_of(acks.end()));
+            }
+        }
     }
 
     fn move_to(&mut self, next: i64, metadata: &str) {

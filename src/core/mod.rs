@@ -7,11 +7,15 @@ pub mod assignor;
 mod backoff;
 mod channel;
 pub mod cluster;
+pub mod commit;
+pub mod engine;
+pub mod fetch;
 pub mod group;
 mod ids;
 pub mod ledger;
 pub mod marks;
 pub mod reaction;
+pub mod starts;
 
 pub use self::{
     backoff::{Backoff, Waits},

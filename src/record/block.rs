@@ -76,6 +76,33 @@ impl Block {
         }
     }
 
+    /// The record at this place of the block alone, with a copy of its bytes.
+    ///
+    /// # Panics
+    ///
+    /// If there are no more than `index` records, as for a slice.
+    #[must_use]
+    pub fn detach(&self, index: usize) -> Self {
+        let record = self.record(index);
+        let key = record.key().unwrap_or_default();
+        let value = record.value().unwrap_or_default();
+        let headers = record.header_bytes();
+        let bytes: Arc<[u8]> = [key, value, headers].concat().into();
+        let view = View {
+            offset_delta: 0,
+            key_start: 0,
+            value_start: key.len() as u32,
+            ..self.views[index]
+        };
+        Self {
+            charge: bytes.len() + size_of::<View>(),
+            bytes,
+            views: vec![view],
+            origin: record.offset(),
+            leader_epoch: self.leader_epoch,
+        }
+    }
+
     /// All records in order.
     pub fn records(&self) -> Records<'_> {
         Records {
@@ -162,6 +189,17 @@ impl<'a> RecordView<'a> {
             fields,
             remaining: self.view.header_count,
         }
+    }
+
+    /// The number of headers and the headers, as they follow the value; nothing where there are
+    /// none.
+    fn header_bytes(&self) -> &'a [u8] {
+        if self.view.header_count == 0 {
+            return &[];
+        }
+        let mut headers = self.headers();
+        headers.by_ref().for_each(drop);
+        &self.block.bytes[self.view.value_end()..headers.fields.position()]
     }
 
     fn bytes(&self, start: u32, len: i32) -> Option<&'a [u8]> {

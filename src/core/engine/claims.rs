@@ -51,9 +51,9 @@ pub(super) enum Stage {
     Held(i64),
     /// Its handle was closed.
     Closed(i64),
-    /// Its handle was dropped; it is to be offered again at this time, from this start if nothing
-    /// was marked.
-    Dropped { start: i64, at: Instant },
+    /// Its handle was dropped. It is to be offered again once the user has nothing of it in hand,
+    /// but not before this time; `None` once that has come.
+    Dropped { start: i64, at: Option<Instant> },
 }
 
 impl Claim {
@@ -90,9 +90,16 @@ impl Claim {
         matches!(self.stage, Stage::Dropped { .. })
     }
 
+    /// A wait that is over need not be waited for again.
+    pub(super) fn expire(&mut self, now: Instant) {
+        if let Stage::Dropped { at, .. } = &mut self.stage {
+            *at = at.filter(|at| *at > now);
+        }
+    }
+
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self.stage {
-            Stage::Dropped { at, .. } => Some(at),
+            Stage::Dropped { at, .. } => at,
             _ => None,
         }
     }
@@ -289,7 +296,7 @@ impl Engine {
         claim.drops += 1;
         self.hold(id, |start| Stage::Dropped {
             start,
-            at: now + wait,
+            at: Some(now + wait),
         });
     }
 
@@ -301,7 +308,7 @@ impl Engine {
         let Stage::Dropped { start, at } = claim.stage else {
             return;
         };
-        if now < at || (progress.alive && !progress.all_marked) {
+        if at.is_some_and(|at| now < at) || (progress.alive && !progress.all_marked) {
             return;
         }
         let (topic, partition, drops) = (Arc::clone(&claim.topic), claim.partition, claim.drops);

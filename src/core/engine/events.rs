@@ -155,8 +155,17 @@ pub enum Action {
         /// What went wrong.
         error: Error,
     },
-    /// All is over: an error where it is over because of it.
-    Stopped(Option<Error>),
+    /// All is over.
+    Stopped(End),
+}
+
+/// How it ended.
+#[derive(Debug)]
+pub enum End {
+    /// By a close; an error where not all marks could be committed.
+    Closed(Result<()>),
+    /// By itself.
+    Failed(Error),
 }
 
 /// A claim that begins.

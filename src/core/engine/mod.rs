@@ -10,8 +10,6 @@ mod events;
 mod release;
 mod route;
 mod settings;
-#[cfg(test)]
-mod tests {}
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -21,7 +19,7 @@ use std::{
 
 use self::{claims::Claim, closing::Closing, release::Release};
 pub use self::{
-    events::{Action, Event, Gone, Notice, NoticeKind, Opened, Progress},
+    events::{Action, End, Event, Gone, Notice, NoticeKind, Opened, Progress},
     settings::{ChannelSize, Delivery, Settings},
 };
 use crate::{
@@ -178,6 +176,7 @@ impl Engine {
 
     fn timeout(&mut self, now: Instant) {
         self.fetcher.expire(now);
+        self.claims.values_mut().for_each(|claim| claim.expire(now));
         // The claims are released, as far as they can be, before the membership goes on without them.
         self.release_timeout(now);
         self.group.handle_timeout(now);

@@ -2,13 +2,17 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-use super::{Engine, Progress, claims::Stage};
+use super::{Action, Engine, Progress, claims::Stage};
 use crate::{
-    core::{ClaimId, commit},
-    error::{Error, ErrorKind},
+    core::{
+        ClaimId,
+        commit::{self, Snapshot},
+    },
+    error::{Error, ErrorKind, Result},
 };
 
 /// The claims are being given up.
@@ -25,6 +29,8 @@ pub(super) struct Release {
     waived: BTreeSet<ClaimId>,
     /// When a claim that is quiet will count as finished.
     quiet_until: Option<Instant>,
+    /// After a commit that failed: when to try again.
+    retry_at: Option<Instant>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,8 +41,21 @@ enum Step {
     Committing,
 }
 
+/// How soon to look whether there is a group coordinator again.
+const COORDINATOR_WAIT: Duration = Duration::from_millis(100);
+
 /// The time kept for the last commit, out of the time for the release.
 const COMMIT_TIME: Duration = Duration::from_secs(1);
+
+/// What became of the wish to commit.
+enum Commit {
+    /// It is on its way.
+    Sent,
+    /// All is committed.
+    Nothing,
+    /// There is no generation, or no group coordinator, to commit under.
+    NoSession,
+}
 
 impl Release {
     fn new(now: Instant, until: Option<Instant>, deadline: Instant) -> Self {
@@ -48,6 +67,7 @@ impl Release {
             quiet: BTreeMap::new(),
             waived: BTreeSet::new(),
             quiet_until: None,
+            retry_at: None,
         }
     }
 
@@ -63,7 +83,9 @@ impl Release {
     pub(super) fn deadline(&self) -> Option<Instant> {
         Some(match self.step {
             Step::Finishing => self.quiet_until.map_or(self.until, |at| at.min(self.until)),
-            Step::Committing => self.deadline,
+            Step::Committing => self
+                .retry_at
+                .map_or(self.deadline, |at| at.min(self.deadline)),
         })
     }
 
@@ -174,36 +196,51 @@ impl Engine {
                 return;
             }
             release.step = Step::Committing;
-            for claim in unfinished {
-                self.report_unfinished(claim);
-            }
+            self.report_unfinished(&unfinished);
         }
-        if self.settings.commit.interval.is_none() {
+        let Some(release) = &mut self.release else {
+            return;
+        };
+        if self.settings.commit.interval.is_none() || now >= release.deadline {
             return self.released(now);
         }
-        // One commit at a time: the one on its way may have older marks.
-        if !self.committer.is_busy() && !self.commit(now, progress) {
-            self.released(now);
+        // One commit at a time: the one on its way may have older marks. After a failure it waits.
+        if self.committer.is_busy() || release.retry_at.is_some_and(|at| at > now) {
+            return;
+        }
+        release.retry_at = None;
+        match self.commit(now, progress) {
+            Commit::Sent => {}
+            Commit::Nothing => self.released(now),
+            Commit::NoSession => {
+                if let Some(release) = &mut self.release {
+                    release.retry_at = Some(now + COORDINATOR_WAIT);
+                }
+            }
         }
     }
 
-    fn report_unfinished(&mut self, id: ClaimId) {
+    /// Users who were not ready in time learn that their marks come too late.
+    fn report_unfinished(&mut self, claims: &[ClaimId]) {
         if self.closing.is_some() {
             return;
         }
-        if let Some(claim) = self.claims.get(&id) {
+        for id in claims {
+            let Some(claim) = self.claims.get(id) else {
+                continue;
+            };
             let error = Error::new(ErrorKind::ReleaseTimedOut, "rebalance")
                 .at_partition(&claim.topic, claim.partition);
-            self.report(Some(id), error);
+            self.report(Some(*id), error);
         }
     }
 
-    /// Commits what is marked. False where there is nothing to commit, or no way to.
-    fn commit(&mut self, now: Instant, progress: &[Progress]) -> bool {
+    /// Commits what is marked.
+    fn commit(&mut self, now: Instant, progress: &[Progress]) -> Commit {
         let items = progress.iter().filter(|p| p.dirty).filter_map(|p| {
             let claim = self.claims.get(&p.claim)?;
             let (next, metadata) = p.mark.clone();
-            let topic = std::sync::Arc::clone(&claim.topic);
+            let topic = Arc::clone(&claim.topic);
             Some(commit::Item {
                 claim: p.claim,
                 topic,
@@ -221,29 +258,35 @@ impl Engine {
             &self.cluster,
             &mut self.tokens,
         ) {
-            Ok((token, call, timeout)) => {
+            Snapshot::Call(token, call, timeout) => {
                 self.send_to_coordinator(token, call, timeout);
-                true
+                Commit::Sent
             }
-            Err(outcome) => {
-                if let Some(commit::Outcome::Done(tickets, result)) = outcome {
-                    self.actions
-                        .push_back(super::Action::CommitDone(tickets, result));
-                }
-                false
+            Snapshot::Nothing(done) => {
+                self.commit_done(done, Ok(()));
+                Commit::Nothing
+            }
+            Snapshot::NoSession(tickets, error) => {
+                self.commit_done(tickets, Err(error));
+                Commit::NoSession
             }
         }
     }
 
-    /// A commit was answered: if it was awaited by a release, the marks are looked at once more.
-    pub(super) fn release_commit_done(&mut self, now: Instant) {
-        let Some(release) = &self.release else { return };
-        if release.step == Step::Committing {
-            if now >= release.deadline {
-                self.released(now);
-            } else {
-                self.observe();
-            }
+    fn commit_done(&mut self, tickets: Vec<commit::Ticket>, result: Result<()>) {
+        if !tickets.is_empty() {
+            self.actions.push_back(Action::CommitDone(tickets, result));
+        }
+    }
+
+    /// A commit was answered: if a release waits for it, the marks are looked at once more.
+    pub(super) fn release_commit_done(&mut self) {
+        let retry_at = self.committer.retry_at();
+        if let Some(release) = &mut self.release
+            && release.step == Step::Committing
+        {
+            release.retry_at = retry_at;
+            self.observe();
         }
     }
 

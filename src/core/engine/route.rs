@@ -5,7 +5,7 @@ use std::{
     time::Instant,
 };
 
-use super::{Action, Engine, Notice, NoticeKind};
+use super::{Action, End, Engine, Notice, NoticeKind};
 use crate::{
     call::{Answer, Lane, Target, Token},
     core::{cluster::Update, commit, fetch, group, starts},
@@ -43,7 +43,9 @@ impl Engine {
 
     /// There is a new description of the cluster.
     pub(super) fn described(&mut self, now: Instant) {
-        self.fetcher.leaders_changed(&self.cluster);
+        let outcomes = self.fetcher.leaders_changed(&self.cluster);
+        self.fetch_outcomes(now, outcomes);
+        self.cluster.look_again(now, self.fetcher.lacks_leader());
         let cluster = &self.cluster;
         self.group
             .metadata_changed(now, &|topic| cluster.partition_count(topic));
@@ -307,7 +309,7 @@ impl Engine {
                 commit::Outcome::Unheard { sent_at } => self.group.connection_failed(now, sent_at),
             }
         }
-        self.release_commit_done(now);
+        self.release_commit_done();
     }
 
     /// The end, because of an error that no retry heals.
@@ -318,7 +320,7 @@ impl Engine {
         }
         self.report(None, error.clone());
         self.stopped = true;
-        self.actions.push_back(Action::Stopped(Some(error)));
+        self.actions.push_back(Action::Stopped(End::Failed(error)));
     }
 
     /// The end, as it was wished for.
@@ -330,7 +332,8 @@ impl Engine {
         }
         self.stopped = true;
         let failure = self.closing.take().and_then(|c| c.failure);
-        self.actions.push_back(Action::Stopped(failure));
+        self.actions
+            .push_back(Action::Stopped(End::Closed(failure.map_or(Ok(()), Err))));
     }
 }
 

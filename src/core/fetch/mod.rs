@@ -11,8 +11,6 @@ mod deliver;
 mod lookup;
 mod plan;
 mod reading;
-#[cfg(test)]
-mod tests {}
 
 use std::{
     collections::BTreeMap,
@@ -214,6 +212,7 @@ impl Fetcher {
             retry: Backoff::of(&self.settings.retry),
             leader: None,
             follower: None,
+            leaderless: 0,
             fetch_size: self.settings.default_bytes,
             paused: false,
             high_watermark: None,
@@ -254,14 +253,32 @@ impl Fetcher {
             .filter_map(|r| Some((&r.topic, r.partition, r.high_watermark?)))
     }
 
-    /// The cluster was described anew.
-    pub fn leaders_changed(&mut self, cluster: &Cluster) {
+    /// The cluster was described anew. A partition that stays without a leader is reported.
+    pub fn leaders_changed(&mut self, cluster: &Cluster) -> Vec<Outcome> {
+        let mut outcomes = Vec::new();
         for reading in self.readings.values_mut() {
             reading.find_leader(cluster);
+            if reading.leader.is_some() {
+                reading.leaderless = 0;
+                continue;
+            }
+            reading.leaderless += 1;
+            if reading.leaderless == self.settings.quiet_retries + 1 {
+                let error = reading.error(ErrorCode::LEADER_NOT_AVAILABLE, "fetch");
+                outcomes.push(Outcome::Report(reading.claim, error));
+            }
         }
         let known = |b: &Broker| b.id.is_none_or(|id| cluster.broker(id) == Some(b));
         self.loops
             .retain(|broker, work| work.is_busy() || known(broker));
+        outcomes
+    }
+
+    /// Whether a partition that is to be read has no leader.
+    pub fn lacks_leader(&self) -> bool {
+        self.readings
+            .values()
+            .any(|reading| reading.leader.is_none())
     }
 
     /// Bytes of a claim have left the user's channel.

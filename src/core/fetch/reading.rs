@@ -35,6 +35,8 @@ pub(super) struct Reading {
     /// The leader as last heard, and a follower that the leader has named to read from.
     pub(super) leader: Option<(Broker, Option<i32>)>,
     pub(super) follower: Option<Broker>,
+    /// In how many descriptions of the cluster in a row it had no leader.
+    pub(super) leaderless: u32,
     /// The fetch size, grown where a record is larger.
     pub(super) fetch_size: usize,
     pub(super) paused: bool,

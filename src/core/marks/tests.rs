@@ -147,6 +147,20 @@ fn nothing_above_the_last_taken_message_is_committed_after_the_release() {
 }
 
 #[test]
+fn a_mark_told_after_the_release_counts_up_to_the_limit() {
+    let mut marks = ten_sent();
+    marks.close(Some(104));
+    marks.absorb(103).unwrap();
+    assert_eq!(dirty(&marks), Some((103, "")));
+    assert!(!marks.all_marked());
+    marks.absorb(108).unwrap();
+    assert_eq!(dirty(&marks), Some((105, "")));
+    assert!(marks.all_marked());
+    marks.end();
+    assert_eq!(marks.absorb(109), Err(Ignored::Late));
+}
+
+#[test]
 fn a_claim_is_finished_when_the_last_taken_message_is_marked() {
     let mut marks = ten_sent();
     marks.close(Some(104));

@@ -35,7 +35,9 @@ impl Cluster {
         let group = match self.coordinated(call, &request.group_id, request.member_id.is_empty()) {
             Ok(group) => group,
             Err(code) => {
-                return Reply::Now(Joined::refused(&request.member_id, code).into_response(version));
+                return Reply::Now(
+                    Joined::refused(&request.member_id, code).into_response(version),
+                );
             }
         };
         let session_timeout = millis(request.session_timeout_ms);

@@ -1,0 +1,309 @@
+//! One turn at one partition, as the users' threads and the coordinator share it.
+
+use std::{
+    cmp::Ordering,
+    sync::{
+        Arc,
+        atomic::{
+            AtomicI64, AtomicU8,
+            Ordering::{Relaxed, SeqCst},
+        },
+    },
+    time::Duration,
+};
+
+use parking_lot::{Condvar, Mutex, MutexGuard};
+
+use super::user_side::UserSide;
+use crate::core::{
+    ChannelId, ClaimId,
+    engine::{Opened, Progress},
+    marks::{Ignored, Marks},
+};
+
+/// The states of a claim, in this order and never back.
+const LIVE: u8 = 0;
+const RELEASING: u8 = 1;
+const ENDED: u8 = 2;
+
+/// While messages are acknowledged one by one the coordinator is woken once for so many, in case it
+/// waits for the oldest ones.
+const ACKS_PER_WAKE: u64 = 1024;
+
+/// Below all offsets.
+const NONE: i64 = i64::MIN;
+
+/// One turn at one partition. Its messages hold it, and so do the handle and the coordinator.
+#[derive(Debug)]
+pub struct Claim {
+    id: ClaimId,
+    channel: ChannelId,
+    topic: Arc<str>,
+    partition: i32,
+    start: i64,
+    initial_metadata: String,
+    user_side: Arc<UserSide>,
+    high_water_mark: AtomicI64,
+    state: AtomicU8,
+    /// The last offset put into the channel, written once for each block.
+    last_sent: AtomicI64,
+    /// The next offset to read by the highest mark that `marks` has not been told of.
+    marked: AtomicI64,
+    marks: Mutex<Marks>,
+    /// Goes with `marks`, for those who wait until delivery has stopped.
+    stopped: Condvar,
+    /// How many blocks of this claim have a message that exists, in the channel or in a user's hands.
+    live_blocks: AtomicI64,
+}
+
+impl Claim {
+    /// A claim that is live.
+    pub fn new(opened: &Opened, user_side: Arc<UserSide>) -> Arc<Self> {
+        let metadata = opened.metadata.clone();
+        Arc::new(Self {
+            id: opened.claim,
+            channel: opened.channel,
+            topic: Arc::clone(&opened.topic),
+            partition: opened.partition,
+            start: opened.start,
+            marks: Mutex::new(Marks::new(opened.start, metadata, opened.commit_start)),
+            initial_metadata: opened.metadata.clone(),
+            user_side,
+            high_water_mark: AtomicI64::new(NONE),
+            state: AtomicU8::new(LIVE),
+            last_sent: AtomicI64::new(NONE),
+            marked: AtomicI64::new(NONE),
+            stopped: Condvar::new(),
+            live_blocks: AtomicI64::new(0),
+        })
+    }
+
+    /// Its name.
+    pub fn id(&self) -> ClaimId {
+        self.id
+    }
+
+    /// The channel of its messages.
+    pub fn channel(&self) -> ChannelId {
+        self.channel
+    }
+
+    /// The topic.
+    pub fn topic(&self) -> &Arc<str> {
+        &self.topic
+    }
+
+    /// The partition.
+    pub fn partition(&self) -> i32 {
+        self.partition
+    }
+
+    /// The first offset that is delivered.
+    pub fn start(&self) -> i64 {
+        self.start
+    }
+
+    /// The metadata that was committed with the start.
+    pub fn initial_metadata(&self) -> &str {
+        &self.initial_metadata
+    }
+
+    /// The offset behind the last replicated record, as of the last fetch, if there was one.
+    pub fn high_water_mark(&self) -> Option<i64> {
+        Some(self.high_water_mark.load(Relaxed)).filter(|offset| *offset != NONE)
+    }
+
+    /// As the last fetch says.
+    pub fn set_high_water_mark(&self, offset: i64) {
+        self.high_water_mark.store(offset, Relaxed);
+    }
+
+    #[inline]
+    pub(super) fn user_side(&self) -> &UserSide {
+        &self.user_side
+    }
+
+    /// Whether it is a claim of the consumer that this belongs to.
+    #[inline]
+    pub(super) fn is_of(&self, user_side: &UserSide) -> bool {
+        std::ptr::eq(&*self.user_side, user_side)
+    }
+
+    /// Greater if this claim is later than the other one. Between consumers no order is known: what
+    /// is asked about later counts as later.
+    pub(super) fn order_after(&self, other: &Self) -> Ordering {
+        if other.is_of(&self.user_side) {
+            self.id.cmp(&other.id)
+        } else {
+            Ordering::Greater
+        }
+    }
+
+    /// Whether it is neither over nor being released.
+    ///
+    /// A reader takes a message from the channel and then asks this; a release says no and then
+    /// counts what is left in the channel. The channel's operations and these are all sequentially
+    /// consistent: a reader that still gets a yes has taken its message before the count.
+    #[inline]
+    pub fn is_current(&self) -> bool {
+        self.state.load(SeqCst) == LIVE
+    }
+
+    #[inline]
+    pub(super) fn is_releasing(&self) -> bool {
+        self.state.load(SeqCst) == RELEASING
+    }
+}
+
+/// The users' part.
+impl Claim {
+    /// The message at `offset` and all before it are processed.
+    #[inline]
+    pub fn mark(&self, offset: i64, metadata: &str) {
+        // Nearly all marks: one atomic maximum instead of a lock.
+        let sent = self.start <= offset && offset <= self.last_sent.load(Relaxed);
+        if metadata.is_empty() && sent && self.is_current() {
+            self.marked.fetch_max(offset + 1, SeqCst);
+            // The release comes first in the coordinator and the look at `marked` second; here it
+            // is the other way round, all sequentially consistent. So the coordinator sees this
+            // mark, or it is told now.
+            if !self.is_current() {
+                self.change(|_| Ok(()));
+            }
+        } else {
+            self.change(|marks| marks.mark(offset, metadata));
+        }
+    }
+
+    /// All after the message at `offset` is not processed, whatever was marked.
+    pub fn reset(&self, offset: i64, metadata: &str) {
+        self.change(|marks| marks.reset(offset, metadata));
+    }
+
+    /// This one message is processed.
+    pub fn ack(&self, seq: u64, offset: i64) {
+        self.change(|marks| marks.ack(seq, offset));
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Marks) -> Result<(), Ignored>) {
+        let mut marks = self.marks();
+        let stretch = |marks: &Marks| marks.first_unacked().map(|seq| seq / ACKS_PER_WAKE);
+        let before = stretch(&marks);
+        if let Err(why) = change(&mut marks) {
+            self.user_side.count_ignored(why);
+        }
+        let window_moved = stretch(&marks) != before;
+        drop(marks);
+        // If the coordinator had the lock before, its change of the state is seen here; if it gets
+        // it later, it sees the marks as they are now.
+        if window_moved || self.is_releasing() {
+            self.user_side.waker().wake();
+        }
+    }
+
+    /// The marks, told of all that was marked.
+    fn marks(&self) -> MutexGuard<'_, Marks> {
+        let mut marks = self.marks.lock();
+        if self.marked.load(SeqCst) != NONE {
+            let next = self.marked.swap(NONE, SeqCst);
+            if let Err(why) = marks.absorb(next) {
+                self.user_side.count_ignored(why);
+            }
+        }
+        marks
+    }
+
+    /// A message was taken from the channel, but not given to the user, for the claim is over or
+    /// being released.
+    #[cold]
+    pub(super) fn message_skipped(&self, offset: i64) {
+        self.user_side.count_skipped();
+        self.marks().skip(offset);
+    }
+
+    pub(super) fn block_begins(&self) {
+        self.live_blocks.fetch_add(1, SeqCst);
+    }
+
+    /// The last message of a block is gone.
+    pub(super) fn block_ends(&self) {
+        // Counted before the look whether the coordinator waits, as `Waker` wants it.
+        self.live_blocks.fetch_sub(1, SeqCst);
+        self.user_side.waker().wake();
+    }
+
+    /// Waits until delivery has stopped, but not longer than this. Whether it has stopped.
+    pub(super) fn wait_until_stopped(&self, timeout: Duration) -> bool {
+        let mut marks = self.marks();
+        let going_on = |marks: &mut Marks| !marks.is_closed();
+        self.stopped.wait_while_for(&mut marks, going_on, timeout);
+        marks.is_closed()
+    }
+}
+
+/// The coordinator's part.
+impl Claim {
+    /// A block of messages goes into the channel, in runs of successive offsets; said before they
+    /// do. Returns the sequence number of the first one.
+    pub(super) fn sent(&self, runs: impl Iterator<Item = (i64, usize)>, last: i64) -> u64 {
+        let mut marks = self.marks();
+        let first_seq = marks.next_seq();
+        for (first_offset, count) in runs {
+            marks.sent(first_offset, count as u64);
+        }
+        // Users come to know of these offsets through the channel, and so of this.
+        self.last_sent.store(last, Relaxed);
+        first_seq
+    }
+
+    /// From here on `Messages`' own methods give no message of it. What is in the channel counts
+    /// only after this.
+    pub(super) fn begin_release(&self) {
+        // Not back from ENDED.
+        let _ = self.state.compare_exchange(LIVE, RELEASING, SeqCst, SeqCst);
+    }
+
+    /// No mark and no commit goes beyond the last message taken.
+    pub(super) fn close_marks(&self, last_taken: Option<i64>) {
+        self.marks().close(last_taken);
+        self.stopped.notify_all();
+    }
+
+    /// How many of its blocks exist, in the channel or outside of it.
+    pub(super) fn live_blocks(&self) -> i64 {
+        self.live_blocks.load(SeqCst)
+    }
+
+    /// How far the users are who have taken so many messages, of which some may be alive.
+    pub(super) fn progress(&self, taken: u64, alive: bool) -> Progress {
+        let marks = self.marks();
+        let (next, metadata) = marks.to_commit();
+        Progress {
+            claim: self.id,
+            mark: (next, metadata.to_owned()),
+            dirty: marks.is_dirty(),
+            all_marked: marks.all_marked(),
+            alive,
+            // Both only grow. A drop shows by `alive`, or else the message was also taken since.
+            changes: marks.changes() + taken,
+        }
+    }
+
+    /// How many messages, in the order of delivery, come before the first one not acknowledged, if
+    /// they are acknowledged one by one.
+    pub fn first_unacked(&self) -> Option<u64> {
+        self.marks().first_unacked()
+    }
+
+    /// This commit is in force.
+    pub fn committed(&self, next: i64, metadata: String) {
+        self.marks().committed(next, metadata);
+    }
+
+    /// The claim is over: marks are ignored from here on.
+    pub fn end(&self) {
+        self.state.store(ENDED, SeqCst);
+        self.marks().end();
+        self.stopped.notify_all();
+    }
+}

@@ -1,0 +1,199 @@
+//! The library's end of a channel of messages.
+
+use std::{
+    collections::VecDeque,
+    iter,
+    sync::{
+        Arc, Weak,
+        atomic::{Ordering::SeqCst, fence},
+    },
+};
+
+use crossbeam_channel::{Receiver, Sender};
+
+use super::{
+    claim::Claim,
+    message::{ConsumerMessage, DeliveredBlock},
+    messages::Messages,
+};
+use crate::{
+    core::{ChannelId, ClaimId, engine::Progress, ledger::Ledger},
+    record::Block,
+};
+
+/// Puts messages into one channel, and knows what has become of them. Nothing here waits.
+#[derive(Debug)]
+pub struct Outlet {
+    /// `None` when nothing more will come.
+    sender: Option<Sender<ConsumerMessage>>,
+    /// Counts what is in the channel, and takes nothing out. It also keeps the messages there when
+    /// the user's end is gone, or they would all seem to be taken.
+    receiver: Receiver<ConsumerMessage>,
+    capacity: usize,
+    sent: u64,
+    /// How many messages were taken when that was last asked.
+    told: u64,
+    ledger: Ledger,
+    /// The blocks in the channel, whole or in part.
+    blocks: VecDeque<Weak<DeliveredBlock>>,
+    /// The messages of the block that is being pushed. Empty, but keeps its memory.
+    messages: Vec<ConsumerMessage>,
+}
+
+impl Outlet {
+    /// A channel for so many messages, at least one, with the user's end.
+    pub fn new(capacity: usize) -> (Self, Messages) {
+        assert!(
+            capacity > 0,
+            "without a place nothing could be sent without waiting"
+        );
+        let (sender, receiver) = crossbeam_channel::bounded(capacity);
+        let outlet = Self {
+            sender: Some(sender),
+            receiver: receiver.clone(),
+            capacity,
+            sent: 0,
+            told: 0,
+            ledger: Ledger::default(),
+            blocks: VecDeque::new(),
+            messages: Vec::new(),
+        };
+        (outlet, Messages::new(receiver))
+    }
+
+    /// How many messages the channel can hold.
+    pub fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// How many it holds.
+    pub fn len(&self) -> usize {
+        self.receiver.len()
+    }
+
+    /// Whether it holds none.
+    pub fn is_empty(&self) -> bool {
+        self.receiver.is_empty()
+    }
+
+    /// How many more it can hold.
+    pub fn free(&self) -> usize {
+        self.capacity - self.len()
+    }
+
+    /// Gives a block to the user. There must be room for it, and the claim must not be released.
+    pub fn push(&mut self, claim: &Arc<Claim>, records: Block) {
+        assert!(
+            records.len() <= self.free(),
+            "a block is pushed only where there is room"
+        );
+        let sender = self
+            .sender
+            .as_ref()
+            .expect("nothing is pushed after the release");
+        // The books are right before the user sees the first message.
+        self.sent += records.len() as u64;
+        self.ledger
+            .sent(claim.id(), records.len(), dense_runs(&records));
+        let first_seq = claim.sent(dense_runs(&records), records.last_offset());
+        let messages = &mut self.messages;
+        let block = ConsumerMessage::of_block(claim, records, first_seq, messages);
+        self.blocks.push_back(block);
+        for message in messages.drain(..) {
+            let sent = sender.try_send(message);
+            assert!(sent.is_ok(), "there is room, and this end holds a receiver");
+        }
+    }
+
+    /// How many messages users have taken since the channel was made, if more than when this was
+    /// last asked.
+    pub fn poll_taken(&mut self) -> Option<u64> {
+        let taken = self.look().0;
+        (std::mem::replace(&mut self.told, taken) != taken).then_some(taken)
+    }
+
+    /// Stops delivery for a claim of this channel: `Messages`' own methods give no more of it, and
+    /// nothing beyond the last message taken can be marked. If the channel is that claim's own,
+    /// loops over it end. From here on drops and marks wake the coordinator, if it waits.
+    pub fn release(&mut self, claim: &Claim) {
+        // First the flag, then the count: see `Claim::is_current`.
+        claim.begin_release();
+        self.look();
+        claim.close_marks(self.ledger.account(claim.id()).last_taken);
+        if claim.channel() == ChannelId::Of(claim.id()) {
+            self.sender = None;
+        }
+    }
+
+    /// How far the users of a claim of this channel are.
+    pub fn observe(&mut self, claim: &Claim) -> Progress {
+        let alive = self.is_alive(claim);
+        claim.progress(self.ledger.account(claim.id()).taken, alive)
+    }
+
+    /// Whether a message of this claim that was taken from the channel still exists.
+    ///
+    /// Users go on taking, copying and dropping messages meanwhile. The order of the looks makes
+    /// the answer err to one side only: a message that existed all the time is seen, one that was
+    /// taken or dropped meanwhile may be; and then its drop wakes the coordinator.
+    fn is_alive(&mut self, claim: &Claim) -> bool {
+        loop {
+            // First the one block that can be partly in the channel: how often it is shared. A
+            // message that was replaced by a detached one before this look is no longer counted
+            // here, but its block is below: the fence brings what came before the drop.
+            let front = self.blocks.front().map_or(0, Weak::strong_count);
+            fence(SeqCst);
+            let live_blocks = claim.live_blocks();
+            // Last what is in the channel, of which there can only be less than before.
+            if self.look().1 > 0 {
+                // The front has moved on.
+                continue;
+            }
+            let outside = live_blocks > self.ledger.account(claim.id()).blocks as i64;
+            let of_front = self
+                .ledger
+                .front()
+                .is_some_and(|(id, inside)| id == claim.id() && front > inside);
+            return outside || of_front;
+        }
+    }
+
+    /// A claim of this channel is over. Its messages may still be in there.
+    pub fn forget(&mut self, claim: ClaimId) {
+        self.ledger.close(claim);
+    }
+
+    /// Brings the books up to date. Returns how many messages were taken so far, and how many
+    /// blocks have left the channel since the last time.
+    fn look(&mut self) -> (u64, usize) {
+        let inside = self.len();
+        let left = self.ledger.remaining(inside);
+        self.blocks.drain(..left);
+        (self.sent - inside as u64, left)
+    }
+}
+
+/// The offsets of a block as runs of successive ones, first and count.
+fn dense_runs(records: &Block) -> impl Iterator<Item = (i64, usize)> {
+    let last = records.len() - 1;
+    let is_dense = records.last_offset() - records.base_offset() == last as i64;
+    let mut next = 0;
+    iter::from_fn(move || {
+        let first = next;
+        if first > last {
+            return None;
+        }
+        let first_offset = records.record(first).offset();
+        next = if is_dense {
+            last + 1
+        } else {
+            let follows = |index: &usize| {
+                records.record(*index).offset() - first_offset == (*index - first) as i64
+            };
+            (first + 1..=last)
+                .find(|index| !follows(index))
+                .unwrap_or(last + 1)
+        };
+        Some((first_offset, next - first))
+    })
+}

@@ -1,0 +1,160 @@
+//! What all claims of one consumer share.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+};
+
+use parking_lot::Mutex;
+
+use super::{claim::Claim, message::ConsumerMessage, partition::HandleNews, waker::Waker};
+use crate::core::{ClaimId, marks::Ignored};
+
+/// One for each consumer: how its users reach the coordinator, and what they did in vain.
+#[derive(Debug)]
+pub struct UserSide {
+    waker: Waker,
+    ignored: Counters,
+    handle_news: Mutex<BTreeMap<ClaimId, HandleNews>>,
+}
+
+#[derive(Debug, Default)]
+struct Counters {
+    late: AtomicU64,
+    beyond: AtomicU64,
+    before_start: AtomicU64,
+    unclaimed: AtomicU64,
+    foreign: AtomicU64,
+    skipped: AtomicU64,
+}
+
+/// How often users did something in vain.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct IgnoredCounts {
+    /// Marks, resets and acks of claims that were over.
+    pub late: u64,
+    /// Of messages that were not given to the user, or that a release has put out of bounds.
+    pub beyond: u64,
+    /// Of offsets before the start of the claim.
+    pub before_start: u64,
+    /// Of partitions that were not claimed.
+    pub unclaimed: u64,
+    /// Of another consumer's messages.
+    pub foreign: u64,
+    /// Messages that were taken from the channel, but not given to the user, for their claim was
+    /// over or being released.
+    pub skipped: u64,
+}
+
+impl UserSide {
+    /// For a coordinator that is woken by this waker.
+    pub fn new(waker: Waker) -> Arc<Self> {
+        Arc::new(Self {
+            waker,
+            ignored: Counters::default(),
+            handle_news: Mutex::default(),
+        })
+    }
+
+    /// The coordinator's waker.
+    #[inline]
+    pub fn waker(&self) -> &Waker {
+        &self.waker
+    }
+
+    /// What was ignored so far.
+    pub fn ignored(&self) -> IgnoredCounts {
+        let counters = &self.ignored;
+        IgnoredCounts {
+            late: counters.late.load(Relaxed),
+            beyond: counters.beyond.load(Relaxed),
+            before_start: counters.before_start.load(Relaxed),
+            unclaimed: counters.unclaimed.load(Relaxed),
+            foreign: counters.foreign.load(Relaxed),
+            skipped: counters.skipped.load(Relaxed),
+        }
+    }
+
+    /// This message and all before it in its claim are processed.
+    pub fn mark(&self, message: &ConsumerMessage, metadata: &str) {
+        if self.owns(message.claim()) {
+            message.claim().mark(message.offset(), metadata);
+        }
+    }
+
+    /// All after this message is not processed.
+    pub fn reset(&self, message: &ConsumerMessage, metadata: &str) {
+        if self.owns(message.claim()) {
+            message.claim().reset(message.offset(), metadata);
+        }
+    }
+
+    /// This one message is processed.
+    pub fn ack(&self, message: &ConsumerMessage) {
+        if self.owns(message.claim()) {
+            message.claim().ack(message.seq(), message.offset());
+        }
+    }
+
+    /// As [`mark`](Self::mark), by the offset alone: in the claim that is current, if there is one.
+    pub fn mark_offset(&self, current: Option<&Claim>, offset: i64, metadata: &str) {
+        match current {
+            Some(claim) => claim.mark(offset, metadata),
+            None => self.count_unclaimed(),
+        }
+    }
+
+    /// As [`reset`](Self::reset), by the offset alone: in the claim that is current, if there is one.
+    pub fn reset_offset(&self, current: Option<&Claim>, offset: i64, metadata: &str) {
+        match current {
+            Some(claim) => claim.reset(offset, metadata),
+            None => self.count_unclaimed(),
+        }
+    }
+
+    /// What users have said of their handles since this was last asked. A kick tells when to ask.
+    pub fn take_handle_news(&self) -> BTreeMap<ClaimId, HandleNews> {
+        std::mem::take(&mut self.handle_news.lock())
+    }
+
+    pub(super) fn tell_of_handle(&self, claim: ClaimId, tell: impl FnOnce(&mut HandleNews)) {
+        // One entry for each claim and one kick for all that wait, however often users change
+        // their minds.
+        let mut news = self.handle_news.lock();
+        let was_empty = news.is_empty();
+        tell(news.entry(claim).or_default());
+        drop(news);
+        if was_empty {
+            self.waker.kick();
+        }
+    }
+
+    /// Whether this is a claim of this consumer. If not, that is counted: nothing will be done.
+    pub(super) fn owns(&self, claim: &Claim) -> bool {
+        let owns = claim.is_of(self);
+        if !owns {
+            self.ignored.foreign.fetch_add(1, Relaxed);
+        }
+        owns
+    }
+
+    pub(super) fn count_ignored(&self, why: Ignored) {
+        let counter = match why {
+            Ignored::Late => &self.ignored.late,
+            Ignored::Beyond => &self.ignored.beyond,
+            Ignored::BeforeStart => &self.ignored.before_start,
+        };
+        counter.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn count_skipped(&self) {
+        self.ignored.skipped.fetch_add(1, Relaxed);
+    }
+
+    fn count_unclaimed(&self) {
+        self.ignored.unclaimed.fetch_add(1, Relaxed);
+    }
+}

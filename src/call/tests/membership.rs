@@ -84,7 +84,7 @@ fn find_coordinator_in_every_version() {
     }
 }
 
-fn several(version: i16, key: &str, node_id: i32, port: i32) -> Result<Answer, crate::Error> {
+fn several(version: i16, key: &str, node_id: i32, port: i32) -> Result<Answer, crate::error::Error> {
     let coordinator = Coordinator {
         key: key.into(),
         node_id,
@@ -100,7 +100,7 @@ fn several(version: i16, key: &str, node_id: i32, port: i32) -> Result<Answer, c
 }
 
 #[track_caller]
-fn assert_found(answer: Result<Answer, crate::Error>) {
+fn assert_found(answer: Result<Answer, crate::error::Error>) {
     let answer = answer.unwrap().into_find_coordinator();
     assert_eq!(answer.error, ErrorCode::NONE);
     let coordinator = answer.coordinator.unwrap();

@@ -109,7 +109,7 @@ fn dial(
     addresses: &[SocketAddr],
     config: &config::Net,
     timeout: Duration,
-) -> Result<(), crate::Error> {
+) -> Result<(), crate::error::Error> {
     let (_running, stop) = bounded(0);
     let to = target(refusing());
     let dialer = Dialer {

@@ -108,7 +108,7 @@ fn a_broker_that_refuses_every_greeting_is_given_up() {
 
 /// What becomes of a call if the greeting is answered by these bytes.
 #[track_caller]
-fn greeted_by(bytes: &'static [u8]) -> crate::Error {
+fn greeted_by(bytes: &'static [u8]) -> crate::error::Error {
     let broker = Broker::start(move |_, mut peer| {
         peer.expect(ApiKey::ApiVersions);
         peer.send(bytes);

@@ -95,6 +95,12 @@ impl Builder {
         self
     }
 
+    /// Clients that say in which rack they are, are sent to a replica in it.
+    pub fn rack_aware(mut self) -> Self {
+        self.changes.is_rack_aware = true;
+        self
+    }
+
     /// How long an empty group waits for more members. Not at all if not said; Kafka's default is 3 s.
     pub fn initial_rebalance_delay(mut self, delay: Duration) -> Self {
         self.changes.initial_rebalance_delay = delay;

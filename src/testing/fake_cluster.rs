@@ -142,7 +142,7 @@ impl FakeCluster {
     /// If there is no such partition.
     pub fn end_transaction(&self, topic: &str, partition: i32, producer_id: i64, commit: bool) {
         self.server.with(|cluster, now| {
-            cluster.end_transaction(now, topic, partition, producer_id, commit)
+            cluster.end_transaction(now, topic, partition, producer_id, commit);
         });
     }
 

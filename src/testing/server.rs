@@ -229,7 +229,7 @@ impl Server {
         {
             // It takes the lock, too.
             MutexGuard::unlocked(&mut state, || {
-                stop_accepting(address, &is_closing, acceptor)
+                stop_accepting(address, &is_closing, acceptor);
             });
         }
         let links = state

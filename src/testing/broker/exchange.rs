@@ -106,16 +106,18 @@ impl Cluster {
         connection: ConnectionId,
         request: Vec<u8>,
     ) {
+        if !self.is_running(broker) {
+            let action = Action::Close;
+            return self.outputs.push_back(Output { connection, action });
+        }
+        self.catch_up(now);
         let idle = || Connection {
             broker,
             queue: VecDeque::new(),
             is_busy: false,
         };
-        self.connections
-            .entry(connection)
-            .or_insert_with(idle)
-            .queue
-            .push_back(request);
+        let known = self.connections.entry(connection).or_insert_with(idle);
+        known.queue.push_back(request);
         self.ready.push_back(connection);
         self.settle(now);
     }
@@ -142,7 +144,15 @@ impl Cluster {
 
     /// Time has passed.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.catch_up(now);
         self.settle(now);
+    }
+
+    /// Does what was due before now in its order, each thing at its time.
+    fn catch_up(&mut self, now: Instant) {
+        while let Some(due) = self.poll_deadline().filter(|due| *due < now) {
+            self.settle(due);
+        }
     }
 
     /// Does all that can be done now. Ends, because each round serves a request, or moves a deadline
@@ -213,7 +223,7 @@ impl Cluster {
         };
         if !versions.contains(&header.api_version) {
             return match api {
-                ApiKey::ApiVersions => self.refuse_version(now, ticket),
+                ApiKey::ApiVersions => self.refuse_version(now, &ticket),
                 _ => self.close(id),
             };
         }
@@ -267,7 +277,7 @@ impl Cluster {
             ApiKey::DeleteTopics => self.serve(call, body, Self::serve_delete_topics),
             ApiKey::DeleteRecords => self.serve(call, body, Self::serve_delete_records),
             ApiKey::OffsetForLeaderEpoch => {
-                self.serve(call, body, Self::serve_offset_for_leader_epoch)
+                self.serve(call, body, Self::serve_offset_for_leader_epoch);
             }
             ApiKey::CreatePartitions => self.serve(call, body, Self::serve_create_partitions),
             ApiKey::SaslHandshake
@@ -319,7 +329,7 @@ impl Cluster {
             Reply::FromGroup => {
                 self.waiting.insert(call.ticket.id, call.ticket);
             }
-            Reply::Parked => {}
+            Reply::Elsewhere => {}
         }
     }
 

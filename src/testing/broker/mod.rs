@@ -9,6 +9,10 @@
 //! group coordinator. Left out is what only brokers see: replication takes no time, nothing is deleted
 //! by age, and transactions exist only as what they leave in the log.
 
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "handlers have one shape, and most take the request apart"
+)]
 mod api;
 mod control;
 mod exchange;

@@ -20,6 +20,9 @@ pub struct Settings {
     pub auto_create_topics: Option<i32>,
     /// Replicas of a topic that is created without saying, as far as there are brokers.
     pub replication_factor: usize,
+    /// `replica.selector.class` is Kafka's `RackAwareReplicaSelector`: clients with a rack are sent to a
+    /// replica there.
+    pub is_rack_aware: bool,
     /// `offsets.topic.num.partitions`.
     pub offsets_partitions: i32,
     /// `group.initial.rebalance.delay.ms`.
@@ -77,6 +80,7 @@ impl Settings {
             on_unknown_api,
             auto_create_topics: None,
             replication_factor: 3,
+            is_rack_aware: false,
             offsets_partitions: 8,
             initial_rebalance_delay: Duration::ZERO,
             min_session_timeout: Duration::from_secs(6),

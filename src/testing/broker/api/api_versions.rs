@@ -17,7 +17,13 @@ use crate::{
 
 impl Cluster {
     pub(crate) fn serve_api_versions(&mut self, call: &Call<'_>, _: Request) -> Reply<Response> {
-        let error_code = call.plan().request_error().unwrap_or(ErrorCode::NONE);
+        let error_code = match call.plan().request_error() {
+            Some(ErrorCode::UNSUPPORTED_VERSION) => {
+                self.refuse_version(call.now, &call.ticket);
+                return Reply::Elsewhere;
+            }
+            injected => injected.unwrap_or(ErrorCode::NONE),
+        };
         let api_keys = match error_code {
             ErrorCode::NONE => listed(&self.brokers[&call.broker()].versions),
             _ => Vec::new(),
@@ -31,7 +37,7 @@ impl Cluster {
 
     /// ApiVersions came in a version that the broker does not speak: it says so in version 0, which every
     /// client can read.
-    pub(crate) fn refuse_version(&mut self, now: Instant, ticket: Ticket) {
+    pub(crate) fn refuse_version(&mut self, now: Instant, ticket: &Ticket) {
         let mut api_keys = Vec::new();
         if self.settings.release.lists_versions_on_refusal() {
             api_keys = listed(&self.brokers[&ticket.broker].versions);
@@ -42,7 +48,7 @@ impl Cluster {
             api_keys,
             ..Response::default()
         };
-        self.respond_in::<Request>(now, &ticket, 0, &response);
+        self.respond_in::<Request>(now, ticket, 0, &response);
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{
             Response, ResponsePartition, ResponseTopic,
         },
     },
-    record::{Limits, split},
+    record::{Batch, Codec, Limits, split},
     testing::broker::{
         Cluster,
         exchange::{Call, Ticket},
@@ -24,6 +24,8 @@ use crate::{
 /// Up to this version the answer's size is limited by the partitions alone, and batches are cut off
 /// even if that leaves nothing whole.
 const LAST_WITH_HARD_LIMITS: i16 = 2;
+/// From this version on zstd is understood (KIP-110).
+const FIRST_WITH_ZSTD: i16 = 10;
 /// From this version on a follower may be read from (KIP-392).
 const FIRST_FROM_FOLLOWERS: i16 = 11;
 /// The last version that names topics.
@@ -33,6 +35,7 @@ const FIRST_WITH_LEADER: i16 = 16;
 /// `fetch.max.bytes`.
 const BROKER_LIMIT: i32 = 55 * 1024 * 1024;
 const READ_COMMITTED: i8 = 1;
+const NO_REPLICA: i32 = -1;
 
 /// A fetch that waits for more bytes.
 #[derive(Debug)]
@@ -54,7 +57,7 @@ struct Budget {
 struct Outcome {
     response: Response,
     bytes: usize,
-    has_error: bool,
+    is_urgent: bool,
 }
 
 impl Cluster {
@@ -83,7 +86,7 @@ impl Cluster {
             request,
             deadline,
         });
-        Reply::Parked
+        Reply::Elsewhere
     }
 
     /// Answers the fetches for which there is enough by now, and those that have waited long enough.
@@ -122,17 +125,17 @@ impl Cluster {
         let mut outcome = Outcome {
             response: Response::default(),
             bytes: 0,
-            has_error: false,
+            is_urgent: false,
         };
         let mut leaders = BTreeSet::new();
         for topic in &request.topics {
             let by = TopicRef::of(version, LAST_WITH_NAMES, &topic.topic, topic.topic_id);
             let mut partitions = Vec::new();
             for asked in &topic.partitions {
-                let read =
-                    self.read_partition(call, by, asked, request.isolation_level, &mut budget);
+                let read = self.read_partition(call, by, asked, request, &mut budget);
                 outcome.bytes += read.records.len();
-                outcome.has_error |= read.error_code.is_error();
+                outcome.is_urgent |=
+                    read.error_code.is_error() || read.preferred_read_replica != NO_REPLICA;
                 leaders.insert(read.current_leader.leader_id);
                 partitions.push(read);
             }
@@ -158,7 +161,7 @@ impl Cluster {
         call: &Call<'_>,
         topic: TopicRef<'_>,
         asked: &RequestPartition,
-        isolation_level: i8,
+        request: &Request,
         budget: &mut Budget,
     ) -> ResponsePartition {
         let from_followers = call.version() >= FIRST_FROM_FOLLOWERS;
@@ -177,36 +180,55 @@ impl Cluster {
         if !(log.start()..=log.end()).contains(&asked.fetch_offset) {
             return self.refused(call, topic, asked, ErrorCode::OFFSET_OUT_OF_RANGE);
         }
-        let is_committed_only = isolation_level == READ_COMMITTED;
+        let is_committed_only = request.isolation_level == READ_COMMITTED;
         let until = if is_committed_only {
             log.last_stable_offset()
         } else {
             log.end()
         };
-        let records = read_records(call.version(), partition, asked, until, budget);
-        let aborted = is_committed_only.then(|| {
-            let walked = split(&records, &Limits::default());
-            let read_until = walked
-                .batches
-                .last()
-                .map_or(asked.fetch_offset, |batch| batch.next_offset());
-            let aborted = log.aborted_between(asked.fetch_offset, read_until);
-            aborted
-                .map(|a| AbortedTransaction {
-                    producer_id: a.producer_id,
-                    first_offset: a.first_offset,
-                })
-                .collect()
-        });
-        ResponsePartition {
+        let mut answer = ResponsePartition {
             partition_index: asked.partition,
             high_watermark: log.end(),
             last_stable_offset: log.last_stable_offset(),
             log_start_offset: log.start(),
-            aborted_transactions: aborted,
-            records: records.into(),
             ..ResponsePartition::default()
+        };
+        if let Some(replica) = self.nearer_replica(call, partition, &request.rack_id) {
+            answer.preferred_read_replica = replica;
+            return answer;
         }
+        let records = read_records(call.version(), partition, asked, until, budget);
+        let walked = split(&records, &Limits::default());
+        let has_zstd = walked
+            .batches
+            .iter()
+            .any(|batch| batch.codec() == Codec::Zstd);
+        if has_zstd && call.version() < FIRST_WITH_ZSTD {
+            return self.refused(call, topic, asked, ErrorCode::UNSUPPORTED_COMPRESSION_TYPE);
+        }
+        answer.aborted_transactions = is_committed_only.then(|| {
+            let last = walked.batches.last();
+            let read_until = last.map_or(asked.fetch_offset, Batch::next_offset);
+            let aborted = log.aborted_between(asked.fetch_offset, read_until);
+            let told = aborted.map(|aborted| AbortedTransaction {
+                producer_id: aborted.producer_id,
+                first_offset: aborted.first_offset,
+            });
+            told.collect()
+        });
+        answer.records = records.into();
+        answer
+    }
+
+    /// The leader sends a client to a replica in the client's own rack, if that is what brokers do here.
+    fn nearer_replica(&self, call: &Call<'_>, partition: &Partition, rack: &str) -> Option<i32> {
+        let is_leader = partition.leader == Some(call.broker());
+        if !self.settings.is_rack_aware || !is_leader || call.version() < FIRST_FROM_FOLLOWERS {
+            return None;
+        }
+        let is_near = |id: &i32| self.brokers[id].settings.rack.as_deref() == Some(rack);
+        let nearest = partition.in_sync.iter().copied().find(is_near);
+        nearest.filter(|id| *id != call.broker() && self.is_running(*id))
     }
 
     fn refused(
@@ -241,7 +263,7 @@ fn is_enough(outcome: &Outcome, request: &Request) -> bool {
     let wanted = request
         .min_bytes
         .clamp(0, request.max_bytes.clamp(0, BROKER_LIMIT));
-    outcome.has_error || outcome.bytes >= wanted as usize
+    outcome.is_urgent || outcome.bytes >= wanted as usize
 }
 
 /// The partition's share of the answer, in the newest format that the version allows.

@@ -25,10 +25,10 @@ pub(crate) enum Reply<T> {
     None,
     /// By closing the connection.
     Close,
-    /// By its group, later.
+    /// By its group, now or later.
     FromGroup,
-    /// By its own time, later.
-    Parked,
+    /// By who has taken it over, now or later.
+    Elsewhere,
 }
 
 impl Cluster {

@@ -92,7 +92,7 @@ impl Group {
             .as_deref()
             .map(|name| self.static_member(name))
         {
-            Some(Some(index)) => self.replace_static(now, request, index, member_id, join),
+            Some(Some(index)) => self.replace_static(now, request, index, &member_id, join),
             Some(None) => self.add(now, request, member_id, join),
             None if join.requires_member_id => {
                 self.pending
@@ -130,10 +130,10 @@ impl Group {
             State::CompletingRebalance(_) if is_unchanged => self.answer_joined(request, index),
             // Whatever the leader wants to assign anew, it says so by joining.
             State::Stable(_) if is_unchanged && !self.is_leader(&member_id) => {
-                self.answer_follower(request, index)
+                self.answer_follower(request, index);
             }
             State::CompletingRebalance(_) | State::Stable(_) => {
-                self.update(now, request, index, join)
+                self.update(now, request, index, join);
             }
             State::Empty => self.refuse_join(request, &member_id, ErrorCode::UNKNOWN_MEMBER_ID),
         }
@@ -210,12 +210,12 @@ impl Group {
         now: Instant,
         request: RequestId,
         index: usize,
-        new_id: String,
+        new_id: &str,
         join: Join,
     ) {
         let old_leader = self.leader.clone();
         let can_skip_assignment = join.can_skip_assignment;
-        self.rename(index, &new_id);
+        self.rename(index, new_id);
         let member = &mut self.members[index];
         member.renew(join);
         member.restart_session(now);
@@ -344,7 +344,7 @@ impl Group {
             .iter()
             .map(|member| member.id.clone())
             .collect::<BTreeSet<_>>();
-        let deadline = now + self.rebalance_timeout();
+        let deadline = Some(now + self.rebalance_timeout());
         self.state = State::CompletingRebalance(Syncing { missing, deadline });
         for index in 0..self.members.len() {
             let member = &mut self.members[index];

@@ -100,7 +100,7 @@ struct InitialDelay {
 #[derive(Debug)]
 struct Syncing {
     missing: BTreeSet<String>,
-    deadline: Instant,
+    deadline: Option<Instant>,
 }
 
 /// A generation as it is written to `__consumer_offsets`.
@@ -281,7 +281,8 @@ impl Group {
     }
 
     fn sync_deadline(&self, syncing: &Syncing) -> Option<Instant> {
-        (self.rules.awaits_sync && !syncing.missing.is_empty()).then_some(syncing.deadline)
+        let is_awaited = self.rules.awaits_sync && !syncing.missing.is_empty();
+        syncing.deadline.filter(|_| is_awaited)
     }
 
     /// Does what is due.
@@ -290,7 +291,7 @@ impl Group {
         match &self.state {
             State::PreparingRebalance { deadline, initial } if *deadline <= now => match *initial {
                 Some(wait) if wait.member_added && !wait.remaining.is_zero() => {
-                    self.prolong_initial_delay(now, wait)
+                    self.prolong_initial_delay(now, wait);
                 }
                 _ => self.complete_join(now),
             },
@@ -389,11 +390,8 @@ impl Group {
 
     /// A leader that is gone is followed by any other member.
     fn replace_lost_leader(&mut self) {
-        if !self
-            .leader
-            .as_deref()
-            .is_some_and(|leader| self.position(leader).is_some())
-        {
+        let has_seat = |leader: &String| self.members.iter().any(|member| member.id == *leader);
+        if !self.leader.as_ref().is_some_and(has_seat) {
             self.leader = self.members.first().map(|member| member.id.clone());
         }
     }
@@ -417,9 +415,9 @@ impl Group {
         };
     }
 
-    /// The group moves to another coordinator: who waits here is told so, and what was not stored is
-    /// lost. Everybody starts a new session there.
-    pub(crate) fn reload(&mut self, now: Instant) {
+    /// The group loses its coordinator: who waits is told so, and what was not stored is lost. Nothing
+    /// happens to it until another one [loads](Self::load) it.
+    pub(crate) fn unload(&mut self) {
         for member in std::mem::take(&mut self.members) {
             match member.waiting {
                 Waiting::No => {}
@@ -428,10 +426,8 @@ impl Group {
                     self.answers.push((request, Answer::Join(refused)));
                 }
                 Waiting::ForSync(request) => {
-                    self.answers.push((
-                        request,
-                        Answer::Sync(Synced::refused(ErrorCode::NOT_COORDINATOR)),
-                    ));
+                    let refused = Synced::refused(ErrorCode::NOT_COORDINATOR);
+                    self.answers.push((request, Answer::Sync(refused)));
                 }
             }
         }
@@ -445,14 +441,21 @@ impl Group {
         for member in &mut self.members {
             member.waiting = Waiting::No;
             member.is_new = false;
-            member.restart_session(now);
+            member.expires_at = None;
         }
         self.state = match self.members.is_empty() {
             true => State::Empty,
             false => State::Stable(Syncing {
                 missing: BTreeSet::new(),
-                deadline: now,
+                deadline: None,
             }),
         };
+    }
+
+    /// A coordinator takes the group over, as it was stored. Everybody starts a new session.
+    pub(crate) fn load(&mut self, now: Instant) {
+        for member in &mut self.members {
+            member.restart_session(now);
+        }
     }
 }

@@ -713,7 +713,8 @@ fn a_group_that_moves_refuses_who_waits_and_falls_back_to_its_last_stable_genera
     let (leader, follower) = story.pair();
     let newcomer = story.send_join(dynamic("c"));
     let waiting = story.send_join(again(&leader, dynamic("a")));
-    story.group.reload(story.now);
+    story.group.unload();
+    story.group.load(story.now);
     story.collect();
     assert_eq!(story.joined(newcomer).error, ErrorCode::NOT_COORDINATOR);
     assert_eq!(story.joined(waiting).error, ErrorCode::NOT_COORDINATOR);

@@ -14,6 +14,8 @@ use crate::{
 };
 
 const NO_LEADER: i32 = -1;
+/// From this version on topics can be asked for by id.
+const FIRST_BY_ID: i16 = 12;
 
 impl Cluster {
     pub(crate) fn serve_metadata(&mut self, call: &Call<'_>, request: Request) -> Reply<Response> {
@@ -59,15 +61,23 @@ impl Cluster {
             Some(name) => TopicRef::Name(name),
             None => TopicRef::Id(asked.topic_id),
         };
-        if let Some(name) = self.topics.name(by)
+        let is_known = asked.name.is_some() || call.version() >= FIRST_BY_ID;
+        if let Some(name) = self.topics.name(by).filter(|_| is_known)
             && let Some(topic) = self.topics.get(name)
         {
             return self.describe_topic(call, name, topic);
         }
         let Some(name) = asked.name else {
-            let error_code = ErrorCode::UNKNOWN_TOPIC_ID;
+            // Before version 12 ids are for answers only, and a topic always has a name.
+            let is_by_id = call.version() >= FIRST_BY_ID;
+            let error_code = if is_by_id {
+                ErrorCode::UNKNOWN_TOPIC_ID
+            } else {
+                ErrorCode::INVALID_REQUEST
+            };
             return ResponseTopic {
                 error_code,
+                name: (!is_by_id).then(String::new),
                 topic_id: asked.topic_id,
                 ..ResponseTopic::default()
             };

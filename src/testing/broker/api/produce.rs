@@ -6,7 +6,7 @@ use crate::{
         ErrorCode,
         produce::{LeaderIdAndEpoch, Request, Response, ResponsePartition, ResponseTopic},
     },
-    record::{self, Limits, split},
+    record::{self, End, Limits, split},
     testing::broker::{Cluster, exchange::Call, topics::TopicRef},
 };
 
@@ -71,7 +71,8 @@ impl Cluster {
         self.led_partition(call, topic, index, -1)?;
         if call.version() >= FIRST_WITH_BATCHES {
             let walked = split(records, &Limits::default());
-            if !matches!(&walked.batches[..], [batch] if batch.magic() == 2) {
+            let is_batch = matches!(&walked.batches[..], [batch] if batch.magic() == 2);
+            if !is_batch || walked.end != End::Clean {
                 return Err(ErrorCode::INVALID_RECORD);
             }
         }

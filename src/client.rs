@@ -499,7 +499,7 @@ impl State {
     }
 
     fn ask(&mut self, to: &Target, call: Call, timeout: Duration) -> Result<Answer> {
-        let token = self.tokens.next();
+        let token = self.tokens.fresh();
         self.pool.send(to, token, call, timeout);
         loop {
             let completion = self

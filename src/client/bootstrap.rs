@@ -80,7 +80,7 @@ impl Bootstrap {
                 };
                 pool.send(
                     &to,
-                    tokens.next(),
+                    tokens.fresh(),
                     Call::Metadata(ask),
                     config.net.read_timeout,
                 );

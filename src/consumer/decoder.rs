@@ -11,12 +11,12 @@ use crate::{
 pub(super) fn run(jobs: &Receiver<Job>, limits: Limits, mut done: impl FnMut(Decoded)) {
     let mut decompressor = Decompressor::default();
     for job in jobs {
-        done(decode(job, limits, &mut decompressor));
+        done(decode(&job, limits, &mut decompressor));
     }
 }
 
 /// Decodes the batches of a job, up to the first that cannot be.
-fn decode(job: Job, limits: Limits, decompressor: &mut Decompressor) -> Decoded {
+fn decode(job: &Job, limits: Limits, decompressor: &mut Decompressor) -> Decoded {
     let limits = Limits {
         block_records: job.block_records,
         ..limits

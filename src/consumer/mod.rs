@@ -4,6 +4,7 @@ mod claim;
 mod closer;
 mod coordinator;
 mod decoder;
+mod desk;
 mod lossy;
 mod message;
 mod messages;

@@ -10,11 +10,14 @@ use parking_lot::{Mutex, RwLock};
 use super::claim::Claim;
 use crate::error::{Error, Result};
 
+/// The claims of one topic.
+type Partitions = BTreeMap<i32, Arc<Claim>>;
+
 /// Written by the coordinator, read by everybody.
 #[derive(Default)]
 pub(super) struct Shared {
     /// The claims that may be marked, by topic and partition.
-    claims: RwLock<BTreeMap<Arc<str>, BTreeMap<i32, Arc<Claim>>>>,
+    claims: RwLock<BTreeMap<Arc<str>, Partitions>>,
     /// All that is claimed, also what does not deliver yet.
     subscriptions: Mutex<BTreeMap<String, Vec<i32>>>,
     end: OnceLock<End>,
@@ -68,7 +71,7 @@ impl Shared {
 
     /// The high water mark of each partition that is read.
     pub(super) fn high_water_marks(&self) -> BTreeMap<String, BTreeMap<i32, i64>> {
-        let of_topic = |partitions: &BTreeMap<i32, Arc<Claim>>| {
+        let of_topic = |partitions: &Partitions| {
             partitions
                 .iter()
                 .filter_map(|(p, claim)| Some((*p, claim.high_water_mark()?)))

@@ -1,13 +1,15 @@
 //! Starting a consumer: its channels and its threads.
 
-use std::{collections::BTreeMap, sync::Arc, thread::JoinHandle, time::Instant};
+use std::{sync::Arc, thread::JoinHandle, time::Instant};
 
 use crossbeam_channel::{Receiver, Sender};
 
 use super::{
     closer::Closer,
-    coordinator::{Commits, Coordinator, Message, REPORTS_KEPT, Reports, Tick},
-    decoder, lossy,
+    coordinator::{Coordinator, Message, Tick},
+    decoder,
+    desk::{Desk, REPORTS_KEPT, Reports},
+    lossy,
     messages::Messages,
     notification::Notification,
     offers::{self, Partitions},
@@ -62,7 +64,6 @@ pub(super) fn start(lease: Lease, group_id: &str, subscription: Subscription) ->
     });
 
     let (decoder, decoder_thread) = spawn_decoder(group_id, &config, &inbox)?;
-    let multiplex = config.group.mode == ConsumerMode::Multiplex;
     let now = Instant::now();
     let engine = Engine::new(
         now,
@@ -72,46 +73,42 @@ pub(super) fn start(lease: Lease, group_id: &str, subscription: Subscription) ->
         fastrand::u64(..),
     );
     let completions = inbox.clone();
-    let mut coordinator = Coordinator {
+    let mut desk = Desk::new(
         engine,
-        // Late answers find nobody: the coordinator has ended.
-        pool: Pool::new(
-            Arc::clone(&config),
-            Arc::new(move |completion| drop(completions.send(Message::Completion(completion)))),
-        ),
-        inbox: outside,
-        decoder,
-        user_side: Arc::clone(&user_side),
-        shared: Arc::clone(&shared),
-        outlets: BTreeMap::from([(ChannelId::Shared, outlet)]),
-        claims: BTreeMap::new(),
-        offers: None,
-        reports: Reports {
+        Arc::clone(&user_side),
+        Arc::clone(&shared),
+        Reports {
             group_id: group_id.to_owned(),
             errors: None,
             notifications: None,
         },
-        commits: Commits::default(),
+        config.close_timeout,
+    );
+    desk.outlets.insert(ChannelId::Shared, outlet);
+    // What is switched off is kept all the same: it disconnects with the rest.
+    let mut unused = (None, None, None);
+    match config.group.mode {
+        ConsumerMode::Multiplex => unused.0 = Some(offers),
+        ConsumerMode::Partitions => desk.offers = Some(offers),
+    }
+    match config.consumer.returns.errors {
+        true => desk.reports.errors = Some(errors),
+        false => unused.1 = Some(errors),
+    }
+    match config.group.returns.notifications {
+        true => desk.reports.notifications = Some(notifications),
+        false => unused.2 = Some(notifications),
+    }
+    // Late answers find nobody: the coordinator has ended.
+    let on_completion =
+        Arc::new(move |completion| drop(completions.send(Message::Completion(completion))));
+    let coordinator = Coordinator {
+        desk,
+        pool: Pool::new(Arc::clone(&config), on_completion),
+        decoder,
+        inbox: outside,
         tick: Tick::new(),
-        close_timeout: config.close_timeout,
     };
-    // What is not used is kept all the same: it disconnects with the rest.
-    let mut unused: (Option<_>, Option<_>, Option<_>) = (None, None, None);
-    if multiplex {
-        unused.0 = Some(offers)
-    } else {
-        coordinator.offers = Some(offers)
-    }
-    if config.consumer.returns.errors {
-        coordinator.reports.errors = Some(errors)
-    } else {
-        unused.1 = Some(errors)
-    }
-    if config.group.returns.notifications {
-        coordinator.reports.notifications = Some(notifications);
-    } else {
-        unused.2 = Some(notifications);
-    }
 
     let (end, ended) = crossbeam_channel::bounded(0);
     let thread = {
@@ -121,7 +118,7 @@ pub(super) fn start(lease: Lease, group_id: &str, subscription: Subscription) ->
             drop((unused, lease, end));
         };
         threads::spawn(format!("kafka-{group_id}"), work, |panic| {
-            log::error!("coordinator: {panic}")
+            log::error!("coordinator: {panic}");
         })?
     };
     let closer = Closer::new(inbox.clone(), Arc::clone(&shared), ended, thread);
@@ -155,7 +152,7 @@ fn run(mut coordinator: Coordinator, shared: &Shared, decoder: JoinHandle<()>) {
         log::error!("{error:?}");
     }
     shared.finish(result, by_itself);
-    let deadline = Instant::now() + coordinator.close_timeout;
+    let deadline = Instant::now() + coordinator.desk.close_timeout;
     if let Err(panic) = catch_unwind(AssertUnwindSafe(|| coordinator.finish(deadline))) {
         log::error!("coordinator: {}", panic_message(&*panic));
     }
@@ -179,8 +176,8 @@ fn spawn_decoder(
     let (done, panicked) = (inbox.clone(), inbox.clone());
     let work = move || {
         decoder::run(&jobs, limits, |decoded| {
-            drop(done.send(Message::Decoded(decoded)))
-        })
+            drop(done.send(Message::Decoded(decoded)));
+        });
     };
     let panicked = move |panic| drop(panicked.send(Message::DecoderPanicked(panic)));
     Ok((

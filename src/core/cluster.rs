@@ -247,7 +247,7 @@ impl Cluster {
             Refresh::Waiting(_) | Refresh::Asked { .. } => return None,
         }
         let to = self.any_broker();
-        let token = tokens.next();
+        let token = tokens.fresh();
         self.refresh = Refresh::Asked {
             token,
             at: now,

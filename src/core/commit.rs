@@ -203,7 +203,7 @@ impl Committer {
                 })
                 .collect(),
         };
-        let token = tokens.next();
+        let token = tokens.fresh();
         self.in_flight = Some(InFlight {
             token,
             sent_at: now,

@@ -17,7 +17,7 @@ impl Tokens {
     }
 
     /// A token that was not given before.
-    pub fn next(&mut self) -> Token {
+    pub fn fresh(&mut self) -> Token {
         self.0 += 1;
         Token(self.0)
     }

@@ -125,7 +125,7 @@ impl Starts {
                 partitions,
             })
             .collect();
-        let token = tokens.next();
+        let token = tokens.fresh();
         self.in_flight = Some((token, now, self.pending.keys().copied().collect()));
         let ask = offset_fetch::Ask {
             group_id: self.group_id.clone(),
@@ -146,12 +146,9 @@ impl Starts {
             .in_flight
             .take()
             .expect("the caller has asked whether it is waited for");
-        let answer = match result {
-            Ok(answer) => answer,
-            Err(_) => {
-                self.later(now);
-                return vec![Outcome::Unheard { sent_at }];
-            }
+        let Ok(answer) = result else {
+            self.later(now);
+            return vec![Outcome::Unheard { sent_at }];
         };
         let mut outcomes = vec![Outcome::Heard {
             sent_at,

@@ -184,7 +184,8 @@ impl Engine {
                 .iter()
                 .filter(|p| self.claims.contains_key(&p.claim))
             {
-                if !release.is_finished(now, p, dwell) && !(closing && !p.alive) {
+                let dropped_for_good = closing && !p.alive;
+                if !dropped_for_good && !release.is_finished(now, p, dwell) {
                     unfinished.push(p.claim);
                 }
             }

@@ -177,7 +177,7 @@ impl Engine {
         if self.rebalancing.is_none() && self.closing.is_none() {
             let current = self.claimed();
             self.rebalancing = Some(current.clone());
-            self.notify(NoticeKind::Start, BTreeMap::new(), current);
+            self.notify(NoticeKind::Start, &BTreeMap::new(), current);
         }
     }
 
@@ -191,7 +191,7 @@ impl Engine {
         );
         let before = self.rebalancing.take().unwrap_or_default();
         self.begin_claims(now, partitions);
-        self.notify(NoticeKind::Ok, before, self.claimed());
+        self.notify(NoticeKind::Ok, &before, self.claimed());
     }
 
     /// The claims are void: somebody else may have them already.
@@ -203,7 +203,7 @@ impl Engine {
             self.commit_outcomes(now, vec![outcome]);
         }
         self.report(None, error);
-        self.notify(NoticeKind::Error, before, BTreeMap::new());
+        self.notify(NoticeKind::Error, &before, BTreeMap::new());
         if self.closing.is_some() {
             self.group.leave(now);
         }
@@ -225,7 +225,7 @@ impl Engine {
     fn notify(
         &mut self,
         kind: NoticeKind,
-        before: BTreeMap<String, Vec<i32>>,
+        before: &BTreeMap<String, Vec<i32>>,
         current: BTreeMap<String, Vec<i32>>,
     ) {
         let notice = match kind {
@@ -237,8 +237,8 @@ impl Engine {
             },
             NoticeKind::Ok | NoticeKind::Error => Notice {
                 kind,
-                claimed: without(&current, &before),
-                released: without(&before, &current),
+                claimed: without(&current, before),
+                released: without(before, &current),
                 current,
             },
         };
@@ -275,7 +275,7 @@ impl Engine {
                 starts::Outcome::Nothing(claim) => self.start_without_commit(claim),
                 starts::Outcome::Report(claim, error) => self.report(Some(claim), error),
                 starts::Outcome::Heard { sent_at, code } => {
-                    self.group.heard(now, sent_at, ApiKey::OffsetFetch, code)
+                    self.group.heard(now, sent_at, ApiKey::OffsetFetch, code);
                 }
                 starts::Outcome::Unheard { sent_at } => self.group.connection_failed(now, sent_at),
             }
@@ -300,11 +300,11 @@ impl Engine {
                 }
                 commit::Outcome::Refused(item, error) => self.report(Some(item.claim), error),
                 commit::Outcome::Done(tickets, result) => {
-                    self.actions.push_back(Action::CommitDone(tickets, result))
+                    self.actions.push_back(Action::CommitDone(tickets, result));
                 }
                 commit::Outcome::Failed(error) => self.report(None, error),
                 commit::Outcome::Heard { sent_at, code } => {
-                    self.group.heard(now, sent_at, ApiKey::OffsetCommit, code)
+                    self.group.heard(now, sent_at, ApiKey::OffsetCommit, code);
                 }
                 commit::Outcome::Unheard { sent_at } => self.group.connection_failed(now, sent_at),
             }

@@ -57,7 +57,7 @@ impl Fetcher {
                 at,
             });
         }
-        let token = tokens.next();
+        let token = tokens.fresh();
         let work = self.loops.entry(broker.clone()).or_insert_with(Loop::new);
         work.lookup = Some(Asked {
             token,

@@ -147,7 +147,7 @@ impl Fetcher {
                 max_bytes: as_i32(credit),
             });
         }
-        let token = tokens.next();
+        let token = tokens.fresh();
         self.budget.reserve(bytes);
         let work = self.loops.entry(broker.clone()).or_insert_with(Loop::new);
         work.not_before = None;

@@ -293,7 +293,7 @@ impl Group {
     }
 
     fn send(&mut self, to: Destination, call: Call, timeout: Duration) -> Token {
-        let token = self.tokens.next();
+        let token = self.tokens.fresh();
         self.actions.push_back(Action::Send {
             token,
             to,

@@ -8,7 +8,8 @@
 pub mod call;
 mod client;
 pub mod config;
-mod consumer;
+#[doc(hidden)]
+pub mod consumer;
 #[doc(hidden)]
 pub mod core;
 mod error;

@@ -95,7 +95,7 @@ impl Coordinator {
         let mut until = deadline;
         if waits_for_user {
             // Armed before the look: what is taken after the look wakes us.
-            self.desk.user_side.waker().arm();
+            self.desk.arm();
             if self.desk.look_at_users(Instant::now()) {
                 self.tick.restart();
                 return Ok(());
@@ -122,7 +122,7 @@ impl Coordinator {
         };
         let gone = matches!(first, Err(RecvTimeoutError::Disconnected));
         assert!(!gone, "the waker and the pool keep senders");
-        self.desk.user_side.waker().disarm();
+        self.desk.disarm();
         let now = Instant::now();
         self.desk.hear_users(now);
         // What has come meanwhile is taken in before anything is done about the first.

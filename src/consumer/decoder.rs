@@ -16,7 +16,7 @@ pub(super) fn run(jobs: &Receiver<Job>, limits: Limits, mut done: impl FnMut(Dec
 }
 
 /// Decodes the batches of a job, up to the first that cannot be.
-fn decode(job: &Job, limits: Limits, decompressor: &mut Decompressor) -> Decoded {
+pub fn decode(job: &Job, limits: Limits, decompressor: &mut Decompressor) -> Decoded {
     let limits = Limits {
         block_records: job.block_records,
         ..limits

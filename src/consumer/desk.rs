@@ -7,41 +7,72 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crossbeam_channel::Sender;
+use crossbeam_channel::{Receiver, Sender};
 
 use super::{
     claim::Claim,
     lossy::{self, Lossy},
+    messages::Messages,
     notification::Notification,
-    offers::Offers,
+    offers::{self, Offers, Partitions},
     outlet::Outlet,
     partition::PartitionConsumer,
     shared::Shared,
     user_side::UserSide,
+    waker::Waker,
 };
 use crate::{
-    call::{Call, Target, Token},
+    call::{Broker, Call, Target, Token, metadata},
+    config::{Config, ConsumerMode, Subscription},
     core::{
         ChannelId, ClaimId,
         commit::Ticket,
-        engine::{Action, End, Engine, Event, Notice, Opened},
+        engine::{Action, Delivery, End, Engine, Event, Notice, Opened, Settings},
         fetch::Job,
     },
     error::{Error, Result},
 };
 
 /// The engine with its users.
-pub(super) struct Desk {
-    pub(super) engine: Engine,
-    pub(super) user_side: Arc<UserSide>,
-    pub(super) shared: Arc<Shared>,
-    pub(super) outlets: BTreeMap<ChannelId, Outlet>,
-    /// Where handles are offered, in partition mode.
-    pub(super) offers: Option<Offers>,
-    pub(super) reports: Reports,
-    pub(super) close_timeout: Duration,
+pub struct Desk {
+    engine: Engine,
+    user_side: Arc<UserSide>,
+    shared: Arc<Shared>,
+    outlets: BTreeMap<ChannelId, Outlet>,
     claims: BTreeMap<ClaimId, Held>,
+    /// Where handles are offered; in multiplex mode none ever is.
+    offers: Offers,
+    reports: Reports,
     commits: Commits,
+    mode: ConsumerMode,
+    close_timeout: Duration,
+}
+
+/// The users' ends.
+#[derive(Clone)]
+pub struct Ends {
+    /// The messages of all claims, in multiplex mode.
+    pub messages: Messages,
+    /// The handles of the claims, in partition mode.
+    pub partitions: Partitions,
+    /// What goes wrong, where the user wants to know.
+    pub errors: Receiver<Error>,
+    /// What happens to the claims, where the user wants to know.
+    pub notifications: Receiver<Notification>,
+    /// Marks, and what else users do.
+    pub user_side: Arc<UserSide>,
+    /// What can be asked about the claims.
+    pub shared: Arc<Shared>,
+}
+
+/// What is known before the first event.
+pub struct Origin {
+    /// The addresses to start from.
+    pub bootstrap: Vec<Broker>,
+    /// The cluster, as it was described there.
+    pub description: metadata::Answer,
+    /// Makes the jitter of all waits.
+    pub seed: u64,
 }
 
 /// A claim as it is held here.
@@ -51,14 +82,15 @@ struct Held {
     errors: Option<Lossy<Error>>,
 }
 
-/// Where errors and notifications go.
-pub(super) struct Reports {
-    /// The group, for the log.
-    pub(super) group_id: String,
-    /// `None` where the user wants them logged.
-    pub(super) errors: Option<Lossy<Error>>,
-    /// `None` where the user wants none.
-    pub(super) notifications: Option<Lossy<Notification>>,
+/// Where errors and notifications go. A channel that nobody wants is kept all the same: it
+/// disconnects with the others.
+struct Reports {
+    /// For the log.
+    group_id: String,
+    errors: Lossy<Error>,
+    wants_errors: bool,
+    notifications: Lossy<Notification>,
+    wants_notifications: bool,
 }
 
 /// Who waits for a commit.
@@ -70,7 +102,7 @@ struct Commits {
 
 /// What is to be done elsewhere.
 #[derive(Debug)]
-pub(super) enum Errand {
+pub enum Errand {
     /// Ask a broker.
     Send {
         /// Whom.
@@ -91,52 +123,88 @@ pub(super) enum Errand {
 }
 
 /// Errors and notifications that nobody reads are kept up to so many.
-pub(super) const REPORTS_KEPT: usize = 256;
+const REPORTS_KEPT: usize = 256;
 
 impl Desk {
-    pub(super) fn new(
-        engine: Engine,
-        user_side: Arc<UserSide>,
-        shared: Arc<Shared>,
-        reports: Reports,
-        close_timeout: Duration,
-    ) -> Self {
-        Self {
-            engine,
+    /// A desk, with the users' ends. `waker` is called when a user has done something that the desk
+    /// waits for.
+    pub fn open(
+        now: Instant,
+        config: &Config,
+        group_id: &str,
+        subscription: Subscription,
+        origin: Origin,
+        waker: Waker,
+    ) -> (Self, Ends) {
+        let settings = Settings::of(config, group_id, subscription);
+        let user_side = UserSide::new(waker);
+        let shared = Arc::new(Shared::default());
+        let (errors, errors_out) = lossy::channel(REPORTS_KEPT);
+        let (notifications, notifications_out) = lossy::channel(REPORTS_KEPT);
+        let (offers, partitions) = offers::channel(&user_side);
+        let (outlet, messages) = Outlet::new(match settings.delivery {
+            Delivery::Shared(capacity) => capacity,
+            // Silent.
+            Delivery::PerClaim(_) => 1,
+        });
+        let desk = Self {
+            engine: Engine::new(
+                now,
+                settings,
+                origin.bootstrap,
+                origin.description,
+                origin.seed,
+            ),
+            user_side: Arc::clone(&user_side),
+            shared: Arc::clone(&shared),
+            outlets: BTreeMap::from([(ChannelId::Shared, outlet)]),
+            claims: BTreeMap::new(),
+            offers,
+            reports: Reports {
+                group_id: group_id.to_owned(),
+                errors,
+                wants_errors: config.consumer.returns.errors,
+                notifications,
+                wants_notifications: config.group.returns.notifications,
+            },
+            commits: Commits::default(),
+            mode: config.group.mode,
+            close_timeout: config.close_timeout,
+        };
+        let ends = Ends {
+            messages,
+            partitions,
+            errors: errors_out,
+            notifications: notifications_out,
             user_side,
             shared,
-            outlets: BTreeMap::new(),
-            offers: None,
-            reports,
-            close_timeout,
-            claims: BTreeMap::new(),
-            commits: Commits::default(),
-        }
+        };
+        (desk, ends)
     }
 
     /// Something happened.
-    pub(super) fn handle(&mut self, now: Instant, event: Event) {
+    pub fn handle(&mut self, now: Instant, event: Event) {
         self.engine.handle(now, event);
     }
 
     /// Somebody waits for all marks to be committed.
-    pub(super) fn commit(&mut self, now: Instant, reply: Sender<Result<()>>) {
+    pub fn commit(&mut self, now: Instant, reply: Sender<Result<()>>) {
         let ticket = self.commits.add(reply);
         self.engine.handle(now, Event::Commit(ticket));
     }
 
     /// When [`Event::Timeout`] is due.
-    pub(super) fn deadline(&self) -> Option<Instant> {
+    pub fn deadline(&self) -> Option<Instant> {
         self.engine.poll_deadline()
     }
 
     /// Whether something waits for a user to take, mark or drop something.
-    pub(super) fn waits_for_user(&self) -> bool {
-        self.engine.waits_for_user() || self.offers.as_ref().is_some_and(Offers::wait_for_user)
+    pub fn waits_for_user(&self) -> bool {
+        self.engine.waits_for_user() || self.offers.wait_for_user()
     }
 
     /// Does what there is to do, up to the next errand.
-    pub(super) fn poll_errand(&mut self, now: Instant) -> Option<Errand> {
+    pub fn poll_errand(&mut self, now: Instant) -> Option<Errand> {
         while let Some(action) = self.engine.poll_action() {
             if let Some(errand) = self.perform(now, action) {
                 return Some(errand);
@@ -146,7 +214,7 @@ impl Desk {
     }
 
     /// Takes in what users have said of their handles.
-    pub(super) fn hear_users(&mut self, now: Instant) {
+    pub fn hear_users(&mut self, now: Instant) {
         for (claim, news) in self.user_side.take_handle_news() {
             if let Some(paused) = news.paused {
                 self.engine.handle(now, Event::Pause { claim, paused });
@@ -158,7 +226,7 @@ impl Desk {
     }
 
     /// Sees what users have taken. True if that is more than before.
-    pub(super) fn look_at_users(&mut self, now: Instant) -> bool {
+    pub fn look_at_users(&mut self, now: Instant) -> bool {
         let mut changed = false;
         for (channel, outlet) in &mut self.outlets {
             if let Some(total) = outlet.poll_taken() {
@@ -183,14 +251,22 @@ impl Desk {
                 );
             }
         }
-        if let Some(offers) = &mut self.offers {
-            offers.proceed();
-        }
+        self.offers.proceed();
         changed
     }
 
+    /// Wakes who waits when a user does something that is waited for, from now on.
+    pub fn arm(&self) {
+        self.user_side.waker().arm();
+    }
+
+    /// Wakes nobody from now on.
+    pub fn disarm(&self) {
+        self.user_side.waker().disarm();
+    }
+
     /// The end: all claims are over, whatever the engine was about to do.
-    pub(super) fn finish(&mut self) {
+    pub fn finish(&mut self) {
         for id in self.claims.keys().copied().collect::<Vec<_>>() {
             self.end(id);
         }
@@ -214,7 +290,7 @@ impl Desk {
             Action::Disconnect(target) => return Some(Errand::Disconnect(target)),
             Action::Decode(job) => return Some(Errand::Decode(job)),
             Action::Stopped(end) => return Some(Errand::Stop(end)),
-            Action::Open(opened) => self.open(&opened),
+            Action::Open(opened) => self.begin(&opened),
             Action::Push { claim, block } => {
                 let held = &self.claims[&claim];
                 let outlet = self.outlets.get_mut(&held.claim.channel());
@@ -252,18 +328,18 @@ impl Desk {
         None
     }
 
-    fn open(&mut self, opened: &Opened) {
+    fn begin(&mut self, opened: &Opened) {
         let claim = Claim::new(opened, Arc::clone(&self.user_side));
         self.shared.begin(&claim);
         let mut errors = None;
-        if let Some(offers) = &mut self.offers {
+        if self.mode == ConsumerMode::Partitions {
             let (outlet, messages) = Outlet::new(opened.capacity);
             self.outlets.insert(opened.channel, outlet);
             let (own, receiver) = lossy::channel(REPORTS_KEPT);
             let handle =
                 PartitionConsumer::new(Arc::clone(&claim), messages, receiver, self.close_timeout);
-            offers.offer(handle);
-            errors = self.reports.errors.is_some().then_some(own);
+            self.offers.offer(handle);
+            errors = Some(own);
         }
         self.claims.insert(opened.claim, Held { claim, errors });
     }
@@ -281,9 +357,7 @@ impl Desk {
         } else if let Some(outlet) = self.outlets.get_mut(&channel) {
             outlet.forget(id);
         }
-        if let Some(offers) = &mut self.offers {
-            offers.purge();
-        }
+        self.offers.purge();
     }
 
     fn observe(&mut self, now: Instant) {
@@ -302,20 +376,19 @@ impl Desk {
     fn notify(&mut self, notice: Notice) {
         log::info!("group {}: {notice:?}", self.reports.group_id);
         self.shared.subscribe(notice.current.clone());
-        if let Some(notifications) = &self.reports.notifications {
-            notifications.send(Notification::from(notice));
+        if self.reports.wants_notifications {
+            self.reports.notifications.send(Notification::from(notice));
         }
     }
 
     /// In partition mode a claim's errors go to its handle, all others to the consumer.
     fn report(&self, claim: Option<ClaimId>, error: Error) {
-        let of_claim = claim
-            .and_then(|id| self.claims.get(&id))
-            .and_then(|held| held.errors.as_ref());
-        match of_claim.or(self.reports.errors.as_ref()) {
-            Some(errors) => errors.send(error),
-            None => log::warn!("group {}: {error:?}", self.reports.group_id),
+        if !self.reports.wants_errors {
+            return log::warn!("group {}: {error:?}", self.reports.group_id);
         }
+        let held = claim.and_then(|id| self.claims.get(&id));
+        let of_claim = held.and_then(|held| held.errors.as_ref());
+        of_claim.unwrap_or(&self.reports.errors).send(error);
     }
 }
 

@@ -1,10 +1,10 @@
 //! The group consumer and the threads behind it.
 
-mod claim;
+pub mod claim;
 mod closer;
 mod coordinator;
-mod decoder;
-mod desk;
+pub mod decoder;
+pub mod desk;
 mod lossy;
 mod message;
 mod messages;
@@ -16,8 +16,8 @@ mod shared;
 mod start;
 mod stash;
 mod threads;
-mod user_side;
-mod waker;
+pub mod user_side;
+pub mod waker;
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
@@ -33,7 +33,7 @@ pub use self::{
     stash::OffsetStash,
     user_side::IgnoredCounts,
 };
-use self::{coordinator::Message, shared::Shared, start::Parts, user_side::UserSide};
+use self::{coordinator::Message, desk::Ends, start::Parts};
 use crate::{
     client::Client,
     config::{Config, Subscription},
@@ -50,12 +50,7 @@ use crate::{
 ///
 /// All methods take `&self`; a consumer can be shared by threads. Dropping it closes it.
 pub struct Consumer {
-    messages: Messages,
-    partitions: Partitions,
-    errors: Receiver<Error>,
-    notifications: Receiver<Notification>,
-    user_side: Arc<UserSide>,
-    shared: Arc<Shared>,
+    ends: Ends,
     inbox: Sender<Message>,
     closer: Closer,
     group_id: String,
@@ -108,22 +103,12 @@ impl Consumer {
 
     fn from_parts(parts: Parts, group_id: String) -> Self {
         let Parts {
-            messages,
-            partitions,
-            errors,
-            notifications,
-            user_side,
-            shared,
+            ends,
             inbox,
             closer,
         } = parts;
         Self {
-            messages,
-            partitions,
-            errors,
-            notifications,
-            user_side,
-            shared,
+            ends,
             inbox,
             closer,
             group_id,
@@ -133,36 +118,36 @@ impl Consumer {
     /// The messages of all claims, in multiplex mode. In partition mode nothing ever comes. It ends
     /// when the consumer is closed.
     pub fn messages(&self) -> &Messages {
-        &self.messages
+        &self.ends.messages
     }
 
     /// The handles of the claimed partitions, in partition mode. In multiplex mode none ever comes.
     /// It ends when the consumer is closed.
     pub fn partitions(&self) -> &Partitions {
-        &self.partitions
+        &self.ends.partitions
     }
 
     /// What goes wrong, while `config.consumer.returns.errors` is set; else errors are logged and
     /// nothing ever comes. Errors that nobody reads are dropped, the oldest first.
     pub fn errors(&self) -> &Receiver<Error> {
-        &self.errors
+        &self.ends.errors
     }
 
     /// What happens to the claims, while `config.group.returns.notifications` is set; else nothing
     /// ever comes. Notifications that nobody reads are dropped, the oldest first.
     pub fn notifications(&self) -> &Receiver<Notification> {
-        &self.notifications
+        &self.ends.notifications
     }
 
     /// The offset after the last replicated record of each partition that is read, by topic and
     /// partition.
     pub fn high_water_marks(&self) -> BTreeMap<String, BTreeMap<i32, i64>> {
-        self.shared.high_water_marks()
+        self.ends.shared.high_water_marks()
     }
 
     /// The partitions that the group has given to this member, by topic.
     pub fn subscriptions(&self) -> BTreeMap<String, Vec<i32>> {
-        self.shared.subscriptions()
+        self.ends.shared.subscriptions()
     }
 
     /// Marks a message *and all before it* in its claim as processed. The metadata is a word for the
@@ -170,14 +155,14 @@ impl Consumer {
     ///
     /// A mark moves only forward. It is ignored, and counted, when the claim of the message is over.
     pub fn mark_offset(&self, msg: &ConsumerMessage, metadata: &str) {
-        self.user_side.mark(msg, metadata);
+        self.ends.user_side.mark(msg, metadata);
     }
 
     /// Marks an offset and all before it in the present claim of a partition. Ignored, and counted,
     /// where there is no such claim or where the offset was not put into its channel.
     pub fn mark_partition_offset(&self, topic: &str, partition: i32, offset: i64, metadata: &str) {
-        self.user_side.mark_offset(
-            self.shared.claim(topic, partition).as_deref(),
+        self.ends.user_side.mark_offset(
+            self.ends.shared.claim(topic, partition).as_deref(),
             offset,
             metadata,
         );
@@ -185,21 +170,21 @@ impl Consumer {
 
     /// Marks all offsets of a stash.
     pub fn mark_offsets(&self, stash: &OffsetStash) {
-        stash.mark_all(&self.user_side, |topic, partition| {
-            self.shared.claim(topic, partition)
+        stash.mark_all(&self.ends.user_side, |topic, partition| {
+            self.ends.shared.claim(topic, partition)
         });
     }
 
     /// Moves the mark of a message's claim back, so that this message is the last one processed. It
     /// does not move the position that is read from. Ignored where the mark is not beyond it.
     pub fn reset_offset(&self, msg: &ConsumerMessage, metadata: &str) {
-        self.user_side.reset(msg, metadata);
+        self.ends.user_side.reset(msg, metadata);
     }
 
     /// As [`reset_offset`](Self::reset_offset), in the present claim of a partition.
     pub fn reset_partition_offset(&self, topic: &str, partition: i32, offset: i64, metadata: &str) {
-        self.user_side.reset_offset(
-            self.shared.claim(topic, partition).as_deref(),
+        self.ends.user_side.reset_offset(
+            self.ends.shared.claim(topic, partition).as_deref(),
             offset,
             metadata,
         );
@@ -207,8 +192,8 @@ impl Consumer {
 
     /// Resets to all offsets of a stash.
     pub fn reset_offsets(&self, stash: &OffsetStash) {
-        stash.reset_all(&self.user_side, |topic, partition| {
-            self.shared.claim(topic, partition)
+        stash.reset_all(&self.ends.user_side, |topic, partition| {
+            self.ends.shared.claim(topic, partition)
         });
     }
 
@@ -218,7 +203,7 @@ impl Consumer {
     /// Once this is used, at most 65,536 messages of a claim are out beyond the first one not
     /// acknowledged; then delivery pauses and [`errors`](Self::errors) says so.
     pub fn ack(&self, msg: &ConsumerMessage) {
-        self.user_side.ack(msg);
+        self.ends.user_side.ack(msg);
     }
 
     /// Commits all marks now and waits for the answer.
@@ -243,12 +228,12 @@ impl Consumer {
     /// Why the consumer has ended by itself: authentication or authorization, a fenced static name,
     /// an unsupported version, or a bug in this library. `None` while it runs, and after a close.
     pub fn error(&self) -> Option<Error> {
-        self.shared.failure()
+        self.ends.shared.failure()
     }
 
     /// What users did in vain so far: marks that came too late, messages that were passed over, ….
     pub fn ignored(&self) -> IgnoredCounts {
-        self.user_side.ignored()
+        self.ends.user_side.ignored()
     }
 
     /// A handle that closes this consumer from elsewhere.

@@ -15,7 +15,7 @@ type Partitions = BTreeMap<i32, Arc<Claim>>;
 
 /// Written by the coordinator, read by everybody.
 #[derive(Default)]
-pub(super) struct Shared {
+pub struct Shared {
     /// The claims that may be marked, by topic and partition.
     claims: RwLock<BTreeMap<Arc<str>, Partitions>>,
     /// All that is claimed, also what does not deliver yet.
@@ -31,19 +31,19 @@ struct End {
 
 impl Shared {
     /// The claim that is current at a partition.
-    pub(super) fn claim(&self, topic: &str, partition: i32) -> Option<Arc<Claim>> {
+    pub fn claim(&self, topic: &str, partition: i32) -> Option<Arc<Claim>> {
         self.claims.read().get(topic)?.get(&partition).cloned()
     }
 
     /// A claim begins.
-    pub(super) fn begin(&self, claim: &Arc<Claim>) {
+    pub fn begin(&self, claim: &Arc<Claim>) {
         let mut claims = self.claims.write();
         let topic = claims.entry(Arc::clone(claim.topic())).or_default();
         topic.insert(claim.partition(), Arc::clone(claim));
     }
 
     /// A claim is over.
-    pub(super) fn end(&self, claim: &Claim) {
+    pub fn end(&self, claim: &Claim) {
         let mut claims = self.claims.write();
         let Some(partitions) = claims.get_mut(claim.topic()) else {
             return;
@@ -60,17 +60,17 @@ impl Shared {
     }
 
     /// All that is claimed.
-    pub(super) fn subscriptions(&self) -> BTreeMap<String, Vec<i32>> {
+    pub fn subscriptions(&self) -> BTreeMap<String, Vec<i32>> {
         self.subscriptions.lock().clone()
     }
 
     /// The claims have changed.
-    pub(super) fn subscribe(&self, current: BTreeMap<String, Vec<i32>>) {
+    pub fn subscribe(&self, current: BTreeMap<String, Vec<i32>>) {
         *self.subscriptions.lock() = current;
     }
 
     /// The high water mark of each partition that is read.
-    pub(super) fn high_water_marks(&self) -> BTreeMap<String, BTreeMap<i32, i64>> {
+    pub fn high_water_marks(&self) -> BTreeMap<String, BTreeMap<i32, i64>> {
         let of_topic = |partitions: &Partitions| {
             partitions
                 .iter()
@@ -85,18 +85,18 @@ impl Shared {
     }
 
     /// It is over: closed with this result, or ended by itself with this error. The first one counts.
-    pub(super) fn finish(&self, result: Result<()>, by_itself: bool) {
+    pub fn finish(&self, result: Result<()>, by_itself: bool) {
         let _ = self.end.set(End { result, by_itself });
         self.subscribe(BTreeMap::new());
     }
 
     /// Whether it is over.
-    pub(super) fn has_ended(&self) -> bool {
+    pub fn has_ended(&self) -> bool {
         self.end.get().is_some()
     }
 
     /// The cause, where it ended by itself.
-    pub(super) fn failure(&self) -> Option<Error> {
+    pub fn failure(&self) -> Option<Error> {
         self.end
             .get()
             .filter(|end| end.by_itself)
@@ -104,7 +104,7 @@ impl Shared {
     }
 
     /// The result, once it is over.
-    pub(super) fn result(&self) -> Result<()> {
+    pub fn result(&self) -> Result<()> {
         self.end.get().map_or(Ok(()), |end| end.result.clone())
     }
 }

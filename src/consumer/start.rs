@@ -1,32 +1,26 @@
 //! Starting a consumer: its channels and its threads.
 
-use std::{sync::Arc, thread::JoinHandle, time::Instant};
+use std::{
+    sync::Arc,
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
 
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::Sender;
 
 use super::{
     closer::Closer,
     coordinator::{Coordinator, Message, Tick},
     decoder,
-    desk::{Desk, REPORTS_KEPT, Reports},
-    lossy,
-    messages::Messages,
-    notification::Notification,
-    offers::{self, Partitions},
-    outlet::Outlet,
+    desk::{Desk, Ends, Origin},
     shared::Shared,
     threads::{self, panic_message},
-    user_side::UserSide,
     waker::Waker,
 };
 use crate::{
     client::Lease,
-    config::{Config, ConsumerMode, Subscription},
-    core::{
-        ChannelId,
-        engine::{self, Engine, Settings},
-        fetch::Job,
-    },
+    config::{Config, Subscription},
+    core::{engine, fetch::Job},
     error::{Error, ErrorKind, Result},
     net::Pool,
     record::Limits,
@@ -34,12 +28,7 @@ use crate::{
 
 /// What a consumer's handle is made of.
 pub(super) struct Parts {
-    pub(super) messages: Messages,
-    pub(super) partitions: Partitions,
-    pub(super) errors: Receiver<Error>,
-    pub(super) notifications: Receiver<Notification>,
-    pub(super) user_side: Arc<UserSide>,
-    pub(super) shared: Arc<Shared>,
+    pub(super) ends: Ends,
     pub(super) inbox: Sender<Message>,
     pub(super) closer: Closer,
 }
@@ -47,61 +36,26 @@ pub(super) struct Parts {
 /// Starts the threads of a consumer.
 pub(super) fn start(lease: Lease, group_id: &str, subscription: Subscription) -> Result<Parts> {
     let config = Arc::clone(lease.config());
-    let settings = Settings::of(&config, group_id, subscription);
     let (inbox, outside) = crossbeam_channel::unbounded();
-    let kicks = inbox.clone();
-    // Late kicks find nobody: the coordinator has ended.
-    let user_side = UserSide::new(Waker::new(move || drop(kicks.send(Message::Kick))));
-    let shared = Arc::new(Shared::default());
-
-    // Channels that are switched off are real, and end with the coordinator, too.
-    let (errors, errors_out) = lossy::channel(REPORTS_KEPT);
-    let (notifications, notifications_out) = lossy::channel(REPORTS_KEPT);
-    let (offers, partitions) = offers::channel(&user_side);
-    let (outlet, messages) = Outlet::new(match settings.delivery {
-        engine::Delivery::Shared(capacity) => capacity,
-        engine::Delivery::PerClaim(_) => 1,
-    });
-
-    let (decoder, decoder_thread) = spawn_decoder(group_id, &config, &inbox)?;
-    let now = Instant::now();
-    let engine = Engine::new(
-        now,
-        settings,
-        lease.bootstrap(),
-        lease.description(),
-        fastrand::u64(..),
-    );
-    let completions = inbox.clone();
-    let mut desk = Desk::new(
-        engine,
-        Arc::clone(&user_side),
-        Arc::clone(&shared),
-        Reports {
-            group_id: group_id.to_owned(),
-            errors: None,
-            notifications: None,
-        },
-        config.close_timeout,
-    );
-    desk.outlets.insert(ChannelId::Shared, outlet);
-    // What is switched off is kept all the same: it disconnects with the rest.
-    let mut unused = (None, None, None);
-    match config.group.mode {
-        ConsumerMode::Multiplex => unused.0 = Some(offers),
-        ConsumerMode::Partitions => desk.offers = Some(offers),
-    }
-    match config.consumer.returns.errors {
-        true => desk.reports.errors = Some(errors),
-        false => unused.1 = Some(errors),
-    }
-    match config.group.returns.notifications {
-        true => desk.reports.notifications = Some(notifications),
-        false => unused.2 = Some(notifications),
-    }
-    // Late answers find nobody: the coordinator has ended.
+    let origin = Origin {
+        bootstrap: lease.bootstrap(),
+        description: lease.description(),
+        seed: fastrand::u64(..),
+    };
+    // Late kicks and answers find nobody: the coordinator has ended.
+    let (kicks, completions) = (inbox.clone(), inbox.clone());
+    let waker = Waker::new(move || drop(kicks.send(Message::Kick)));
     let on_completion =
         Arc::new(move |completion| drop(completions.send(Message::Completion(completion))));
+    let (desk, ends) = Desk::open(
+        Instant::now(),
+        &config,
+        group_id,
+        subscription,
+        origin,
+        waker,
+    );
+    let (decoder, decoder_thread) = spawn_decoder(group_id, &config, &inbox)?;
     let coordinator = Coordinator {
         desk,
         pool: Pool::new(Arc::clone(&config), on_completion),
@@ -109,33 +63,29 @@ pub(super) fn start(lease: Lease, group_id: &str, subscription: Subscription) ->
         inbox: outside,
         tick: Tick::new(),
     };
-
     let (end, ended) = crossbeam_channel::bounded(0);
-    let thread = {
-        let shared = Arc::clone(&shared);
-        let work = move || {
-            run(coordinator, &shared, decoder_thread);
-            drop((unused, lease, end));
-        };
-        threads::spawn(format!("kafka-{group_id}"), work, |panic| {
-            log::error!("coordinator: {panic}");
-        })?
+    let shared = Arc::clone(&ends.shared);
+    let work = move || {
+        run(coordinator, &shared, decoder_thread, config.close_timeout);
+        drop((lease, end));
     };
-    let closer = Closer::new(inbox.clone(), Arc::clone(&shared), ended, thread);
+    let panicked = |panic| log::error!("coordinator: {panic}");
+    let thread = threads::spawn(format!("kafka-{group_id}"), work, panicked)?;
+    let closer = Closer::new(inbox.clone(), Arc::clone(&ends.shared), ended, thread);
     Ok(Parts {
-        messages,
-        partitions,
-        errors: errors_out,
-        notifications: notifications_out,
-        user_side,
-        shared,
+        ends,
         inbox,
         closer,
     })
 }
 
 /// The coordinator's life. Whatever happens in it, the rest is given back and the cause is told.
-fn run(mut coordinator: Coordinator, shared: &Shared, decoder: JoinHandle<()>) {
+fn run(
+    mut coordinator: Coordinator,
+    shared: &Shared,
+    decoder: JoinHandle<()>,
+    close_timeout: Duration,
+) {
     use std::panic::{AssertUnwindSafe, catch_unwind};
     let (result, by_itself) = match catch_unwind(AssertUnwindSafe(|| coordinator.run())) {
         Ok(engine::End::Closed(result)) => (result, false),
@@ -152,7 +102,7 @@ fn run(mut coordinator: Coordinator, shared: &Shared, decoder: JoinHandle<()>) {
         log::error!("{error:?}");
     }
     shared.finish(result, by_itself);
-    let deadline = Instant::now() + coordinator.desk.close_timeout;
+    let deadline = Instant::now() + close_timeout;
     if let Err(panic) = catch_unwind(AssertUnwindSafe(|| coordinator.finish(deadline))) {
         log::error!("coordinator: {}", panic_message(&*panic));
     }

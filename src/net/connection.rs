@@ -21,7 +21,7 @@ use crate::{
 
 use super::{
     dial::Dialer,
-    exchange::{Bounds, Exchange, Failure},
+    exchange::{Bounds, Deadline, Exchange, Failure},
     handshake::{self, OldBrokers},
     job::{CONTEXT, Job, Reply},
     stream::Cutoff,
@@ -261,24 +261,20 @@ impl Open {
             };
             return Err(Trouble::Call(of_kind(ErrorKind::Config).because(source)));
         }
-        let now = Instant::now();
         let bounds = Bounds {
-            write: now + timeout.min(config.net.write_timeout),
-            read: now + timeout,
+            write: Deadline::after(timeout.min(config.net.write_timeout)),
+            read: Deadline::after(timeout),
             answer: config.limits.response,
         };
         let frame = self
             .exchange
             .ask(&request.frame, bounds)
             .map_err(|failure| {
-                let is_unanswered = matches!(failure, Failure::Unanswered(_));
-                let error = failure.into_error(ErrorKind::Timeout(timeout), call.context());
-                let trouble = if is_unanswered {
-                    Trouble::Unanswered
-                } else {
-                    Trouble::Connection
+                let trouble = match failure {
+                    Failure::Unanswered(_) => Trouble::Unanswered,
+                    _ => Trouble::Connection,
                 };
-                trouble(error.at_api(call.api()))
+                trouble(failure.into_error(call.context()).at_api(call.api()))
             })?;
         let limits = record::Limits {
             batch_bytes: config.limits.response,

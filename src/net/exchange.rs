@@ -1,6 +1,9 @@
 //! One request, one answer, and never a second request before that.
 
-use std::{error, fmt, io, time::Instant};
+use std::{
+    error, fmt, io,
+    time::{Duration, Instant},
+};
 
 use crate::error::{Error, ErrorKind};
 
@@ -17,12 +20,29 @@ pub(super) struct Exchange {
     correlation_id: i32,
 }
 
-/// When an exchange has failed by, and how large its answer may be.
+/// What an exchange may take.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bounds {
-    pub(super) write: Instant,
-    pub(super) read: Instant,
+    /// Until the request is with the system.
+    pub(super) write: Deadline,
+    /// Until the answer is there, whole.
+    pub(super) read: Deadline,
+    /// The most bytes of the answer.
     pub(super) answer: usize,
+}
+
+/// A point in time, and the setting that it comes from, for the error.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Deadline {
+    pub(super) at: Instant,
+    pub(super) limit: Duration,
+}
+
+impl Deadline {
+    pub(super) fn after(limit: Duration) -> Self {
+        let at = Instant::now() + limit;
+        Self { at, limit }
+    }
 }
 
 /// Why there is no answer. The connection is of no use then.
@@ -30,8 +50,8 @@ pub(super) struct Bounds {
 pub(super) enum Failure {
     /// The broker closed or reset the connection without a byte of an answer.
     Unanswered(io::Error),
-    /// The deadline passed.
-    Late,
+    /// A deadline passed.
+    Late(Deadline),
     /// The connection broke in the middle of the answer.
     Lost(FrameError),
     /// The bytes are not the answer.
@@ -70,19 +90,15 @@ impl Exchange {
     pub(super) fn ask(&mut self, request: &[u8], bounds: Bounds) -> Result<&[u8], Failure> {
         let sent = self.correlation_id;
         self.correlation_id = sent.wrapping_add(1);
-        self.stream
-            .write_all(request, bounds.write)
-            .map_err(|error| {
-                if is_late(&error) {
-                    Failure::Late
-                } else {
-                    Failure::Unanswered(error)
-                }
+        let Self { stream, buffer, .. } = self;
+        stream
+            .write_all(request, bounds.write.at)
+            .map_err(|error| match error {
+                error if is_late(&error) => Failure::Late(bounds.write),
+                error => Failure::Unanswered(error),
             })?;
-        let stream = &self.stream;
-        let frame = self
-            .buffer
-            .read(bounds.answer, |bytes| stream.read(bytes, bounds.read))?;
+        let frame = buffer.read(bounds.answer, |bytes| stream.read(bytes, bounds.read.at));
+        let frame = frame.map_err(|error| Failure::of_frame(error, bounds.read))?;
         let Some(id) = frame.first_chunk() else {
             return Err(Failure::Bad(Malformed::Short(frame.len())));
         };
@@ -94,10 +110,10 @@ impl Exchange {
     }
 }
 
-impl From<FrameError> for Failure {
-    fn from(error: FrameError) -> Self {
+impl Failure {
+    fn of_frame(error: FrameError, deadline: Deadline) -> Self {
         match error {
-            FrameError::Read { source, .. } if is_late(&source) => Self::Late,
+            FrameError::Read { source, .. } if is_late(&source) => Self::Late(deadline),
             FrameError::Read {
                 source,
                 received: 0,
@@ -106,21 +122,18 @@ impl From<FrameError> for Failure {
             _ => Self::Bad(Malformed::Frame(error)),
         }
     }
-}
 
-impl Failure {
-    /// The error that a user gets. `late` is the kind for a deadline that passed.
-    pub(super) fn into_error(self, late: ErrorKind, context: &'static str) -> Error {
+    /// The error that a user gets.
+    pub(super) fn into_error(self, context: &'static str) -> Error {
+        let of_kind = |kind| Error::new(kind, context);
         match self {
-            Self::Unanswered(source) => {
-                Error::new(ErrorKind::Disconnected, context).because(source)
-            }
-            Self::Late => Error::new(late, context),
-            Self::Lost(source) => Error::new(ErrorKind::Disconnected, context).because(source),
+            Self::Unanswered(source) => of_kind(ErrorKind::Disconnected).because(source),
+            Self::Late(deadline) => of_kind(ErrorKind::Timeout(deadline.limit)),
+            Self::Lost(source) => of_kind(ErrorKind::Disconnected).because(source),
             Self::Bad(Malformed::Frame(FrameError::Spoken(protocol))) => {
-                Error::new(ErrorKind::NotKafka(protocol), context)
+                of_kind(ErrorKind::NotKafka(protocol))
             }
-            Self::Bad(source) => Error::new(ErrorKind::Protocol, context).because(source),
+            Self::Bad(source) => of_kind(ErrorKind::Protocol).because(source),
         }
     }
 }

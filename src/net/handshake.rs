@@ -23,7 +23,7 @@ use crate::{
 use super::{
     connection::Shared,
     dial::Dialer,
-    exchange::{Bounds, Exchange, Failure},
+    exchange::{Bounds, Deadline, Exchange, Failure},
 };
 
 /// An answer to ApiVersions has a few kilobytes. This small a limit also makes sure that the first
@@ -111,7 +111,7 @@ impl Handshake<'_> {
                 drop(exchange);
                 self.prove_old()
             }
-            Err(refusal) => Err(self.refused(refusal)),
+            Err(refusal) => Err(refusal.into_error()),
         }
     }
 
@@ -161,7 +161,7 @@ impl Handshake<'_> {
             until,
             self.shared.config.limits.response,
         )
-        .map_err(|refusal| self.refused(refusal))?;
+        .map_err(Refusal::into_error)?;
         match self.ask_versions(&mut exchange, Instant::now() + patience) {
             Ok(versions) => Ok((exchange, versions)),
             Err(Refusal::Nothing(_)) => {
@@ -174,7 +174,7 @@ impl Handshake<'_> {
                 self.shared.old_brokers.add(self.dialer.broker);
                 Ok((exchange, self.oldest()))
             }
-            Err(refusal) => Err(self.refused(refusal)),
+            Err(refusal) => Err(refusal.into_error()),
         }
     }
 
@@ -191,38 +191,38 @@ impl Handshake<'_> {
         let client_id = Some(self.shared.config.client_id.as_str());
         let id = exchange.correlation_id();
         let frame = header::encode_request(request, version, id, client_id).map_err(broken)?;
+        let deadline = Deadline {
+            at: until,
+            limit: self.shared.config.net.dial_timeout,
+        };
         let bounds = Bounds {
-            write: until,
-            read: until,
+            write: deadline,
+            read: deadline,
             answer: largest_answer,
         };
         let answer = exchange
             .ask(&frame, bounds)
             .map_err(|failure| match failure {
-                Failure::Unanswered(_) | Failure::Late => Refusal::Nothing(failure),
-                failure => Refusal::Else(self.failed(failure)),
+                Failure::Unanswered(_) | Failure::Late(_) => Refusal::Nothing(failure),
+                failure => Refusal::Else(failure.into_error(CONTEXT)),
             })?;
         let (_, answer) = header::decode_response::<R>(answer, version).map_err(broken)?;
         Ok(answer)
     }
+}
 
-    fn refused(&self, refusal: Refusal) -> Error {
-        let error = match refusal {
-            Refusal::Nothing(Failure::Unanswered(source)) => {
+impl Refusal {
+    fn into_error(self) -> Error {
+        let error = match self {
+            Self::Nothing(Failure::Unanswered(source)) => {
                 let words = "closed at the first request, as TLS ports do";
-                self.failed(Failure::Unanswered(io::Error::new(source.kind(), words)))
+                let source = io::Error::new(source.kind(), words);
+                Failure::Unanswered(source).into_error(CONTEXT)
             }
-            Refusal::Nothing(failure) => self.failed(failure),
-            Refusal::Else(error) => error,
+            Self::Nothing(failure) => failure.into_error(CONTEXT),
+            Self::Else(error) => error,
         };
         error.at_api(ApiKey::ApiVersions)
-    }
-
-    fn failed(&self, failure: Failure) -> Error {
-        failure.into_error(
-            ErrorKind::Timeout(self.shared.config.net.dial_timeout),
-            CONTEXT,
-        )
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    broker::{Cluster, Fault, FaultId, GroupState, MemberInfo, Record, SeenRequest},
+    broker::{Cluster, Fault, FaultId, GroupState, MemberInfo, Record, SeenCommit, SeenRequest},
     builder::Builder,
     server::Server,
 };
@@ -284,7 +284,15 @@ impl FakeCluster {
     /// Commits an offset past the group's rules, as an administrator would reset it.
     pub fn commit(&self, group: &str, topic: &str, partition: i32, offset: i64, metadata: &str) {
         self.server
-            .with(|cluster, _| cluster.commit(group, topic, partition, offset, metadata));
+            .with(|cluster, now| cluster.commit(now, group, topic, partition, offset, metadata));
+    }
+
+    /// The latest commits of a group that were accepted, the oldest first (65,536 of all groups are kept).
+    pub fn commits(&self, group: &str) -> Vec<SeenCommit> {
+        self.view(|cluster| {
+            let all = cluster.commits().filter(|commit| commit.group == group);
+            all.cloned().collect()
+        })
     }
 
     /// The members of a group, in the order of joining.

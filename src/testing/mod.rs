@@ -32,7 +32,7 @@ mod server;
 
 pub use broker::{
     Cluster, Fault, FaultId, GroupState, KafkaRelease, MemberInfo, On, OnUnknownApi, Record,
-    SeenRequest,
+    SeenCommit, SeenRequest,
 };
 pub use builder::Builder;
 pub use fake_cluster::FakeCluster;

@@ -297,7 +297,8 @@ impl Cluster {
         let Ok(request) = decode_body::<R>(body) else {
             return self.close(connection);
         };
-        let subject = request.subject(call.version());
+        let mut subject = request.subject(call.version());
+        subject.client_id = call.client_id;
         self.requests.push(SeenRequest {
             at: call.now,
             broker: call.broker(),

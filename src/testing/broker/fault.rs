@@ -20,6 +20,7 @@ pub struct FaultId(pub(crate) u64);
 pub struct On {
     api: Option<ApiKey>,
     broker: Option<i32>,
+    client_id: Option<String>,
     group: Option<String>,
     topic: Option<String>,
     partition: Option<i32>,
@@ -76,6 +77,13 @@ impl On {
     #[must_use]
     pub fn broker(mut self, id: i32) -> Self {
         self.broker = Some(id);
+        self
+    }
+
+    /// Only if the request comes from clients of this id: one of several members, say.
+    #[must_use]
+    pub fn client_id(mut self, id: &str) -> Self {
+        self.client_id = Some(id.to_owned());
         self
     }
 
@@ -193,6 +201,10 @@ impl On {
         self.times != Some(0)
             && self.api.is_none_or(|wanted| wanted == api)
             && self.broker.is_none_or(|wanted| wanted == broker)
+            && self
+                .client_id
+                .as_ref()
+                .is_none_or(|id| id == subject.client_id)
             && self.group.as_ref().is_none_or(is_group)
             && (self.topic.is_none()
                 || subject.is_all_topics
@@ -200,9 +212,11 @@ impl On {
     }
 }
 
-/// What a request is about.
+/// What a request is about, and whose it is.
 #[derive(Debug, Default)]
 pub(crate) struct Subject<'a> {
+    /// Who asks.
+    pub(crate) client_id: &'a str,
     pub(crate) groups: Vec<&'a str>,
     /// Topics, with their partitions where the request names them.
     pub(crate) partitions: Vec<(TopicRef<'a>, Option<i32>)>,

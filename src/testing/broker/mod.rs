@@ -39,7 +39,7 @@ pub use fault::{Fault, FaultId, On};
 pub use group::GroupState;
 pub use records::Record;
 pub use release::KafkaRelease;
-pub use requests::SeenRequest;
+pub use requests::{SeenCommit, SeenRequest};
 pub use settings::{BrokerSettings, OnUnknownApi, Settings};
 
 use api::ParkedFetch;
@@ -47,7 +47,7 @@ use exchange::{Connection, Finished, Ticket};
 use fault::Faults;
 use group::{Group, RequestId};
 use release::Versions;
-use requests::RequestLog;
+use requests::{CommitLog, RequestLog};
 use topics::Topics;
 
 /// Several brokers.
@@ -60,6 +60,7 @@ pub struct Cluster {
     groups: BTreeMap<String, Group>,
     faults: Faults,
     requests: RequestLog,
+    commits: CommitLog,
     last_request: u64,
     connections: BTreeMap<ConnectionId, Connection>,
     /// Connections that are free for their next request.
@@ -120,6 +121,7 @@ impl Cluster {
             groups: BTreeMap::new(),
             faults: Faults::default(),
             requests: RequestLog::default(),
+            commits: CommitLog::default(),
             last_request: 0,
             connections: BTreeMap::new(),
             ready: VecDeque::new(),

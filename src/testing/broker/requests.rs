@@ -1,4 +1,4 @@
-//! Which requests the brokers have seen.
+//! Which requests the brokers have seen, and which commits they have taken.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -7,7 +7,7 @@ use std::{
 
 use crate::protocol::ApiKey;
 
-/// How many requests are remembered with their details; a test that needs more can count.
+/// How many requests and commits are remembered with their details; a test that needs more can count.
 const REMEMBERED: usize = 65_536;
 
 /// A request, as its broker saw it.
@@ -25,6 +25,44 @@ pub struct SeenRequest {
     pub client_id: String,
     /// The groups that it was about.
     pub groups: Vec<String>,
+}
+
+/// A commit that was accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenCommit {
+    /// Since when it is in force.
+    pub at: Instant,
+    /// Who made it; empty for [`FakeCluster::commit`](crate::testing::FakeCluster::commit).
+    pub client_id: String,
+    /// For which group.
+    pub group: String,
+    /// The topic.
+    pub topic: String,
+    /// The partition.
+    pub partition: i32,
+    /// The next offset to be read.
+    pub offset: i64,
+    /// The word for the next owner.
+    pub metadata: String,
+}
+
+/// The commits so far.
+#[derive(Debug, Default)]
+pub(crate) struct CommitLog {
+    latest: VecDeque<SeenCommit>,
+}
+
+impl CommitLog {
+    pub(crate) fn push(&mut self, commit: SeenCommit) {
+        if self.latest.len() == REMEMBERED {
+            self.latest.pop_front();
+        }
+        self.latest.push_back(commit);
+    }
+
+    pub(crate) fn latest(&self) -> impl Iterator<Item = &SeenCommit> {
+        self.latest.iter()
+    }
 }
 
 /// The requests so far.

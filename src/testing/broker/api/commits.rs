@@ -92,16 +92,13 @@ impl Cluster {
         if metadata.len() > METADATA_LIMIT {
             return Err(ErrorCode::OFFSET_METADATA_TOO_LARGE);
         }
+        let place = (name, asked.partition_index);
         let committed = Committed {
             offset: asked.committed_offset,
             leader_epoch: asked.committed_leader_epoch,
             metadata,
         };
-        if let Some(group) = self.group_mut(group_id, false) {
-            group
-                .offsets_mut()
-                .insert((name, asked.partition_index), committed);
-        }
+        self.keep_commit(call.now, call.client_id, group_id, place, committed);
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Instant};
 use crate::{
     protocol::{ErrorCode, consumer_protocol::Assignment},
     testing::broker::{
-        Cluster, GroupState,
+        Cluster, GroupState, SeenCommit,
         group::{Committed, Group},
         topics::{OFFSETS_TOPIC, TopicRef, java_hash},
     },
@@ -51,6 +51,7 @@ impl Cluster {
     /// Commits an offset past the group's rules, as an administrator would reset it.
     pub fn commit(
         &mut self,
+        now: Instant,
         group: &str,
         topic: &str,
         partition: i32,
@@ -58,16 +59,43 @@ impl Cluster {
         metadata: &str,
     ) {
         self.ensure_offsets_topic();
-        if let Some(group) = self.group_mut(group, true) {
-            let committed = Committed {
-                offset,
-                leader_epoch: -1,
-                metadata: metadata.to_owned(),
-            };
-            group
-                .offsets_mut()
-                .insert((topic.to_owned(), partition), committed);
-        }
+        self.group_mut(group, true);
+        let committed = Committed {
+            offset,
+            leader_epoch: -1,
+            metadata: metadata.to_owned(),
+        };
+        self.keep_commit(now, "", group, (topic.to_owned(), partition), committed);
+    }
+
+    /// A commit comes into force.
+    pub(in crate::testing::broker) fn keep_commit(
+        &mut self,
+        now: Instant,
+        client_id: &str,
+        group_id: &str,
+        place: (String, i32),
+        committed: Committed,
+    ) {
+        let Some(group) = self.group_mut(group_id, false) else {
+            return;
+        };
+        let seen = SeenCommit {
+            at: now,
+            client_id: client_id.to_owned(),
+            group: group_id.to_owned(),
+            topic: place.0.clone(),
+            partition: place.1,
+            offset: committed.offset,
+            metadata: committed.metadata.clone(),
+        };
+        group.offsets_mut().insert(place, committed);
+        self.commits.push(seen);
+    }
+
+    /// The latest commits that were accepted, of all groups, the oldest first.
+    pub fn commits(&self) -> impl Iterator<Item = &SeenCommit> {
+        self.commits.latest()
     }
 
     /// The members of a group, in the order of joining.

@@ -42,6 +42,28 @@ fn fetch_all(group: &str) -> offset_fetch::SingleRequest {
 }
 
 #[test]
+fn accepted_commits_are_remembered_with_their_makers() {
+    let mut story = Story::by(Settings::new(1, KafkaRelease::NEWEST));
+    let (_, member) = story.stable_group("g");
+    let mut stranger = member.clone();
+    stranger.generation_id += 1;
+    story.call(1, 9, &commit("g", Some(&stranger), "refused"));
+    story.call(1, 9, &commit("g", Some(&member), "word"));
+    story.cluster.commit(story.now, "h", "t", 1, 3, "by hand");
+    let seen = story.cluster.commits().map(|seen| {
+        let place = (&seen.group[..], &seen.topic[..], seen.partition);
+        (&seen.client_id[..], place, seen.offset, &seen.metadata[..])
+    });
+    assert_eq!(
+        seen.collect::<Vec<_>>(),
+        [
+            ("client", ("g", "t", 0), 7, "word"),
+            ("", ("h", "t", 1), 3, "by hand")
+        ]
+    );
+}
+
+#[test]
 fn what_was_committed_is_fetched_in_every_version() {
     let mut story = Story::by(Settings::new(1, KafkaRelease::NEWEST));
     let (_, member) = story.stable_group("g");
@@ -138,7 +160,7 @@ fn a_commit_is_refused_for_what_is_wrong_with_it() {
 #[test]
 fn the_commits_for_a_deleted_topic_are_gone() {
     let mut story = Story::new();
-    story.cluster.commit("g", "t", 0, 5, "");
+    story.cluster.commit(story.now, "g", "t", 0, 5, "");
     story.cluster.delete_topic(story.now, "t");
     story.cluster.create_topic(story.now, "t", 3);
     assert_eq!(story.cluster.committed("g", "t", 0), None);

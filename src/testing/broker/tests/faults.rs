@@ -32,13 +32,14 @@ fn an_error_is_given_so_many_times_and_the_request_has_no_effect() {
 }
 
 #[test]
-fn a_fault_is_for_its_own_broker_and_group_only() {
+fn a_fault_is_for_its_own_broker_client_and_group_only() {
     let mut story = Story::new();
     let (coordinator, member) = story.stable_group("g");
     let elsewhere = coordinator % 3 + 1;
     let beat_on = |on: On| on.error(ErrorCode::UNKNOWN_SERVER_ERROR);
     for on in [
         Fault::on(ApiKey::Heartbeat).broker(elsewhere),
+        Fault::on(ApiKey::Heartbeat).client_id("another"),
         Fault::on(ApiKey::Heartbeat).group("other"),
     ] {
         story.cluster.inject(beat_on(on));
@@ -48,12 +49,13 @@ fn a_fault_is_for_its_own_broker_and_group_only() {
         story.call(coordinator, 3, &beat("g", &member)).error_code,
         ErrorCode::NONE
     );
-    let everywhere = story.cluster.inject(beat_on(Fault::on(ApiKey::Heartbeat)));
+    let for_it = Fault::on(ApiKey::Heartbeat).client_id("client").group("g");
+    let meant = story.cluster.inject(beat_on(for_it));
     assert_eq!(
         story.call(coordinator, 3, &beat("g", &member)).error_code,
         ErrorCode::UNKNOWN_SERVER_ERROR
     );
-    story.cluster.lift(story.now, everywhere);
+    story.cluster.lift(story.now, meant);
     assert_eq!(
         story.call(coordinator, 3, &beat("g", &member)).error_code,
         ErrorCode::NONE

@@ -185,7 +185,7 @@ fn only_the_coordinator_of_a_group_serves_it() {
 fn a_group_moves_with_its_commits_and_its_last_stable_generation() {
     let mut story = Story::new();
     let (old, member) = story.stable_group("g");
-    story.cluster.commit("g", "t", 0, 42, "here");
+    story.cluster.commit(story.now, "g", "t", 0, 42, "here");
     let waiting = story.connect(old);
     story.send(waiting, 3, &join("g"));
     let new = old % 3 + 1;

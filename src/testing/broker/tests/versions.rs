@@ -186,7 +186,7 @@ fn every_version_of_every_api_is_answered_in_its_layout() {
 impl Story {
     /// Has the topic of the groups created, in every release.
     fn coordinator_of_one(&mut self) {
-        self.cluster.commit("g", "t", 0, 1, "");
+        self.cluster.commit(self.now, "g", "t", 0, 1, "");
         assert_eq!(self.cluster.coordinator("g"), Some(1));
     }
 }

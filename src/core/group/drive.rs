@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::{
     Destination, Group,
-    state::{Assigning, Beat, State},
+    state::{Assigning, Beat, Membership, State},
 };
 use crate::{
     call::{Call, find_coordinator, heartbeat},
@@ -51,29 +51,31 @@ impl Group {
 
     /// When something will be due.
     pub fn poll_deadline(&self) -> Option<Instant> {
-        let coordinator_known = self.seek.target().is_some();
-        let when_known = |at: Instant| coordinator_known.then_some(at);
         let due = match &self.state {
-            State::Seeking { join_at } => [when_known(*join_at), None, None],
+            State::Seeking { join_at } => self.seek.target().map(|_| *join_at),
             State::Assigning(Assigning { until, .. })
             | State::Departing { until }
-            | State::Leaving { until, .. } => [Some(*until), None, None],
-            State::Stable(membership) | State::Releasing(membership, _) => {
-                let fence = membership.fence(self.settings.session_timeout);
-                let release = match &self.state {
-                    State::Releasing(_, deadline) => Some(*deadline),
-                    _ => None,
-                };
-                let heartbeat = membership.next_heartbeat().and_then(when_known);
-                [Some(fence), release, heartbeat]
+            | State::Leaving { until, .. } => Some(*until),
+            State::Stable(membership) => Some(self.membership_deadline(membership)),
+            State::Releasing(membership, deadline) => {
+                Some(self.membership_deadline(membership).min(*deadline))
             }
             State::Idle | State::Joining(_) | State::Syncing(_) | State::Left | State::Failed => {
-                [None; 3]
+                None
             }
         };
         let seek = self.seek.deadline();
         let seek = seek.filter(|_| self.state.needs_coordinator());
-        due.into_iter().flatten().chain(seek).min()
+        due.into_iter().chain(seek).min()
+    }
+
+    fn membership_deadline(&self, membership: &Membership) -> Instant {
+        let fence = membership.fence(self.settings.session_timeout);
+        let heartbeat = membership.next_heartbeat();
+        match heartbeat.filter(|_| self.seek.target().is_some()) {
+            Some(at) => fence.min(at),
+            None => fence,
+        }
     }
 
     fn find_coordinator(&mut self) {

@@ -128,12 +128,21 @@ impl Walk {
         let time = millis(self.rng.u64(..4_000));
         if self.rng.u8(..8) == 0 {
             self.story.now += 4 * time;
-            self.story.group.handle_timeout(self.story.now);
-            let next = self.story.group.poll_deadline();
-            assert!(next.is_none_or(|next| next > self.story.now));
+            self.wake();
         } else {
-            self.story.pass(time);
+            let until = self.story.now + time;
+            while let Some(at) = self.story.group.poll_deadline().filter(|at| *at <= until) {
+                self.story.now = self.story.now.max(at);
+                self.wake();
+            }
+            self.story.now = until;
         }
+    }
+
+    fn wake(&mut self) {
+        self.story.group.handle_timeout(self.story.now);
+        let next = self.story.group.poll_deadline();
+        assert!(next.is_none_or(|next| next > self.story.now), "a spin");
         self.look();
         match self.claims {
             Claims::None => {}

@@ -182,7 +182,7 @@ impl<'a> RecordView<'a> {
         let mut fields = Cursor::new(&self.block.bytes, self.view.value_end());
         if self.view.header_count > 0 {
             fields
-                .varint()
+                .size()
                 .expect("the count was read when the batch was decoded");
         }
         Headers {
@@ -358,10 +358,9 @@ impl BlockSource<'_> {
 impl<'a> Header<'a> {
     /// Reads a header of a record of magic 2.
     pub(super) fn read(fields: &mut Cursor<'a>) -> Result<Self, Malformed> {
-        let key_len = usize::try_from(fields.varint()?)
-            .map_err(|_| Malformed("a header key of negative length"))?;
-        let key = fields.take(key_len)?;
-        let value = match fields.varint()? {
+        let key_len = fields.size()?;
+        let key = fields.take(key_len as usize)?;
+        let value = match fields.nullable_size()? {
             ..0 => None,
             len => Some(fields.take(len as usize)?),
         };

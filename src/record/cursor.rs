@@ -3,6 +3,7 @@
 use super::error::Malformed;
 
 const CUT: Malformed = Malformed("a field reaches beyond the bytes that remain");
+const NEGATIVE: Malformed = Malformed("a length, count or offset delta below zero");
 const OVERLONG: Malformed = Malformed("a varint is longer than its type");
 
 /// A place in the bytes of a record set.
@@ -76,11 +77,23 @@ impl<'a> Cursor<'a> {
         self.array().map(i64::from_be_bytes)
     }
 
-    /// A zigzag varint of 32 bits.
+    /// A zigzag varint of 32 bits that may not be negative: a length, a count, an offset delta.
     #[inline(always)]
-    pub(super) fn varint(&mut self) -> Result<i32, Malformed> {
-        let raw = self.unsigned_varint(u32::BITS)? as u32;
-        Ok((raw >> 1) as i32 ^ -((raw & 1) as i32))
+    pub(super) fn size(&mut self) -> Result<u32, Malformed> {
+        match self.unsigned_varint(u32::BITS)? as u32 {
+            raw if raw & 1 == 0 => Ok(raw >> 1),
+            _ => Err(NEGATIVE),
+        }
+    }
+
+    /// A zigzag varint of 32 bits that is a length, or −1 for null.
+    #[inline(always)]
+    pub(super) fn nullable_size(&mut self) -> Result<i32, Malformed> {
+        match self.unsigned_varint(u32::BITS)? as u32 {
+            raw if raw & 1 == 0 => Ok((raw >> 1) as i32),
+            1 => Ok(-1),
+            _ => Err(NEGATIVE),
+        }
     }
 
     /// A zigzag varint of 64 bits.
@@ -130,8 +143,12 @@ fn long_varint(bytes: &[u8], bits: u32) -> Result<(u64, &[u8]), Malformed> {
 mod tests {
     use super::*;
 
-    fn varint(bytes: &[u8]) -> Result<i32, Malformed> {
-        Cursor::new(bytes, 0).varint()
+    fn size(bytes: &[u8]) -> Result<u32, Malformed> {
+        Cursor::new(bytes, 0).size()
+    }
+
+    fn nullable_size(bytes: &[u8]) -> Result<i32, Malformed> {
+        Cursor::new(bytes, 0).nullable_size()
     }
 
     fn varlong(bytes: &[u8]) -> Result<i64, Malformed> {
@@ -140,24 +157,38 @@ mod tests {
 
     #[test]
     fn varints_are_zigzag_and_little_end_first() {
-        assert_eq!(varint(&[0x00]), Ok(0));
-        assert_eq!(varint(&[0x01]), Ok(-1));
-        assert_eq!(varint(&[0x7f]), Ok(-64));
-        assert_eq!(varint(&[0x80, 0x01]), Ok(64));
-        assert_eq!(varint(&[0xff, 0xff, 0xff, 0xff, 0x0f]), Ok(i32::MIN));
-        assert_eq!(varint(&[0xfe, 0xff, 0xff, 0xff, 0x0f]), Ok(i32::MAX));
+        assert_eq!(varlong(&[0x00]), Ok(0));
+        assert_eq!(varlong(&[0x01]), Ok(-1));
+        assert_eq!(varlong(&[0x7f]), Ok(-64));
+        assert_eq!(varlong(&[0x80, 0x01]), Ok(64));
+        assert_eq!(varlong(&[0xff, 0xff, 0x03]), Ok(-32_768));
         let ten = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01];
         assert_eq!(varlong(&ten), Ok(i64::MIN));
+        assert_eq!(size(&[0x80, 0x01]), Ok(64));
+        assert_eq!(size(&[0xfe, 0xff, 0xff, 0xff, 0x0f]), Ok(i32::MAX as u32));
+        assert_eq!(nullable_size(&[0xfe, 0xff, 0xff, 0xff, 0x0f]), Ok(i32::MAX));
+        assert_eq!(nullable_size(&[0x01]), Ok(-1));
+    }
+
+    #[test]
+    fn a_size_is_not_negative_but_a_nullable_one_may_be_null() {
+        assert_eq!(size(&[0x01]), Err(NEGATIVE));
+        assert_eq!(nullable_size(&[0x03]), Err(NEGATIVE));
+        assert_eq!(size(&[0xff, 0xff, 0xff, 0xff, 0x0f]), Err(NEGATIVE));
+        assert_eq!(
+            nullable_size(&[0xff, 0xff, 0xff, 0xff, 0x0f]),
+            Err(NEGATIVE)
+        );
     }
 
     #[test]
     fn a_varint_may_not_overflow_its_type_nor_the_bytes() {
-        assert_eq!(varint(&[0xff, 0xff, 0xff, 0xff, 0x1f]), Err(OVERLONG));
-        assert_eq!(varint(&[0x80, 0x80, 0x80, 0x80, 0x80, 0x00]), Err(OVERLONG));
+        assert_eq!(size(&[0xff, 0xff, 0xff, 0xff, 0x1f]), Err(OVERLONG));
+        assert_eq!(size(&[0x80, 0x80, 0x80, 0x80, 0x80, 0x00]), Err(OVERLONG));
         let ten = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02];
         assert_eq!(varlong(&ten), Err(OVERLONG));
         for cut in 0..4 {
-            assert_eq!(varint(&[0x80; 4][..cut]), Err(CUT));
+            assert_eq!(size(&[0x80; 4][..cut]), Err(CUT));
         }
     }
 }

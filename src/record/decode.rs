@@ -139,22 +139,20 @@ fn read_records(
 /// Reads one record of magic 2; its timestamp is still a difference.
 #[inline(always)]
 fn read_record(fields: &mut Cursor<'_>) -> Result<View, Malformed> {
-    let size = fields.varint()?;
+    let size = fields.size()?;
     let after_size = fields.remaining();
     fields.skip(1)?; // attributes: no bit of them is in use
     let timestamp_delta = fields.varlong()?;
-    let offset_delta = fields.varint()?;
+    let offset_delta = fields.size()?;
     let (key_start, key_len) = skip_nullable_bytes(fields)?;
     let (value_start, value_len) = skip_nullable_bytes(fields)?;
-    let header_count = fields.varint()?;
-    if header_count != 0 {
+    let header_count = fields.size()?;
+    if header_count > 0 {
         *fields = behind_headers(*fields, header_count)?;
     }
-    if i64::from(size) != (after_size - fields.remaining()) as i64 {
+    if size as usize != after_size - fields.remaining() {
         return Err(Malformed("a record's length is not that of its fields"));
     }
-    let offset_delta =
-        u32::try_from(offset_delta).map_err(|_| Malformed("a record before its batch"))?;
     Ok(View {
         timestamp_ms: timestamp_delta,
         offset_delta,
@@ -162,27 +160,25 @@ fn read_record(fields: &mut Cursor<'_>) -> Result<View, Malformed> {
         key_len,
         value_start,
         value_len,
-        header_count: header_count as u32,
+        header_count,
     })
 }
 
 /// Where a key or value starts and how long it is; −1 is null.
 #[inline(always)]
 fn skip_nullable_bytes(fields: &mut Cursor<'_>) -> Result<(u32, i32), Malformed> {
-    let len = fields.varint()?;
+    let len = fields.nullable_size()?;
     let start = fields.position() as u32;
-    match len {
-        0.. => fields.skip(len as usize)?,
-        -1 => {}
-        _ => return Err(Malformed("a key or value of negative length")),
+    if len > 0 {
+        fields.skip(len as usize)?;
     }
     Ok((start, len))
 }
 
 /// The cursor behind the headers. Passed by value: a borrowed one would live in memory, not in
 /// registers, for records without headers too.
-fn behind_headers(mut fields: Cursor<'_>, count: i32) -> Result<Cursor<'_>, Malformed> {
-    if !usize::try_from(count).is_ok_and(|count| count <= fields.remaining() / MIN_HEADER_SIZE) {
+fn behind_headers(mut fields: Cursor<'_>, count: u32) -> Result<Cursor<'_>, Malformed> {
+    if count as usize > fields.remaining() / MIN_HEADER_SIZE {
         return Err(Malformed("more headers than bytes"));
     }
     for _ in 0..count {

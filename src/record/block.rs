@@ -39,6 +39,7 @@ const _: () = assert!(size_of::<View>() == 32);
 impl Block {
     /// How many records there are; at least one.
     #[expect(clippy::len_without_is_empty, reason = "a block is never empty")]
+    #[inline]
     pub fn len(&self) -> usize {
         self.views.len()
     }
@@ -69,6 +70,7 @@ impl Block {
     /// # Panics
     ///
     /// If there are no more than `index` records, as for a slice.
+    #[inline]
     pub fn record(&self, index: usize) -> RecordView<'_> {
         RecordView {
             block: self,
@@ -104,6 +106,7 @@ impl Block {
     }
 
     /// All records in order.
+    #[inline]
     pub fn records(&self) -> Records<'_> {
         Records {
             block: self,
@@ -133,6 +136,7 @@ pub struct Records<'a> {
 impl<'a> Iterator for Records<'a> {
     type Item = RecordView<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         self.views.next().map(|view| RecordView {
             block: self.block,
@@ -157,22 +161,26 @@ pub struct RecordView<'a> {
 
 impl<'a> RecordView<'a> {
     /// Its place in the partition.
+    #[inline]
     pub fn offset(&self) -> i64 {
         self.block.origin + i64::from(self.view.offset_delta)
     }
 
     /// Milliseconds since 1970, set by the producer or, where the topic says so, by the broker; −1
     /// if there is none. Any value can occur.
+    #[inline]
     pub fn timestamp_ms(&self) -> i64 {
         self.view.timestamp_ms
     }
 
     /// The key; null is not empty.
+    #[inline]
     pub fn key(&self) -> Option<&'a [u8]> {
         self.bytes(self.view.key_start, self.view.key_len)
     }
 
     /// The value; null is not empty.
+    #[inline]
     pub fn value(&self) -> Option<&'a [u8]> {
         self.bytes(self.view.value_start, self.view.value_len)
     }
@@ -202,6 +210,7 @@ impl<'a> RecordView<'a> {
         &self.block.bytes[self.view.value_end()..headers.fields.position()]
     }
 
+    #[inline]
     fn bytes(&self, start: u32, len: i32) -> Option<&'a [u8]> {
         let len = usize::try_from(len).ok()?;
         let start = start as usize;

@@ -11,49 +11,51 @@ const OVERLONG: Malformed = Malformed("a varint is longer than its type");
 /// It tells places from the start of the bytes, because that is what the views of records keep.
 #[derive(Clone, Copy)]
 pub(super) struct Cursor<'a> {
-    rest: &'a [u8],
-    end: usize,
+    bytes: &'a [u8],
+    at: usize,
 }
 
 impl<'a> Cursor<'a> {
     /// At `start` of `bytes`, which must be within them.
     pub(super) fn new(bytes: &'a [u8], start: usize) -> Self {
-        Self {
-            rest: &bytes[start..],
-            end: bytes.len(),
-        }
+        assert!(start <= bytes.len());
+        Self { bytes, at: start }
     }
 
     #[inline(always)]
     pub(super) fn position(&self) -> usize {
-        self.end - self.rest.len()
+        self.at
     }
 
     #[inline(always)]
     pub(super) fn remaining(&self) -> usize {
-        self.rest.len()
+        self.bytes.len() - self.at
     }
 
     /// All bytes from here on.
     pub(super) fn rest(&self) -> &'a [u8] {
-        self.rest
+        &self.bytes[self.at..]
     }
 
     #[inline(always)]
     pub(super) fn take(&mut self, size: usize) -> Result<&'a [u8], Malformed> {
-        let (taken, rest) = self.rest.split_at_checked(size).ok_or(CUT)?;
-        self.rest = rest;
+        let taken = self.rest().get(..size).ok_or(CUT)?;
+        self.at += size;
         Ok(taken)
     }
 
     #[inline(always)]
     pub(super) fn skip(&mut self, size: usize) -> Result<(), Malformed> {
-        self.take(size).map(|_| ())
+        if size > self.remaining() {
+            return Err(CUT);
+        }
+        self.at += size;
+        Ok(())
     }
 
     fn array<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
-        let (array, rest) = self.rest.split_first_chunk().ok_or(CUT)?;
-        self.rest = rest;
+        let array = self.rest().first_chunk().ok_or(CUT)?;
+        self.at += N;
         Ok(*array)
     }
 
@@ -103,40 +105,43 @@ impl<'a> Cursor<'a> {
         Ok((raw >> 1) as i64 ^ -((raw & 1) as i64))
     }
 
-    /// Most varints have one byte (deltas, keys, headers) or two (values); longer ones are read
-    /// elsewhere, from a copy, so that the cursor can stay in registers.
+    /// Most varints have one byte (deltas, keys, headers) or two (values). Longer ones are read by
+    /// a function that gets a copy of the place, so that the cursor can stay in registers.
     #[inline(always)]
     fn unsigned_varint(&mut self, bits: u32) -> Result<u64, Malformed> {
-        let (raw, rest) = match *self.rest {
-            [a, ref rest @ ..] if a < 0x80 => (u64::from(a), rest),
-            [a, b, ref rest @ ..] if b < 0x80 => (u64::from(a & 0x7f) | u64::from(b) << 7, rest),
-            _ => long_varint(self.rest, bits)?,
-        };
-        self.rest = rest;
+        let first = *self.bytes.get(self.at).ok_or(CUT)?;
+        if first < 0x80 {
+            self.at += 1;
+            return Ok(first.into());
+        }
+        let second = *self.bytes.get(self.at + 1).ok_or(CUT)?;
+        if second < 0x80 {
+            self.at += 2;
+            return Ok(u64::from(first & 0x7f) | u64::from(second) << 7);
+        }
+        let (raw, len) = long_varint(self.rest(), bits)?;
+        self.at += len;
         Ok(raw)
     }
 }
 
-/// An unsigned varint of any length that its type allows, and what follows it.
+/// An unsigned varint of any length that its type allows, and its length.
 #[cold]
-fn long_varint(bytes: &[u8], bits: u32) -> Result<(u64, &[u8]), Malformed> {
+fn long_varint(bytes: &[u8], bits: u32) -> Result<(u64, usize), Malformed> {
     let mut raw = 0;
     let mut shift = 0;
-    let mut rest = bytes;
-    while shift < bits {
-        let (&byte, behind) = rest.split_first().ok_or(CUT)?;
-        rest = behind;
+    for (index, &byte) in bytes.iter().enumerate() {
         let part = u64::from(byte & 0x7f);
-        if shift + 7 > bits && part >> (bits - shift) != 0 {
-            break;
+        if shift >= bits || shift + 7 > bits && part >> (bits - shift) != 0 {
+            return Err(OVERLONG);
         }
         raw |= part << shift;
         if byte < 0x80 {
-            return Ok((raw, rest));
+            return Ok((raw, index + 1));
         }
         shift += 7;
     }
-    Err(OVERLONG)
+    Err(CUT)
 }
 
 #[cfg(test)]

@@ -76,6 +76,20 @@ fn any_batch_of_magic_2_is_read_as_it_was_written() {
 }
 
 #[test]
+fn a_detached_record_is_the_same_without_its_batch() {
+    let mut rng = fastrand::Rng::with_seed(6);
+    let (bytes, written) = random_batch(&mut rng, Codec::None);
+    let blocks = decode_blocks(&only_batch(&bytes), 0, &Limits::default()).unwrap();
+    for (index, record) in written.iter().enumerate() {
+        let detached = blocks[0].detach(index);
+        assert_eq!(detached.len(), 1);
+        assert_eq!(Owned::of(&detached.record(0)), *record);
+        let charge = detached.bytes();
+        assert!(charge < 2_000, "{charge} bytes for one record");
+    }
+}
+
+#[test]
 fn any_message_set_is_read_as_it_was_written() {
     let mut rng = fastrand::Rng::with_seed(2);
     for round in 0..60 {

@@ -155,7 +155,6 @@ pub(crate) struct Broker {
     id: i32,
     distribution: Distribution,
     address: SocketAddr,
-    quorum: Quorum,
     home: PathBuf,
     properties: Properties,
     process: Option<Process>,
@@ -173,12 +172,11 @@ impl Broker {
         fs::create_dir(&home).expect("the folder is ours");
         let mut properties = plan.properties(id, &home.join("data"));
         properties.extend(overrides.clone());
-        let (address, quorum) = (plan.address(id), plan.quorum);
+        let address = plan.address(id);
         Self {
             id,
             distribution,
             address,
-            quorum,
             home,
             properties,
             process: None,
@@ -194,14 +192,11 @@ impl Broker {
     }
 
     /// What must run to its end before a new KRaft broker may start.
-    pub(crate) fn format(&self) -> Option<Process> {
-        if self.quorum == Quorum::ZooKeeper {
-            return None;
-        }
+    pub(crate) fn format(&self) -> Process {
         let mut command = self.distribution.java("kafka.tools.StorageTool");
         command.extend(["format", "-t", CLUSTER_ID, "-c"].map(OsString::from));
         command.push(self.write_properties().into());
-        Some(Process::spawn(&command, &self.log(), |_| ()))
+        Process::spawn(&command, &self.log(), |_| ())
     }
 
     /// Starts the program and returns at once.

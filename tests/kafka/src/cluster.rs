@@ -3,8 +3,6 @@
 use std::{
     collections::BTreeMap,
     env,
-    ffi::OsString,
-    fs,
     net::{SocketAddr, ToSocketAddrs},
     ops::Deref,
     sync::{Arc, Mutex, MutexGuard, OnceLock},
@@ -16,20 +14,15 @@ use rdkafka::ClientConfig;
 
 use crate::{
     admin::Admin,
-    broker::{self, Broker, POLL, Plan, Properties},
-    distribution::Distribution,
-    metadata::Metadata,
-    process::Process,
-    release::{Quorum, Release},
-    scratch::Scratch,
+    broker::{Broker, Plan, Properties},
+    metadata::{self, Metadata},
+    own::Own,
+    release::Release,
 };
 
 /// How long the cluster may take for anything that it does on its own: to elect, to register, to spread
 /// the word. A minute is for a machine with other things to do; a free one takes a second or two.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
-
-/// How many lines of each log a failed test prints.
-const LOG_TAIL: usize = 40;
 
 /// Brokers of one release, with ids from 1. They are gone when it is dropped or the test process ends.
 ///
@@ -40,19 +33,6 @@ pub struct Cluster {
     bootstrap: Vec<String>,
     admin: OnceLock<Admin>,
     own: Option<Own>,
-}
-
-/// A cluster started here. The fields end in this order: the folder goes when nothing writes there.
-struct Own {
-    processes: Processes,
-    plan: Plan,
-    distribution: Distribution,
-    scratch: Scratch,
-}
-
-struct Processes {
-    brokers: BTreeMap<i32, Mutex<Broker>>,
-    _zookeeper: Option<Process>,
 }
 
 /// What a cluster shall be; see [`Cluster::builder`].
@@ -91,70 +71,19 @@ impl Builder {
     /// # Panics
     /// If it does not come up; the ends of the logs are in the message.
     pub fn start(&self) -> Cluster {
-        let distribution = Distribution::of(self.release);
         let plan = Plan::new(self.release.quorum(), self.brokers);
-        let scratch = Scratch::new();
-        match self.launch(&distribution, &plan, &scratch) {
-            Ok(processes) => Cluster {
-                release: self.release,
-                bootstrap: plan.ids().map(|id| plan.address(id).to_string()).collect(),
-                admin: OnceLock::new(),
-                own: Some(Own {
-                    processes,
-                    plan,
-                    distribution,
-                    scratch,
-                }),
-            },
-            Err(why) => panic!(
-                "{} did not start: {why}\n{}",
-                self.release,
-                log_tails(&scratch)
-            ),
+        let bootstrap = plan.ids().map(|id| plan.address(id).to_string()).collect();
+        let own = Own::start(self.release, plan, |id| {
+            let mut properties = self.everywhere.clone();
+            properties.extend(self.of_one.get(&id).cloned().unwrap_or_default());
+            properties
+        });
+        Cluster {
+            release: self.release,
+            bootstrap,
+            admin: OnceLock::new(),
+            own: Some(own),
         }
-    }
-
-    fn launch(
-        &self,
-        distribution: &Distribution,
-        plan: &Plan,
-        scratch: &Scratch,
-    ) -> Result<Processes, String> {
-        let mut brokers: Vec<_> = plan
-            .ids()
-            .map(|id| {
-                let mut overrides = self.everywhere.clone();
-                overrides.extend(self.of_one.get(&id).cloned().unwrap_or_default());
-                Broker::new(id, distribution.clone(), plan, scratch.path(), &overrides)
-            })
-            .collect();
-
-        let zookeeper = match plan.quorum {
-            Quorum::ZooKeeper => Some(broker::start_zookeeper(distribution, plan, scratch.path())?),
-            Quorum::KRaft => {
-                let formats: Vec<_> = brokers.iter().filter_map(Broker::format).collect();
-                for mut format in formats {
-                    let status = format.wait(PATIENCE).ok_or("formatting takes too long")?;
-                    status.success().then_some(()).ok_or("formatting failed")?;
-                }
-                None
-            }
-        };
-        for broker in &mut brokers {
-            broker.launch();
-        }
-        for broker in &mut brokers {
-            broker.await_port()?;
-        }
-        let addresses: Vec<_> = plan.ids().map(|id| plan.address(id)).collect();
-        await_metadata(&addresses, |metadata| {
-            metadata.brokers.len() == addresses.len()
-        })?;
-        let brokers = brokers.into_iter().map(Mutex::new);
-        Ok(Processes {
-            brokers: plan.ids().zip(brokers).collect(),
-            _zookeeper: zookeeper,
-        })
     }
 }
 
@@ -299,7 +228,7 @@ impl Cluster {
                 .map(|(name, value)| format!("{name}={value}"))
                 .collect();
             arguments.extend(config.iter().flat_map(|pair| ["--config", pair]));
-            self.topic_command(&arguments);
+            self.own().topic_command(&arguments);
         } else {
             self.admin()
                 .create_topic(name, partitions, replication, config);
@@ -311,7 +240,8 @@ impl Cluster {
     pub fn add_partitions(&self, topic: &str, count: i32) {
         if self.release < Release::V1_1_1 {
             let count = count.to_string();
-            self.topic_command(&["--alter", "--topic", topic, "--partitions", &count]);
+            self.own()
+                .topic_command(&["--alter", "--topic", topic, "--partitions", &count]);
         } else {
             self.admin().add_partitions(topic, count);
         }
@@ -321,7 +251,7 @@ impl Cluster {
     /// Deletes a topic and waits until every running broker has forgotten it.
     pub fn delete_topic(&self, name: &str) {
         if self.release < Release::V0_10_2_2 {
-            self.topic_command(&["--delete", "--topic", name]);
+            self.own().topic_command(&["--delete", "--topic", name]);
         } else {
             self.admin().delete_topic(name);
         }
@@ -349,27 +279,9 @@ impl Cluster {
 
     /// Waits until every running broker sees the cluster so.
     pub fn await_metadata(&self, condition: impl Fn(&Metadata) -> bool) {
-        if let Err(why) = await_metadata(&self.running(), condition) {
+        if let Err(why) = metadata::await_on(&self.running(), condition) {
             panic!("{why}\n{}", self.log_tails());
         }
-    }
-
-    /// Kafka's own program for topics, for releases that cannot be asked over the wire.
-    fn topic_command(&self, arguments: &[&str]) {
-        let own = self
-            .own
-            .as_ref()
-            .expect("KAFKA_BROKERS stands for a newer release");
-        let mut command = own.distribution.java("kafka.admin.TopicCommand");
-        command.extend(["--zookeeper".into(), own.plan.zookeeper().into()]);
-        command.extend(arguments.iter().map(OsString::from));
-        let log = own.scratch.path().join("topic-command.log");
-        let status = Process::spawn(&command, &log, |_| ()).wait(PATIENCE);
-        let log = fs::read_to_string(log).unwrap_or_default();
-        assert!(
-            status.is_some_and(|status| status.success()),
-            "{arguments:?}: {log}"
-        );
     }
 
     fn await_partitions(&self, topic: &str, count: i32) {
@@ -382,18 +294,13 @@ impl Cluster {
     }
 
     fn broker(&self, id: i32) -> MutexGuard<'_, Broker> {
-        let own = self
-            .own
+        self.own().broker(id)
+    }
+
+    fn own(&self) -> &Own {
+        self.own
             .as_ref()
-            .expect("the brokers of KAFKA_BROKERS are not ours to touch");
-        let broker = own
-            .processes
-            .brokers
-            .get(&id)
-            .unwrap_or_else(|| panic!("there is no broker {id}"));
-        broker
-            .lock()
-            .expect("a broker whose handling failed is not used again")
+            .expect("the brokers of KAFKA_BROKERS are not ours to touch")
     }
 
     fn running(&self) -> Vec<SocketAddr> {
@@ -405,10 +312,7 @@ impl Cluster {
     }
 
     fn log_tails(&self) -> String {
-        self.own
-            .as_ref()
-            .map(|own| log_tails(&own.scratch))
-            .unwrap_or_default()
+        self.own.as_ref().map(Own::log_tails).unwrap_or_default()
     }
 }
 
@@ -439,38 +343,4 @@ fn print_logs_of_a_failure(cluster: &Cluster) {
     if thread::panicking() {
         eprintln!("{}", cluster.log_tails());
     }
-}
-
-fn await_metadata(
-    brokers: &[SocketAddr],
-    condition: impl Fn(&Metadata) -> bool,
-) -> Result<(), String> {
-    let deadline = Instant::now() + PATIENCE;
-    for broker in brokers {
-        loop {
-            let answer = Metadata::ask(*broker);
-            if answer.as_ref().is_ok_and(&condition) {
-                break;
-            }
-            if Instant::now() > deadline {
-                return Err(format!("{broker} still says {answer:?} after {PATIENCE:?}"));
-            }
-            thread::sleep(POLL);
-        }
-    }
-    Ok(())
-}
-
-/// The end of the log of each process.
-fn log_tails(scratch: &Scratch) -> String {
-    let mut tails = String::new();
-    let homes = fs::read_dir(scratch.path()).expect("the folder is ours");
-    for home in homes.flatten() {
-        let log = fs::read(home.path().join("log")).unwrap_or_default();
-        let log = String::from_utf8_lossy(&log);
-        let lines: Vec<_> = log.lines().collect();
-        let tail = &lines[lines.len().saturating_sub(LOG_TAIL)..];
-        tails += &format!("--- {}\n{}\n", home.file_name().display(), tail.join("\n"));
-    }
-    tails
 }

@@ -12,6 +12,8 @@ mod cluster;
 mod distribution;
 mod member;
 mod metadata;
+pub mod oracle;
+mod own;
 mod ports;
 mod process;
 mod producer;
@@ -20,7 +22,7 @@ mod scratch;
 
 pub use admin::{Admin, Committed};
 pub use cluster::{Builder, Cluster, Shared};
-pub use member::{Assignor, Event, Member, TopicPartition};
+pub use member::{Assignor, Event, Member, TopicPartition, library};
 pub use metadata::{Metadata, Partition};
 pub use producer::{Acknowledged, Codec, NewRecord, Producer};
 pub use release::Release;

@@ -7,11 +7,14 @@ use std::{
     collections::BTreeMap,
     io::{self, Read, Write},
     net::{SocketAddr, TcpStream},
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
 
+use crate::{broker::POLL, cluster};
+
 /// A local broker that does not answer within this is not up.
-const PATIENCE: Duration = Duration::from_secs(2);
+const ANSWER: Duration = Duration::from_secs(2);
 
 /// The cluster as one broker sees it.
 #[derive(Debug, Default)]
@@ -41,8 +44,8 @@ impl Metadata {
         const NO_CLIENT_ID: [u8; 2] = [0xff, 0xff];
         const ALL_TOPICS: [u8; 4] = [0; 4];
 
-        let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
+        let mut stream = TcpStream::connect_timeout(&address, ANSWER)?;
+        stream.set_read_timeout(Some(ANSWER))?;
         let request = [
             &METADATA_V0[..],
             &CORRELATION_ID,
@@ -61,6 +64,27 @@ impl Metadata {
             .ok_or(io::ErrorKind::InvalidData)?;
         Response { rest: body }.metadata()
     }
+}
+
+/// Waits until each of some brokers sees the cluster so.
+pub(crate) fn await_on(
+    brokers: &[SocketAddr],
+    condition: impl Fn(&Metadata) -> bool,
+) -> Result<(), String> {
+    let deadline = Instant::now() + cluster::PATIENCE;
+    for broker in brokers {
+        loop {
+            let answer = Metadata::ask(*broker);
+            if answer.as_ref().is_ok_and(&condition) {
+                break;
+            }
+            if Instant::now() > deadline {
+                return Err(format!("{broker} still says {answer:?}"));
+            }
+            thread::sleep(POLL);
+        }
+    }
+    Ok(())
 }
 
 struct Response<'a> {

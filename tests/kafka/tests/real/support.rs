@@ -12,18 +12,18 @@ use std::{
 
 use kafka_tests::{Assignor, Cluster, Codec, Event, Member, NewRecord, Producer, Release, unique};
 
+use crate::SOON;
+
 kafka_tests::on_each_release![
     librdkafka_and_java_share_a_group,
     every_codec_is_acknowledged,
 ];
 
 kafka_tests::with_own_brokers![
-    every_release_starts,
+    every_other_release_starts,
     three_brokers_survive_a_kill,
     nothing_outlives_a_killed_test
 ];
-
-const SOON: Duration = Duration::from_secs(30);
 
 fn librdkafka_and_java_share_a_group(kafka: &Cluster) {
     let (topic, group) = (unique("shared"), unique("group"));
@@ -76,8 +76,20 @@ fn every_codec_is_acknowledged(kafka: &Cluster) {
     }
 }
 
-fn every_release_starts() {
-    for &release in Release::ALL {
+/// Those that no story is told on; the others start for their stories.
+fn every_other_release_starts() {
+    const TOLD: [Release; 6] = [
+        Release::V2_4_1,
+        Release::V2_8_2,
+        Release::V3_0_2,
+        Release::V3_9_1,
+        Release::V4_0_0,
+        Release::V4_4_0,
+    ];
+    for &release in Release::ALL
+        .iter()
+        .filter(|release| !TOLD.contains(release))
+    {
         let kafka = Cluster::start(release, 1);
         kafka.create_topic("t", 2, 1);
         let written = Producer::new(&kafka, Codec::Gzip).send_numbers("t", 1000, 2);

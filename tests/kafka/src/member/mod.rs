@@ -2,24 +2,24 @@
 //!
 //! All of them tell what happens to them in the same words, [`Event`].
 
+mod event;
+pub mod library;
+mod librdkafka;
+
 use std::{
     collections::BTreeSet,
+    env,
     ffi::OsString,
-    fmt,
+    mem,
     path::Path,
-    str::FromStr,
-    sync::Arc,
-    sync::atomic::{AtomicBool, Ordering},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
-use crossbeam_channel::{Receiver, Sender, unbounded};
-use rdkafka::{
-    ClientContext, Message, TopicPartitionList,
-    consumer::{BaseConsumer, Consumer, ConsumerContext, Rebalance},
-};
+use crossbeam_channel::{Receiver, Select, Sender, bounded, unbounded};
+use sarama_cluster::{Config, Consumer, ConsumerMode};
 
+pub use self::event::{Event, TopicPartition};
 use crate::{
     cluster::Cluster, distribution::Distribution, process::Process, release::Release,
     scratch::Scratch,
@@ -27,9 +27,6 @@ use crate::{
 
 /// How long a member that runs may take to leave its group in order.
 const LEAVE: Duration = Duration::from_secs(30);
-
-/// A partition of a topic.
-pub type TopicPartition = (String, i32);
 
 /// How a group shares out partitions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,80 +38,10 @@ pub enum Assignor {
 }
 
 impl Assignor {
-    fn protocol(self) -> &'static str {
+    pub(crate) fn protocol(self) -> &'static str {
         match self {
             Self::Range => "range",
             Self::RoundRobin => "roundrobin",
-        }
-    }
-}
-
-/// What a member tells. As text it is one line with tabs between the words.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
-    /// These partitions are its own from now on, and no others.
-    Assigned(BTreeSet<TopicPartition>),
-    /// It owns nothing until it is assigned something.
-    Revoked,
-    /// It has been given a record.
-    Record {
-        /// The record's topic.
-        topic: String,
-        /// Its partition there.
-        partition: i32,
-        /// Its offset there.
-        offset: i64,
-    },
-    /// It has left its group in order.
-    Left,
-}
-
-impl fmt::Display for Event {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Assigned(partitions) => {
-                f.write_str("assigned")?;
-                partitions
-                    .iter()
-                    .try_for_each(|(topic, n)| write!(f, "\t{topic}\t{n}"))
-            }
-            Self::Revoked => f.write_str("revoked"),
-            Self::Record {
-                topic,
-                partition,
-                offset,
-            } => {
-                write!(f, "record\t{topic}\t{partition}\t{offset}")
-            }
-            Self::Left => f.write_str("left"),
-        }
-    }
-}
-
-impl FromStr for Event {
-    type Err = String;
-
-    fn from_str(line: &str) -> Result<Self, String> {
-        let words: Vec<_> = line.split('\t').collect();
-        let strange = |error| format!("{line}: {error}");
-        match words[..] {
-            ["assigned", ref rest @ ..] => {
-                let partition = |pair: &[&str]| match pair {
-                    [topic, n] => Ok(((*topic).to_owned(), n.parse().map_err(strange)?)),
-                    _ => Err(format!("{line}: a topic without a partition")),
-                };
-                Ok(Self::Assigned(
-                    rest.chunks(2).map(partition).collect::<Result<_, _>>()?,
-                ))
-            }
-            ["revoked"] => Ok(Self::Revoked),
-            ["record", topic, partition, offset] => Ok(Self::Record {
-                topic: topic.to_owned(),
-                partition: partition.parse().map_err(strange)?,
-                offset: offset.parse().map_err(strange)?,
-            }),
-            ["left"] => Ok(Self::Left),
-            _ => Err(format!("no event: {line}")),
         }
     }
 }
@@ -128,61 +55,59 @@ pub struct Member {
 }
 
 enum Life {
+    /// It stops when `stop` is dropped.
     Thread {
-        stop: Arc<AtomicBool>,
-        thread: Option<JoinHandle<()>>,
+        stop: Sender<()>,
+        thread: JoinHandle<()>,
     },
     Process {
         process: Process,
         _scratch: Scratch,
     },
+    Over,
 }
 
 impl Member {
+    /// A member by the library under test.
+    pub fn library(cluster: &Cluster, group: &str, topics: &[&str], config: Config) -> Self {
+        let mode = config.group.mode;
+        let consumer =
+            Consumer::new(cluster.bootstrap(), group, topics, config).expect("the brokers answer");
+        Self::thread("sarama-cluster", move |tell, stop| {
+            library::run(&consumer, mode, &tell, &stop);
+        })
+    }
+
+    /// A member by the library under test in a process of its own, with the settings of
+    /// [`library_config`].
+    pub fn library_process(
+        cluster: &Cluster,
+        group: &str,
+        topics: &[&str],
+        mode: ConsumerMode,
+    ) -> Self {
+        let mode = if mode == ConsumerMode::Multiplex {
+            "multiplex"
+        } else {
+            "partitions"
+        };
+        let mut program = env::current_exe().expect("a test has a path");
+        // From target/debug/deps/test-… to target/debug/member.
+        program.pop();
+        program.set_file_name("member");
+        let mut command = vec![program.into_os_string()];
+        let arguments = [&cluster.bootstrap().join(","), group, mode];
+        command.extend(arguments.iter().chain(topics).map(OsString::from));
+        Self::process("sarama-cluster", &command)
+    }
+
     /// A member by librdkafka. It commits what it has been given when its partitions are revoked.
     pub fn librdkafka(cluster: &Cluster, group: &str, topics: &[&str], assignor: Assignor) -> Self {
-        let (sender, events) = unbounded();
-        let consumer: BaseConsumer<Teller> = cluster
-            .client_config()
-            .set("group.id", group)
-            .set("client.id", "librdkafka")
-            .set("partition.assignment.strategy", assignor.protocol())
-            .set("auto.offset.reset", "earliest")
-            .set("session.timeout.ms", "6000")
-            .set("heartbeat.interval.ms", "200")
-            .set("topic.metadata.refresh.interval.ms", "500")
-            .create_with_context(Teller(sender.clone()))
-            .expect("the settings are valid");
-        consumer
-            .subscribe(topics)
-            .expect("the topics have valid names");
-
-        let stop = Arc::new(AtomicBool::new(false));
-        let stopped = Arc::clone(&stop);
-        let thread = thread::spawn(move || {
-            while !stopped.load(Ordering::Relaxed) {
-                match consumer.poll(Duration::from_millis(50)) {
-                    Some(Ok(message)) => consumer.context().tell(Event::Record {
-                        topic: message.topic().to_owned(),
-                        partition: message.partition(),
-                        offset: message.offset(),
-                    }),
-                    Some(Err(error)) => eprintln!("librdkafka: {error}"),
-                    None => (),
-                }
-            }
-            // Dropping it commits and leaves.
-            drop(consumer);
-            let _ = sender.send(Event::Left);
-        });
-        Self::new(
-            "librdkafka",
-            events,
-            Life::Thread {
-                stop,
-                thread: Some(thread),
-            },
-        )
+        let (config, group) = (cluster.client_config(), group.to_owned());
+        let topics: Vec<_> = topics.iter().map(|&topic| topic.to_owned()).collect();
+        Self::thread("librdkafka", move |tell, stop| {
+            librdkafka::run(config, &group, &topics, assignor, &tell, &stop);
+        })
     }
 
     /// A member by the Java client of the cluster's release (2.0 or newer).
@@ -203,6 +128,14 @@ impl Member {
         let arguments = [&cluster.bootstrap().join(","), group, assignor.protocol()];
         command.extend(arguments.iter().chain(topics).map(OsString::from));
         Self::process("java", &command)
+    }
+
+    /// A member in a thread, which ends when the second of its arguments disconnects.
+    fn thread(name: &str, run: impl FnOnce(Sender<Event>, Receiver<()>) + Send + 'static) -> Self {
+        let (tell, events) = unbounded();
+        let (stop, stopped) = bounded(0);
+        let thread = thread::spawn(move || run(tell, stopped));
+        Self::new(name, events, Life::Thread { stop, thread })
     }
 
     /// A member in a process of its own, which prints [`Event`]s and leaves its group at SIGTERM.
@@ -279,6 +212,34 @@ impl Member {
         }
     }
 
+    /// The same for a condition on several members, tried again at each event of any of them.
+    ///
+    /// # Panics
+    /// If it does not hold in time, or one of them ends first.
+    pub fn await_group(
+        members: &mut [&mut Self],
+        timeout: Duration,
+        mut condition: impl FnMut(&mut [&mut Self]) -> bool,
+    ) {
+        let deadline = Instant::now() + timeout;
+        while !condition(members) {
+            let mut select = Select::new();
+            for member in &*members {
+                select.recv(&member.events);
+            }
+            let ready = select.ready_deadline(deadline);
+            drop(select);
+            let event = ready.map(|index| members[index].events.try_recv().map(|e| (index, e)));
+            match event {
+                Ok(Ok((index, event))) => members[index].told.push(event),
+                why => panic!(
+                    "{why:?}: {:?}",
+                    members.iter().map(|m| &m.told).collect::<Vec<_>>()
+                ),
+            }
+        }
+    }
+
     /// Kills it with SIGKILL: its group hears nothing.
     ///
     /// # Panics
@@ -303,17 +264,20 @@ impl Member {
     }
 
     /// Has it leave in order, and gives all that it told.
+    ///
+    /// # Panics
+    /// If it panics, or ends otherwise.
     pub fn leave(mut self) -> Vec<Event> {
-        match &mut self.life {
+        match mem::replace(&mut self.life, Life::Over) {
             Life::Thread { stop, thread } => {
-                stop.store(true, Ordering::Relaxed);
-                let ended = thread.take().expect("it leaves once").join();
-                ended.expect("a member does not panic");
+                drop(stop);
+                thread.join().expect("a member does not panic");
             }
-            Life::Process { process, .. } => {
+            Life::Process { mut process, .. } => {
                 process.signal("TERM");
                 process.wait(LEAVE).expect("the member leaves in time");
             }
+            Life::Over => unreachable!("it leaves once"),
         }
         let events = self.events().to_vec();
         assert_eq!(
@@ -324,43 +288,19 @@ impl Member {
         );
         events
     }
+
+    /// All that a member told that was killed.
+    pub fn into_events(mut self) -> Vec<Event> {
+        self.events().to_vec()
+    }
 }
 
 impl Drop for Member {
     fn drop(&mut self) {
-        if let Life::Thread { stop, thread } = &mut self.life {
-            stop.store(true, Ordering::Relaxed);
-            thread.take().map(JoinHandle::join);
+        if let Life::Thread { stop, thread } = mem::replace(&mut self.life, Life::Over) {
+            drop(stop);
+            // A panic of its own has been printed; this one's end has another cause.
+            let _ = thread.join();
         }
     }
-}
-
-/// Passes on what librdkafka calls back with.
-struct Teller(Sender<Event>);
-
-impl Teller {
-    fn tell(&self, event: Event) {
-        // The test may have seen enough.
-        let _ = self.0.send(event);
-    }
-}
-
-impl ClientContext for Teller {}
-
-impl ConsumerContext for Teller {
-    fn pre_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
-        match rebalance {
-            Rebalance::Assign(partitions) => self.tell(Event::Assigned(set(partitions))),
-            Rebalance::Revoke(_) => self.tell(Event::Revoked),
-            Rebalance::Error(error) => eprintln!("librdkafka: {error}"),
-        }
-    }
-}
-
-fn set(partitions: &TopicPartitionList) -> BTreeSet<TopicPartition> {
-    let elements = partitions.elements();
-    elements
-        .iter()
-        .map(|one| (one.topic().to_owned(), one.partition()))
-        .collect()
 }

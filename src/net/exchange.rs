@@ -110,6 +110,20 @@ impl Exchange {
     }
 }
 
+impl Exchange {
+    /// Makes a peer that is silent, and cannot be asked anything any more, say what it speaks instead
+    /// of Kafka: HTTP servers say nothing before the end of a line. To a broker this is a frame beyond
+    /// all limits, at which it closes the connection.
+    pub(super) fn provoke(&mut self, until: Instant) -> Option<&'static str> {
+        let Self { stream, buffer, .. } = self;
+        stream.write_all(b"\r\n\r\n", until).ok()?;
+        match buffer.read(0, |bytes| stream.read(bytes, until)) {
+            Err(FrameError::Spoken(protocol)) => Some(protocol),
+            _ => None,
+        }
+    }
+}
+
 impl Failure {
     fn of_frame(error: FrameError, deadline: Deadline) -> Self {
         match error {

@@ -119,6 +119,8 @@ fn frame_length(prefix: [u8; PREFIX], limit: usize) -> Result<usize, FrameError>
 fn other_protocol(first: [u8; PREFIX]) -> Option<&'static str> {
     match first {
         [b'H', b'T', b'T', b'P'] => Some("HTTP"),
+        // Of some HTTP servers a bad request gets a page and nothing else.
+        [b'<', b'!', b'D', b'O'] | [b'<', b'h', b't', b'm'] => Some("HTTP"),
         // An alert or a handshake record, then the major version of SSL 3.0 and all of TLS.
         [0x15 | 0x16, 3, 0..=4, _] => Some("TLS"),
         _ => None,

@@ -97,21 +97,28 @@ impl Handshake<'_> {
 
     fn negotiate(&self, mut exchange: Exchange) -> Result<(Exchange, Versions), Error> {
         let patience = self.shared.timing.patience;
-        let suspicion = Instant::now() + patience;
+        let now = Instant::now();
         // Suspicion is of no use without the time for a proof.
-        let may_suspect = suspicion + 2 * patience <= self.deadline;
-        let until = if may_suspect {
-            suspicion
-        } else {
-            self.deadline
+        let may_suspect = now + 4 * patience <= self.deadline;
+        let until = match may_suspect {
+            true => now + patience,
+            // Some time is kept to find out what else it may be.
+            false => now + self.deadline.saturating_duration_since(now) * 4 / 5,
         };
-        match self.ask_versions(&mut exchange, until) {
-            Ok(versions) => Ok((exchange, versions)),
-            Err(Refusal::Nothing(_)) if may_suspect => {
-                drop(exchange);
-                self.prove_old()
-            }
-            Err(refusal) => Err(refusal.into_error()),
+        let failure = match self.ask_versions(&mut exchange, until) {
+            Ok(versions) => return Ok((exchange, versions)),
+            Err(Refusal::Nothing(failure)) => failure,
+            Err(refusal) => return Err(refusal.into_error()),
+        };
+        let is_silent = matches!(failure, Failure::Late(_));
+        let until = self.deadline.min(Instant::now() + patience / 5);
+        if is_silent && let Some(protocol) = exchange.provoke(until) {
+            return Err(Error::new(ErrorKind::NotKafka(protocol), CONTEXT));
+        }
+        drop(exchange);
+        match may_suspect {
+            true => self.prove_old(),
+            false => Err(Refusal::Nothing(failure).into_error()),
         }
     }
 

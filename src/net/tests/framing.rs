@@ -86,6 +86,7 @@ fn the_buffer_keeps_the_size_of_large_frames_and_loses_it_when_they_stay_away() 
 fn other_protocols_are_known_by_their_first_bytes() {
     for (bytes, spoken) in [
         (b"HTTP/1.1 400 Bad Request\r\n".as_slice(), "HTTP"),
+        (b"<!DOCTYPE HTML>", "HTTP"),
         // An alert of TLS 1.2, and a handshake record of TLS 1.0.
         (&[0x15, 3, 3, 0, 2, 2, 80], "TLS"),
         (&[0x16, 3, 1, 0, 5, 1], "TLS"),

@@ -1,6 +1,7 @@
 //! The beginning of a connection: who is there, and what does it speak?
 
 use std::{
+    io::{BufRead, BufReader},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -21,7 +22,7 @@ use crate::{
 
 use super::{
     broker::{Asked, Broker, Peer, beaten},
-    client::{Client, SOON, assert_kind, cause, target},
+    client::{Client, LONG, SOON, assert_kind, cause, target},
 };
 
 #[test]
@@ -133,6 +134,23 @@ fn what_is_not_kafka_is_called_by_its_name() {
         cause(&error),
         "an answer of 842149920 bytes, more than the 1048576 allowed"
     );
+}
+
+#[test]
+fn an_http_server_that_waits_for_the_end_of_a_line_is_known_too() {
+    for dial_timeout in [LONG, Duration::from_millis(700)] {
+        let broker = Broker::start(|_, mut peer| {
+            let mut lines = BufReader::new(peer.stream.try_clone().unwrap());
+            let mut request = Vec::new();
+            lines.read_until(b'\n', &mut request).unwrap();
+            if request.ends_with(b"\r\n") {
+                peer.send(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+            }
+        });
+        let mut client = Client::with(|config| config.net.dial_timeout = dial_timeout);
+        let error = client.beat(&target(broker.address)).unwrap_err();
+        assert_kind(&error, &ErrorKind::NotKafka("HTTP"));
+    }
 }
 
 #[test]

@@ -108,9 +108,7 @@ impl Exchange {
         }
         Ok(frame)
     }
-}
 
-impl Exchange {
     /// Makes a peer that is silent, and cannot be asked anything any more, say what it speaks instead
     /// of Kafka: HTTP servers say nothing before the end of a line. To a broker this is a frame beyond
     /// all limits, at which it closes the connection.

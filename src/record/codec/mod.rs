@@ -101,13 +101,15 @@ impl Decompressor {
         Self::default()
     }
 
-    /// Decompresses `input` into an allocation of exactly the size needed, at most `limit` bytes.
+    /// Decompresses `input` into an allocation of exactly the size needed, at most `limit` bytes
+    /// and never 4 GiB: the views of records count in 32 bits.
     pub(super) fn decompress(
         &mut self,
         codec: Codec,
         input: &[u8],
         limit: usize,
     ) -> Result<Arc<[u8]>, ErrorKind> {
+        let limit = limit.min(u32::MAX as usize - 1);
         self.output.start(limit);
         #[allow(unused_variables, reason = "without any codec there is no output")]
         let output = &mut self.output;

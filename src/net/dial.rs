@@ -1,15 +1,8 @@
-//! Reaching a broker: its name, its addresses, a socket.
+//! From a broker's addresses to a socket.
 
-use std::{
-    convert::Infallible,
-    error, fmt, io,
-    net::{IpAddr, SocketAddr, ToSocketAddrs},
-    sync::Arc,
-    thread,
-    time::Instant,
-};
+use std::{convert::Infallible, error, fmt, io, net::SocketAddr, sync::Arc, time::Instant};
 
-use crossbeam_channel::{Receiver, bounded, select};
+use crossbeam_channel::Receiver;
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 
 use crate::{
@@ -18,7 +11,10 @@ use crate::{
     error::{Error, ErrorKind},
 };
 
-use super::stream::{Cutoff, Stream, time_left};
+use super::{
+    resolve,
+    stream::{Cutoff, Stream, time_left},
+};
 
 /// Opens connections to one broker.
 pub(super) struct Dialer<'a> {
@@ -32,7 +28,7 @@ pub(super) struct Dialer<'a> {
 impl Dialer<'_> {
     /// Resolves the broker's name and connects to the first of its addresses that accepts.
     pub(super) fn dial(&self, deadline: Instant) -> Result<Stream, Error> {
-        let addresses = self.resolve(deadline)?;
+        let addresses = resolve::addresses(self.broker, deadline, self.stop)?;
         self.connect_to_any(&addresses, deadline)
     }
 
@@ -51,48 +47,6 @@ impl Dialer<'_> {
             }
         }
         Err(Error::new(ErrorKind::Connect, CONTEXT).because(Unreachable(refusals)))
-    }
-
-    fn resolve(&self, deadline: Instant) -> Result<Vec<SocketAddr>, Error> {
-        let Broker { host, port, .. } = self.broker;
-        if let Ok(ip) = host.parse::<IpAddr>() {
-            return Ok(vec![(ip, *port).into()]);
-        }
-        let addresses = self.look_up(host.clone(), *port, deadline)?;
-        if addresses.is_empty() {
-            return Err(unresolved(io::Error::new(
-                io::ErrorKind::NotFound,
-                "the name has no address",
-            )));
-        }
-        Ok(addresses)
-    }
-
-    /// Asks the system's resolver, which cannot be interrupted, on a thread that may be left behind:
-    /// it owns a name, and ends when the system answers.
-    fn look_up(
-        &self,
-        host: String,
-        port: u16,
-        deadline: Instant,
-    ) -> Result<Vec<SocketAddr>, Error> {
-        let (sender, answer) = bounded(1);
-        thread::Builder::new()
-            .name("kafka-resolver".to_owned())
-            .spawn(move || {
-                let addresses = (host.as_str(), port).to_socket_addrs();
-                // Nobody may be waiting any more.
-                let _ = sender.send(addresses.map(Vec::from_iter));
-            })
-            .map_err(|error| Error::new(ErrorKind::System, CONTEXT).because(error))?;
-        select! {
-            recv(answer) -> result => match result {
-                Ok(addresses) => addresses.map_err(unresolved),
-                Err(_) => Err(unresolved(io::Error::other("the resolver panicked"))),
-            },
-            recv(self.stop) -> _ => Err(unresolved(io::ErrorKind::Interrupted.into())),
-            recv(crossbeam_channel::at(deadline)) -> _ => Err(unresolved(io::ErrorKind::TimedOut.into())),
-        }
     }
 
     /// Connects within the first of `share` equal parts of the time that is left.
@@ -119,10 +73,6 @@ impl Dialer<'_> {
 }
 
 const CONTEXT: &str = "connect";
-
-fn unresolved(error: io::Error) -> Error {
-    Error::new(ErrorKind::Resolve, CONTEXT).because(error)
-}
 
 /// What each of the addresses said.
 #[derive(Debug)]

@@ -10,9 +10,11 @@ mod frame;
 mod handshake;
 mod job;
 mod pool;
+mod resolve;
 mod stream;
 #[cfg(test)]
 mod tests;
 
 pub use job::{Completion, OnCompletion};
 pub use pool::Pool;
+pub use resolve::canonical;

@@ -2,7 +2,7 @@
 
 use std::{
     io::Read,
-    net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -13,7 +13,7 @@ use socket2::{Domain, Socket, Type};
 use crate::{
     config,
     error::ErrorKind,
-    net::{dial::Dialer, stream::Cutoff},
+    net::{canonical, dial::Dialer, stream::Cutoff},
 };
 
 use super::{
@@ -102,6 +102,29 @@ fn a_name_is_resolved() {
     let mut to = target(broker.address);
     to.broker.host = "localhost".to_owned();
     assert_eq!(Client::new().beat(&to).unwrap(), 1);
+}
+
+#[test]
+fn a_bootstrap_name_stands_for_the_names_of_its_addresses() {
+    let mut alias = target(refusing()).broker;
+    alias.host = "localhost".to_owned();
+    let brokers = canonical(&alias, Instant::now() + LONG).unwrap();
+    assert!(!brokers.is_empty());
+    for broker in brokers {
+        assert_eq!((broker.id, broker.port), (None, alias.port));
+        let addresses = (broker.host.as_str(), broker.port)
+            .to_socket_addrs()
+            .unwrap();
+        assert!(
+            addresses
+                .into_iter()
+                .all(|address| address.ip().is_loopback())
+        );
+    }
+    alias.host = "nul\0byte".to_owned();
+    let error = canonical(&alias, Instant::now() + LONG).unwrap_err();
+    assert_kind(&error, &ErrorKind::Resolve);
+    assert!(error.broker().is_some());
 }
 
 /// What dialing these addresses in turn comes to.

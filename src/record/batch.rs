@@ -40,7 +40,7 @@ pub enum TimestampType {
 /// or one compressed message set. It owns its bytes, still compressed.
 ///
 /// What it tells comes from its header, which is sound in itself; the checksum and the records
-/// behind it are looked at by [`decode`](super::decode).
+/// behind it are looked at when it is decoded.
 #[derive(Clone)]
 pub struct Batch {
     pub(super) bytes: Arc<[u8]>,

@@ -1,7 +1,7 @@
 //! Record batches: reading, checking and writing them.
 //!
-//! A fetched record set is walked by [`split`], from the headers alone: that gives the next offset
-//! at once and leaves the batches compressed. [`decode`] then turns one [`Batch`] into [`Block`]s of
+//! A fetched record set is walked by `split`, from the headers alone: that gives the next offset
+//! at once and leaves the batches compressed. `decode` then turns one `Batch` into `Block`s of
 //! records, which share the batch's bytes; every record is checked whole there, so that reading one
 //! later cannot fail.
 
@@ -33,7 +33,7 @@ pub struct Limits {
     pub batch_bytes: usize,
     /// The most memory for the records of one batch: decompressed bytes and views together.
     pub decoded_bytes: usize,
-    /// The most records of one [`Block`].
+    /// The most records of one `Block`.
     pub block_records: usize,
 }
 

@@ -1,4 +1,4 @@
-//! Zstandard frames, by `ruzstd`.
+//! Zstandard frames, by `ruzstd`: pure Rust, and the fastest such that our oldest compiler builds.
 
 use ruzstd::decoding::{
     BlockDecodingStrategy, FrameDecoder,

@@ -25,6 +25,8 @@ fn member(job: &Job) -> Result<()> {
     config.consumer.returns.errors = true;
     config.group.returns.notifications = true;
     config.consumer.offsets.initial = InitialOffset::Oldest;
+    // A close waits so long for messages in work; the default of 100 ms is for quicker workers.
+    config.group.offsets.synchronization.dwell_time = Duration::from_secs(1);
     // A member learns of a rebalance by its next heartbeat. The default of 3 s does, but here
     // somebody is watching.
     config.group.heartbeat.interval = Duration::from_millis(300);

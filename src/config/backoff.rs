@@ -9,6 +9,9 @@ use std::time::Duration;
 /// growth, jitter and a ceiling are its own business; only an answer above [`BackoffFunc::LONGEST`]
 /// is cut to that. Clones share the function.
 ///
+/// It is asked beforehand, when a client or a consumer is made, for the first 32 retries; all later
+/// ones wait as long as the last of them. So nobody's code can hold up a heartbeat.
+///
 /// ```
 /// use std::time::Duration;
 /// use sarama_cluster::config::{BackoffFunc, Config};
@@ -28,7 +31,7 @@ impl BackoffFunc {
     /// A bound must exist, because a clock plus `Duration::MAX` overflows.
     pub const LONGEST: Duration = Duration::from_secs(60 * 60);
 
-    /// Wraps `func`, which may be called from any thread.
+    /// Wraps `func`, which is called on the thread that makes the client or the consumer.
     pub fn new(func: impl Fn(u32) -> Duration + Send + Sync + 'static) -> Self {
         Self(Arc::new(func))
     }

@@ -86,7 +86,13 @@ pub struct Synchronization {
     /// How long a released partition waits, after the last mark and the last message dropped, for
     /// a mark that is still to come. It matters to programs that drop a message before they
     /// mark its offset; a message that is still held is waited for anyway, as long as the
-    /// rebalance allows. More than zero, at most 10 minutes.
+    /// rebalance allows.
+    ///
+    /// A close waits so long, and no longer, for messages that are still held, and not at all for
+    /// others. A program that takes longer over a message should raise this: what is marked later
+    /// is delivered again after the restart.
+    ///
+    /// More than zero, at most 10 minutes.
     ///
     /// Default 100 ms. Go: `Group.Offsets.Synchronization.DwellTime`.
     pub dwell_time: Duration,

@@ -5,7 +5,7 @@ use std::{
     sync::{
         Arc,
         atomic::{
-            AtomicI64, AtomicU8,
+            AtomicI64, AtomicU8, AtomicUsize,
             Ordering::{Relaxed, SeqCst},
         },
     },
@@ -53,7 +53,7 @@ pub struct Claim {
     /// Goes with `marks`, for those who wait until delivery has stopped.
     stopped: Condvar,
     /// How many blocks of this claim have a message that exists, in the channel or in a user's hands.
-    live_blocks: AtomicI64,
+    live_blocks: AtomicUsize,
 }
 
 impl Claim {
@@ -74,7 +74,7 @@ impl Claim {
             last_sent: AtomicI64::new(NONE),
             marked: AtomicI64::new(NONE),
             stopped: Condvar::new(),
-            live_blocks: AtomicI64::new(0),
+            live_blocks: AtomicUsize::new(0),
         })
     }
 
@@ -270,7 +270,7 @@ impl Claim {
     }
 
     /// How many of its blocks exist, in the channel or outside of it.
-    pub(super) fn live_blocks(&self) -> i64 {
+    pub(super) fn live_blocks(&self) -> usize {
         self.live_blocks.load(SeqCst)
     }
 

@@ -139,8 +139,8 @@ impl Desk {
         let settings = Settings::of(config, group_id, subscription);
         let user_side = UserSide::new(waker);
         let shared = Arc::new(Shared::default());
-        let (errors, errors_out) = lossy::channel(REPORTS_KEPT);
-        let (notifications, notifications_out) = lossy::channel(REPORTS_KEPT);
+        let (errors, errors_out) = lossy::channel(REPORTS_KEPT, &user_side);
+        let (notifications, notifications_out) = lossy::channel(REPORTS_KEPT, &user_side);
         let (offers, partitions) = offers::channel(&user_side);
         let (outlet, messages) = Outlet::new(match settings.delivery {
             Delivery::Shared(capacity) => capacity,
@@ -335,7 +335,7 @@ impl Desk {
         if self.mode == ConsumerMode::Partitions {
             let (outlet, messages) = Outlet::new(opened.capacity);
             self.outlets.insert(opened.channel, outlet);
-            let (own, receiver) = lossy::channel(REPORTS_KEPT);
+            let (own, receiver) = lossy::channel(REPORTS_KEPT, &self.user_side);
             let handle =
                 PartitionConsumer::new(Arc::clone(&claim), messages, receiver, self.close_timeout);
             self.offers.offer(handle);

@@ -1,33 +1,35 @@
 //! A channel that never makes its sender wait: when it is full, the oldest goes.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 
+use super::user_side::UserSide;
+
 /// The library's end of a channel for errors or notifications.
 #[derive(Debug)]
-pub struct Lossy<T> {
+pub(super) struct Lossy<T> {
     sender: Sender<T>,
     receiver: Receiver<T>,
-    dropped: AtomicU64,
+    user_side: Arc<UserSide>,
 }
 
 /// A channel of this capacity, which is not zero: the library's end and the user's. It is
-/// disconnected when the library's end is dropped.
-pub fn channel<T>(capacity: usize) -> (Lossy<T>, Receiver<T>) {
+/// disconnected when the library's end is dropped. What goes unread is counted there.
+pub(super) fn channel<T>(capacity: usize, user_side: &Arc<UserSide>) -> (Lossy<T>, Receiver<T>) {
     assert!(capacity > 0, "without a place the newest could not stay");
     let (sender, receiver) = crossbeam_channel::bounded(capacity);
     let lossy = Lossy {
         sender,
         receiver: receiver.clone(),
-        dropped: AtomicU64::new(0),
+        user_side: Arc::clone(user_side),
     };
     (lossy, receiver)
 }
 
 impl<T> Lossy<T> {
     /// Puts this one in, at the cost of the oldest if there is no room.
-    pub fn send(&self, item: T) {
+    pub(super) fn send(&self, item: T) {
         let mut item = item;
         // Each turn but the last takes one out, and only other senders put more in.
         while let Err(refused) = self.sender.try_send(item) {
@@ -36,14 +38,9 @@ impl<T> Lossy<T> {
             };
             item = back;
             if self.receiver.try_recv().is_ok() {
-                self.dropped.fetch_add(1, Ordering::Relaxed);
+                self.user_side.count_unread();
             }
         }
-    }
-
-    /// How many were dropped because nobody read them.
-    pub fn dropped(&self) -> u64 {
-        self.dropped.load(Ordering::Relaxed)
     }
 }
 
@@ -54,20 +51,23 @@ mod tests {
     use crossbeam_channel::TryRecvError;
 
     use super::*;
+    use crate::consumer::sample::Consumer;
 
     #[test]
     fn the_oldest_are_dropped_and_counted() {
-        let (lossy, receiver) = channel(3);
+        let consumer = Consumer::new();
+        let (lossy, receiver) = channel(3, &consumer.user_side);
         for i in 0..10 {
             lossy.send(i);
         }
         assert_eq!(receiver.try_iter().collect::<Vec<_>>(), [7, 8, 9]);
-        assert_eq!(lossy.dropped(), 7);
+        assert_eq!(consumer.user_side.ignored().unread, 7);
     }
 
     #[test]
     fn it_disconnects_with_the_librarys_end_after_what_is_left() {
-        let (lossy, receiver) = channel(3);
+        let consumer = Consumer::new();
+        let (lossy, receiver) = channel(3, &consumer.user_side);
         lossy.send('a');
         drop(lossy);
         assert_eq!(receiver.try_recv(), Ok('a'));
@@ -76,12 +76,13 @@ mod tests {
 
     #[test]
     fn each_one_is_read_or_counted_in_order() {
-        let (lossy, receiver) = channel(4);
+        let consumer = Consumer::new();
+        let (lossy, receiver) = channel(4, &consumer.user_side);
         let reader = thread::spawn(move || receiver.iter().collect::<Vec<u64>>());
         for i in 0..50_000 {
             lossy.send(i);
         }
-        let dropped = lossy.dropped();
+        let dropped = consumer.user_side.ignored().unread;
         drop(lossy);
         let read = reader.join().unwrap();
         assert_eq!(read.len() as u64 + dropped, 50_000);

@@ -1,5 +1,8 @@
 //! A message as the user holds it.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     fmt,
     sync::{Arc, Weak},

@@ -1,5 +1,8 @@
 //! The channel that users read.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     ops::Deref,
     time::{Duration, Instant},

@@ -10,8 +10,10 @@ mod message;
 mod messages;
 mod notification;
 mod offers;
-mod outlet;
+pub mod outlet;
 mod partition;
+#[cfg(test)]
+mod sample;
 mod shared;
 mod start;
 mod stash;

@@ -1,5 +1,10 @@
 //! The library's end of a channel of messages.
 
+#[cfg(test)]
+mod races;
+#[cfg(test)]
+mod tests;
+
 use std::{
     collections::VecDeque,
     iter,
@@ -34,7 +39,7 @@ pub struct Outlet {
     /// How many messages were taken when that was last asked.
     told: u64,
     ledger: Ledger,
-    /// The blocks in the channel, whole or in part.
+    /// The blocks in the channel, whole or in part, as in the ledger.
     blocks: VecDeque<Weak<DeliveredBlock>>,
     /// The messages of the block that is being pushed. Empty, but keeps its memory.
     messages: Vec<ConsumerMessage>,
@@ -43,10 +48,7 @@ pub struct Outlet {
 impl Outlet {
     /// A channel for so many messages, at least one, with the user's end.
     pub fn new(capacity: usize) -> (Self, Messages) {
-        assert!(
-            capacity > 0,
-            "without a place nothing could be sent without waiting"
-        );
+        assert!(capacity > 0, "without a place, sending would be waiting");
         let (sender, receiver) = crossbeam_channel::bounded(capacity);
         let outlet = Self {
             sender: Some(sender),
@@ -87,14 +89,12 @@ impl Outlet {
             records.len() <= self.free(),
             "a block is pushed only where there is room"
         );
-        let sender = self
-            .sender
-            .as_ref()
-            .expect("nothing is pushed after the release");
+        let sender = self.sender.as_ref();
+        let sender = sender.expect("nothing is pushed after the release");
         // The books are right before the user sees the first message.
         self.sent += records.len() as u64;
-        self.ledger
-            .sent(claim.id(), records.len(), dense_runs(&records));
+        let runs = dense_runs(&records);
+        self.ledger.sent(claim.id(), records.len(), runs);
         let first_seq = claim.sent(dense_runs(&records), records.last_offset());
         let messages = &mut self.messages;
         let block = ConsumerMessage::of_block(claim, records, first_seq, messages);
@@ -127,35 +127,9 @@ impl Outlet {
 
     /// How far the users of a claim of this channel are.
     pub fn observe(&mut self, claim: &Claim) -> Progress {
+        // The marks last: who marks and drops a message does it in this order.
         let alive = self.is_alive(claim);
         claim.progress(self.ledger.account(claim.id()).taken, alive)
-    }
-
-    /// Whether a message of this claim that was taken from the channel still exists.
-    ///
-    /// Users go on taking, copying and dropping messages meanwhile. The order of the looks makes
-    /// the answer err to one side only: a message that existed all the time is seen, one that was
-    /// taken or dropped meanwhile may be; and then its drop wakes the coordinator.
-    fn is_alive(&mut self, claim: &Claim) -> bool {
-        loop {
-            // First the one block that can be partly in the channel: how often it is shared. A
-            // message that was replaced by a detached one before this look is no longer counted
-            // here, but its block is below: the fence brings what came before the drop.
-            let front = self.blocks.front().map_or(0, Weak::strong_count);
-            fence(SeqCst);
-            let live_blocks = claim.live_blocks();
-            // Last what is in the channel, of which there can only be less than before.
-            if self.look().1 > 0 {
-                // The front has moved on.
-                continue;
-            }
-            let outside = live_blocks > self.ledger.account(claim.id()).blocks as i64;
-            let of_front = self
-                .ledger
-                .front()
-                .is_some_and(|(id, inside)| id == claim.id() && front > inside);
-            return outside || of_front;
-        }
     }
 
     /// A claim of this channel is over. Its messages may still be in there.
@@ -163,8 +137,36 @@ impl Outlet {
         self.ledger.close(claim);
     }
 
+    /// Whether a message of this claim that was taken from the channel still exists.
+    ///
+    /// Users go on taking, copying and dropping messages meanwhile. The order of the looks makes
+    /// the answer err to one side only: a message that existed all the time is seen. One that was
+    /// taken or dropped meanwhile may be seen too; its drop wakes the coordinator once more.
+    fn is_alive(&mut self, claim: &Claim) -> bool {
+        loop {
+            // First how often the block is shared that may be partly in the channel: at most the
+            // one at the front. If a message of it was detached and dropped before this look, the
+            // fence makes the block of its copy count below.
+            let shared = self.blocks.front().map_or(0, Weak::strong_count);
+            fence(SeqCst);
+            let live_blocks = claim.live_blocks();
+            // Last what is in the channel, which can only have become less.
+            let (_, left) = self.look();
+            if left > 0 {
+                // Another block is at the front now.
+                continue;
+            }
+            let outside = live_blocks > self.ledger.account(claim.id()).blocks;
+            let of_front = self
+                .ledger
+                .front()
+                .is_some_and(|(id, inside)| id == claim.id() && shared > inside);
+            return outside || of_front;
+        }
+    }
+
     /// Brings the books up to date. Returns how many messages were taken so far, and how many
-    /// blocks have left the channel since the last time.
+    /// blocks have left the channel since the last look.
     fn look(&mut self) -> (u64, usize) {
         let inside = self.len();
         let left = self.ledger.remaining(inside);
@@ -173,26 +175,24 @@ impl Outlet {
     }
 }
 
-/// The offsets of a block as runs of successive ones, first and count.
+/// The offsets of a block as runs of successive ones: the first and how many.
 fn dense_runs(records: &Block) -> impl Iterator<Item = (i64, usize)> {
-    let last = records.len() - 1;
-    let is_dense = records.last_offset() - records.base_offset() == last as i64;
+    let len = records.len();
+    let is_dense = records.last_offset() - records.base_offset() == (len - 1) as i64;
     let mut next = 0;
     iter::from_fn(move || {
         let first = next;
-        if first > last {
+        if first == len {
             return None;
         }
         let first_offset = records.record(first).offset();
         next = if is_dense {
-            last + 1
+            len
         } else {
-            let follows = |index: &usize| {
-                records.record(*index).offset() - first_offset == (*index - first) as i64
-            };
-            (first + 1..=last)
-                .find(|index| !follows(index))
-                .unwrap_or(last + 1)
+            let mut expected = (first_offset..).zip(first..len);
+            expected
+                .find(|(offset, index)| records.record(*index).offset() != *offset)
+                .map_or(len, |(_, index)| index)
         };
         Some((first_offset, next - first))
     })

@@ -1,5 +1,8 @@
 //! The handle of one claimed partition.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     fmt,
     sync::{

@@ -1,5 +1,8 @@
 //! Offsets collected, to be marked together.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     cmp::Ordering,
     collections::{BTreeMap, btree_map},

@@ -29,10 +29,12 @@ struct Counters {
     unclaimed: AtomicU64,
     foreign: AtomicU64,
     skipped: AtomicU64,
+    unread: AtomicU64,
 }
 
-/// How often users did something in vain.
+/// How often users did something in vain, or did not read what was sent to them.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct IgnoredCounts {
     /// Marks, resets and acks of claims that were over.
     pub late: u64,
@@ -47,6 +49,8 @@ pub struct IgnoredCounts {
     /// Messages that were taken from the channel, but not given to the user, for their claim was
     /// over or being released.
     pub skipped: u64,
+    /// Errors and notifications that were dropped because nobody read them.
+    pub unread: u64,
 }
 
 impl UserSide {
@@ -75,10 +79,12 @@ impl UserSide {
             unclaimed: counters.unclaimed.load(Relaxed),
             foreign: counters.foreign.load(Relaxed),
             skipped: counters.skipped.load(Relaxed),
+            unread: counters.unread.load(Relaxed),
         }
     }
 
     /// This message and all before it in its claim are processed.
+    #[inline]
     pub fn mark(&self, message: &ConsumerMessage, metadata: &str) {
         if self.owns(message.claim()) {
             message.claim().mark(message.offset(), metadata);
@@ -133,6 +139,7 @@ impl UserSide {
     }
 
     /// Whether this is a claim of this consumer. If not, that is counted: nothing will be done.
+    #[inline]
     pub(super) fn owns(&self, claim: &Claim) -> bool {
         let owns = claim.is_of(self);
         if !owns {
@@ -154,7 +161,63 @@ impl UserSide {
         self.ignored.skipped.fetch_add(1, Relaxed);
     }
 
+    pub(super) fn count_unread(&self) {
+        self.ignored.unread.fetch_add(1, Relaxed);
+    }
+
     fn count_unclaimed(&self) {
         self.ignored.unclaimed.fetch_add(1, Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::consumer::sample::{Consumer, message};
+
+    #[test]
+    fn what_is_done_in_vain_is_counted_by_its_reason() {
+        let (consumer, other) = (Consumer::new(), Consumer::new());
+        let user_side = &consumer.user_side;
+        let claim = consumer.claim(10);
+        let message = message(&claim, 10);
+        let foreign = self::message(&other.claim(0), 0);
+        user_side.mark(&foreign, "");
+        user_side.reset(&foreign, "");
+        user_side.ack(&foreign);
+        user_side.mark_offset(None, 10, "");
+        user_side.reset_offset(None, 10, "");
+        user_side.mark_offset(Some(&claim), 11, "");
+        user_side.mark_offset(Some(&claim), 9, "");
+        user_side.reset_offset(Some(&claim), 8, "");
+        claim.end();
+        user_side.mark(&message, "");
+        user_side.mark(&message, "m");
+        user_side.ack(&message);
+        let expected = IgnoredCounts {
+            late: 3,
+            beyond: 1,
+            before_start: 2,
+            unclaimed: 2,
+            foreign: 3,
+            skipped: 0,
+            unread: 0,
+        };
+        assert_eq!(user_side.ignored(), expected);
+        assert_eq!(other.user_side.ignored(), IgnoredCounts::default());
+    }
+
+    #[test]
+    fn a_late_mark_does_not_touch_the_next_claim() {
+        let consumer = Consumer::new();
+        let old = consumer.claim(0);
+        let late = message(&old, 5);
+        old.end();
+        let new = consumer.claim(0);
+        let _sent = message(&new, 5);
+        consumer.user_side.mark(&late, "");
+        consumer.user_side.ack(&late);
+        assert_eq!(new.progress(0, false).mark.0, 0);
+        assert_eq!(new.first_unacked(), None);
     }
 }

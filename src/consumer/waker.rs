@@ -115,7 +115,7 @@ mod tests {
             let (waker, done, seen) = (Arc::clone(&waker), Arc::clone(&done), Arc::clone(&seen));
             thread::spawn(move || {
                 for round in 1..=ROUNDS {
-                    done.store(round, Ordering::SeqCst);
+                    done.store(round, SeqCst);
                     waker.wake();
                     while seen.load(Ordering::Acquire) < round {
                         thread::yield_now();
@@ -126,7 +126,7 @@ mod tests {
         for round in 1..=ROUNDS {
             loop {
                 waker.arm();
-                if done.load(Ordering::SeqCst) == round {
+                if done.load(SeqCst) == round {
                     break;
                 }
                 kicks

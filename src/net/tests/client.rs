@@ -35,9 +35,14 @@ impl Client {
     }
 
     pub(super) fn with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::with_patience(SOON / 2, change)
+    }
+
+    /// With a short patience a busy machine makes each broker suspicious.
+    pub(super) fn with_patience(patience: Duration, change: impl FnOnce(&mut Config)) -> Self {
         let timing = Timing {
             max_idle: LONG,
-            patience: Duration::from_millis(200),
+            patience,
         };
         Self::with_timing(timing, change)
     }

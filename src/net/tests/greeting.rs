@@ -25,6 +25,9 @@ use super::{
     client::{Client, LONG, SOON, assert_kind, cause, target},
 };
 
+/// Patience with brokers that are silent, still long enough for one that is not.
+const SHORT: Duration = Duration::from_millis(500);
+
 #[test]
 fn the_broker_is_greeted_in_the_newest_version_and_told_the_name_of_this_library() {
     let broker = Broker::start(|_, mut peer| {
@@ -138,7 +141,8 @@ fn what_is_not_kafka_is_called_by_its_name() {
 
 #[test]
 fn an_http_server_that_waits_for_the_end_of_a_line_is_known_too() {
-    for dial_timeout in [LONG, Duration::from_millis(700)] {
+    let patience = Duration::from_secs(2);
+    for dial_timeout in [LONG, patience] {
         let broker = Broker::start(|_, mut peer| {
             let mut lines = BufReader::new(peer.stream.try_clone().unwrap());
             let mut request = Vec::new();
@@ -147,7 +151,8 @@ fn an_http_server_that_waits_for_the_end_of_a_line_is_known_too() {
                 peer.send(b"HTTP/1.1 400 Bad Request\r\n\r\n");
             }
         });
-        let mut client = Client::with(|config| config.net.dial_timeout = dial_timeout);
+        let mut client =
+            Client::with_patience(patience, |config| config.net.dial_timeout = dial_timeout);
         let error = client.beat(&target(broker.address)).unwrap_err();
         assert_kind(&error, &ErrorKind::NotKafka("HTTP"));
     }
@@ -167,8 +172,8 @@ fn a_port_that_closes_each_connection_at_once_is_suspected_to_speak_tls() {
 #[test]
 fn a_port_that_is_silent_costs_the_dial_timeout() {
     let broker = Broker::start(|_, mut peer| peer.wait_for_end());
-    let timeout = Duration::from_millis(1500);
-    let mut client = Client::with(|config| config.net.dial_timeout = timeout);
+    let timeout = 5 * SHORT;
+    let mut client = Client::with_patience(SHORT, |config| config.net.dial_timeout = timeout);
     let start = Instant::now();
     let error = client.beat(&target(broker.address)).unwrap_err();
     assert_kind(&error, &ErrorKind::Timeout(timeout));
@@ -183,8 +188,8 @@ fn a_port_that_is_silent_costs_the_dial_timeout() {
 #[test]
 fn without_the_time_for_a_proof_a_silent_port_is_not_suspected() {
     let broker = Broker::start(|_, mut peer| peer.wait_for_end());
-    let timeout = Duration::from_millis(300);
-    let mut client = Client::with(|config| config.net.dial_timeout = timeout);
+    let timeout = SHORT;
+    let mut client = Client::with_patience(SHORT, |config| config.net.dial_timeout = timeout);
     let error = client.beat(&target(broker.address)).unwrap_err();
     assert_kind(&error, &ErrorKind::Timeout(timeout));
     assert_eq!(broker.connections(), 1);
@@ -236,7 +241,7 @@ fn a_broker_that_knows_metadata_and_not_the_greeting_is_a_0_9_and_remembered_as_
             move |_, mut peer| old_broker(&mut peer, unknown, &greetings)
         });
         let to = target(broker.address);
-        let mut client = Client::new();
+        let mut client = Client::with_patience(SHORT, |_| ());
         assert_eq!(client.beat(&to).unwrap(), 9);
         assert_eq!(
             greetings.load(Ordering::SeqCst),
@@ -268,7 +273,7 @@ fn a_lost_connection_ends_the_memory_of_a_0_9() {
         }
     });
     let to = target(broker.address);
-    let mut client = Client::new();
+    let mut client = Client::with_patience(SHORT, |_| ());
     assert_eq!(client.beat(&to).unwrap(), 0);
     assert_eq!(client.beat(&to).unwrap(), 4);
     assert_eq!(broker.connections(), 4);
@@ -291,7 +296,7 @@ fn a_broker_that_was_only_slow_is_not_taken_for_a_0_9() {
         }
     });
     let to = target(broker.address);
-    let mut client = Client::new();
+    let mut client = Client::with_patience(SHORT, |_| ());
     assert_eq!(client.beat(&to).unwrap(), 1);
     let mut other_lane = to.clone();
     other_lane.lane = Lane::Fetch;

@@ -213,7 +213,7 @@ impl Connection {
             match open.ask(call, timeout, &self.shared.config) {
                 // Brokers close connections that are idle, and all of them at a restart. The call did
                 // not reach this one, or not much of it.
-                Err(Trouble::Unanswered(_)) if !self.cutoff.is_cut() => {
+                Err(Trouble::Unanswered(_)) => {
                     self.open = None;
                     self.shared.old_brokers.forget(&self.target.broker);
                 }

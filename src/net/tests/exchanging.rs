@@ -13,13 +13,14 @@ use crate::{
     call::{Call, Lane, Token, find_coordinator},
     config::{Config, KafkaVersion},
     error::ErrorKind,
-    net::{Pool, connection::Timing},
+    net::{Completion, Pool, connection::Timing, job::Reply},
     protocol::{ApiKey, api_versions, heartbeat},
 };
 
 use super::{
     broker::{Broker, Peer, all_versions, beaten},
     client::{Client, LONG, SOON, assert_kind, beat, cause, target},
+    dialing::refusing,
 };
 
 #[test]
@@ -313,7 +314,7 @@ fn a_panic_completes_the_calls_and_ends_the_connection_alone() {
     let to = target(broker.address);
     let (sender, completions) = bounded(10);
     let (both_sent, sent) = bounded::<()>(0);
-    let on_completion = Arc::new(move |completion: crate::net::Completion| {
+    let on_completion = Arc::new(move |completion: Completion| {
         if completion.token == Token(1) {
             let _ = sent.recv();
             panic!("as the test wants it");
@@ -332,4 +333,18 @@ fn a_panic_completes_the_calls_and_ends_the_connection_alone() {
     let next = completions.recv_timeout(LONG).unwrap();
     assert_eq!(next.token, Token(3));
     assert_eq!(next.result.unwrap().into_heartbeat().error.0, 1);
+}
+
+#[test]
+fn a_call_that_everybody_forgets_is_disconnected() {
+    let (sender, completions) = bounded(1);
+    let on_completion = Arc::new(move |completion: Completion| sender.send(completion).unwrap());
+    let to = target(refusing());
+    drop(Reply::new(Token(7), to.clone(), on_completion));
+    let completion = completions.recv_timeout(LONG).unwrap();
+    assert_eq!((completion.token, &completion.to), (Token(7), &to));
+    let error = completion.result.unwrap_err();
+    assert_kind(&error, &ErrorKind::Disconnected);
+    assert!(error.broker().is_some());
+    assert!(completions.recv().is_err(), "there is no second one");
 }

@@ -12,6 +12,7 @@ use crossbeam_channel::{Receiver, Sender};
 use super::{
     claim::Claim,
     lossy::{self, Lossy},
+    message::ConsumerMessage,
     messages::Messages,
     notification::Notification,
     offers::{self, Offers, Partitions},
@@ -63,6 +64,13 @@ pub struct Ends {
     pub user_side: Arc<UserSide>,
     /// What can be asked about the claims.
     pub shared: Arc<Shared>,
+}
+
+impl Ends {
+    /// The claim that a message was delivered under.
+    pub fn claim_of(message: &ConsumerMessage) -> ClaimId {
+        message.claim().id()
+    }
 }
 
 /// What is known before the first event.

@@ -21,7 +21,7 @@ mod threads;
 pub mod user_side;
 pub mod waker;
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt};
 
 use crossbeam_channel::{Receiver, Sender};
 

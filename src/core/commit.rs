@@ -237,6 +237,7 @@ impl Committer {
         };
         let mut failure: Option<Error> = None;
         let mut word = ErrorCode::NONE;
+        let mut some_committed = false;
         for item in flight.items {
             let found = answers
                 .iter()
@@ -245,6 +246,7 @@ impl Committer {
                 answers.swap_remove(at).error
             });
             if code == ErrorCode::NONE {
+                some_committed = true;
                 self.refused.remove(&item.claim);
                 outcomes.push(Outcome::Committed(item));
                 continue;
@@ -261,10 +263,11 @@ impl Committer {
             }
             failure.get_or_insert(error);
         }
-        outcomes.push(Outcome::Heard {
-            sent_at: flight.sent_at,
-            code: word,
-        });
+        // Where every partition was refused for good, the broker may have answered without asking
+        // the group coordinator: that says nothing about the membership.
+        if word != ErrorCode::NONE || some_committed {
+            outcomes.push(Outcome::Heard { sent_at: flight.sent_at, code: word });
+        }
         match failure {
             None => {
                 self.retry.reset();

@@ -1,0 +1,215 @@
+//! The members' connections: calls become frames, with delays, losses and resets.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::{Duration, Instant},
+};
+
+use sarama_cluster::{
+    Error, ErrorKind, KafkaVersion,
+    call::{Answer, Call, Target, Token, Versions},
+    record::Limits,
+    testing::broker::ConnectionId,
+};
+
+/// What the network does next for one member.
+#[derive(Debug)]
+pub(crate) enum Packet {
+    /// A request arrives at a broker.
+    Arrive { broker: i32, connection: ConnectionId, frame: Vec<u8> },
+    /// An answer arrives at the member.
+    Answer { connection: ConnectionId, frame: Vec<u8> },
+    /// The member learns that a connection is closed.
+    Closed { connection: ConnectionId },
+    /// A call has taken too long.
+    Late { connection: ConnectionId, token: Token, after: Duration },
+    /// A connection could not be opened.
+    Refused { connection: ConnectionId },
+}
+
+/// How bad the network is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Weather {
+    /// The usual way from one end to the other takes up to this.
+    pub(crate) delay: Duration,
+    /// One packet in so many takes up to a hundred times as long; 0: none.
+    pub(crate) slow_one_in: u32,
+    /// One request in so many is lost with its connection, before or after it was applied; 0: none.
+    pub(crate) reset_one_in: u32,
+    /// One request in so many is lost without a word; 0: none.
+    pub(crate) silent_one_in: u32,
+}
+
+impl Weather {
+    pub(crate) const FAIR: Self =
+        Self { delay: Duration::from_millis(2), slow_one_in: 0, reset_one_in: 0, silent_one_in: 0 };
+
+    fn delay(&self, rng: &mut fastrand::Rng) -> Duration {
+        let usual = self.delay.mul_f64(rng.f64());
+        if strikes(self.slow_one_in, rng) { usual * rng.u32(1..=100) } else { usual }
+    }
+}
+
+pub(crate) fn strikes(one_in: u32, rng: &mut fastrand::Rng) -> bool {
+    one_in > 0 && rng.u32(0..one_in) == 0
+}
+
+/// All connections of one member.
+#[derive(Debug)]
+pub(crate) struct Connections {
+    versions: Versions,
+    open: BTreeMap<Target, Connection>,
+}
+
+#[derive(Debug)]
+struct Connection {
+    id: ConnectionId,
+    broker: i32,
+    waiting: VecDeque<(Token, Call, Duration)>,
+    asked: Option<Asked>,
+}
+
+#[derive(Debug)]
+struct Asked {
+    token: Token,
+    call: Call,
+    version: i16,
+}
+
+/// A call that is over.
+pub(crate) type Completion = (Token, Result<Answer, Error>);
+
+impl Connections {
+    pub(crate) fn new(ceiling: KafkaVersion) -> Self {
+        Self { versions: Versions::of_release(ceiling), open: BTreeMap::new() }
+    }
+
+    /// A call goes out, behind those that wait for the same connection.
+    pub(crate) fn send(
+        &mut self,
+        to: Target,
+        call: (Token, Call, Duration),
+        link: &mut Link<'_>,
+    ) {
+        let connection = self.open.entry(to).or_insert_with_key(|to| Connection {
+            id: link.fresh_id(),
+            // Ports tell the brokers apart, also at the bootstrap addresses.
+            broker: i32::from(to.broker.port) - 9091,
+            waiting: VecDeque::new(),
+            asked: None,
+        });
+        connection.waiting.push_back(call);
+        connection.proceed(&self.versions, link);
+    }
+
+    /// The member closes a connection: what is pending fails.
+    pub(crate) fn disconnect(&mut self, to: &Target) -> (Option<ConnectionId>, Vec<Completion>) {
+        match self.open.remove(to) {
+            Some(connection) => (Some(connection.id), connection.fail(ErrorKind::Disconnected)),
+            None => (None, Vec::new()),
+        }
+    }
+
+    /// All connections, when the member is gone.
+    pub(crate) fn ids(&self) -> Vec<ConnectionId> {
+        self.open.values().map(|c| c.id).collect()
+    }
+
+    /// Whether a connection is one of these.
+    pub(crate) fn has(&self, id: ConnectionId) -> bool {
+        self.open.values().any(|c| c.id == id)
+    }
+
+    /// An answer has come.
+    pub(crate) fn answered(
+        &mut self,
+        id: ConnectionId,
+        frame: &[u8],
+        link: &mut Link<'_>,
+    ) -> Vec<Completion> {
+        let Some(connection) = self.open.values_mut().find(|c| c.id == id) else {
+            return Vec::new();
+        };
+        let Some(asked) = connection.asked.take() else {
+            panic!("an answer without a question");
+        };
+        let answer = asked.call.decode(asked.version, &frame[4..], &Limits::default());
+        connection.proceed(&self.versions, link);
+        vec![(asked.token, answer)]
+    }
+
+    /// A connection is closed by the other side, or was never opened.
+    pub(crate) fn broken(&mut self, id: ConnectionId, kind: ErrorKind) -> Vec<Completion> {
+        let target = self.open.iter().find(|(_, c)| c.id == id).map(|(to, _)| to.clone());
+        match target.and_then(|to| self.open.remove(&to)) {
+            Some(connection) => connection.fail(kind),
+            None => Vec::new(),
+        }
+    }
+
+    /// A call has taken too long: its connection is of no more use.
+    pub(crate) fn late(&mut self, id: ConnectionId, token: Token, after: Duration) -> Vec<Completion> {
+        let waits = |c: &Connection| c.id == id && c.asked.as_ref().is_some_and(|a| a.token == token);
+        if self.open.values().any(waits) { self.broken(id, ErrorKind::Timeout(after)) } else { Vec::new() }
+    }
+}
+
+impl Connection {
+    fn proceed(&mut self, versions: &Versions, link: &mut Link<'_>) {
+        if self.asked.is_some() {
+            return;
+        }
+        let Some((token, call, timeout)) = self.waiting.pop_front() else { return };
+        let request = call.encode(versions, 0, "simulation").expect("a simulated cluster speaks all versions");
+        self.asked = Some(Asked { token, call, version: request.version });
+        link.request(self.id, self.broker, request.frame[4..].to_vec(), (token, timeout));
+    }
+
+    fn fail(self, kind: ErrorKind) -> Vec<Completion> {
+        let pending = self.asked.map(|a| a.token).into_iter().chain(self.waiting.into_iter().map(|(token, ..)| token));
+        pending.map(|token| (token, Err(Error::new(kind.clone(), "simulated")))).collect()
+    }
+}
+
+/// The way between one member and the brokers, at this moment.
+pub(crate) struct Link<'a> {
+    pub(crate) now: Instant,
+    pub(crate) rng: &'a mut fastrand::Rng,
+    pub(crate) weather: Weather,
+    pub(crate) ids: &'a mut u64,
+    pub(crate) is_running: &'a dyn Fn(i32) -> bool,
+    pub(crate) out: Vec<(Instant, Packet)>,
+}
+
+impl Link<'_> {
+    fn fresh_id(&mut self) -> ConnectionId {
+        *self.ids += 1;
+        ConnectionId(*self.ids)
+    }
+
+    fn request(&mut self, connection: ConnectionId, broker: i32, frame: Vec<u8>, call: (Token, Duration)) {
+        let (token, after) = call;
+        let arrives = self.now + self.weather.delay(self.rng);
+        if !(self.is_running)(broker) {
+            return self.out.push((arrives, Packet::Refused { connection }));
+        }
+        self.out.push((self.now + after, Packet::Late { connection, token, after }));
+        if strikes(self.weather.silent_one_in, self.rng) {
+            return;
+        }
+        if strikes(self.weather.reset_one_in, self.rng) {
+            // Before or after the broker has seen it; if after, the answer is lost.
+            if self.rng.bool() {
+                self.out.push((arrives, Packet::Arrive { broker, connection, frame }));
+            }
+            let learns = arrives + self.weather.delay(self.rng);
+            return self.out.push((learns, Packet::Closed { connection }));
+        }
+        self.out.push((arrives, Packet::Arrive { broker, connection, frame }));
+    }
+
+    /// How long an answer is on its way.
+    pub(crate) fn delay(weather: Weather, rng: &mut fastrand::Rng) -> Duration {
+        weather.delay(rng)
+    }
+}

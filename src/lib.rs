@@ -167,6 +167,11 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+/// The program in the README compiles, too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 // The layers, lowest first; blank lines keep that order. The hidden ones are open to this repository's
 // own tests, benches and fuzz targets, and follow no semantic versioning.
 

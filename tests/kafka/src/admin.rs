@@ -95,9 +95,15 @@ impl Admin {
         for partition in metadata.topics()[0].partitions() {
             wanted.add_partition(topic, partition.id());
         }
-        let committed = consumer
-            .committed_offsets(wanted, PATIENCE)
-            .expect("the group answers");
+        let deadline = Instant::now() + PATIENCE;
+        let committed = loop {
+            match consumer.committed_offsets(wanted.clone(), PATIENCE) {
+                Ok(committed) => break committed,
+                // While the coordinator moves, the old one is asked once or twice.
+                Err(error) => assert!(Instant::now() < deadline, "{group}: {error}"),
+            }
+            thread::sleep(POLL);
+        };
         let of_one = |element: &TopicPartitionListElem<'_>| {
             let Offset::Offset(offset) = element.offset() else {
                 return None;
@@ -106,6 +112,30 @@ impl Admin {
             Some((element.partition(), Committed { offset, metadata }))
         };
         committed.elements().iter().filter_map(of_one).collect()
+    }
+
+    /// Waits until what `group` has committed for `topic` is so.
+    ///
+    /// # Panics
+    /// If it is not within a minute.
+    pub fn await_committed(
+        &self,
+        group: &str,
+        topic: &str,
+        condition: impl Fn(&BTreeMap<i32, Committed>) -> bool,
+    ) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let committed = self.committed(group, topic);
+            if condition(&committed) {
+                return;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "{group} has still committed {committed:?}"
+            );
+            thread::sleep(POLL);
+        }
     }
 
     /// Repeats what fails because of a cluster that has not settled.

@@ -277,6 +277,16 @@ impl Cluster {
         self.metadata().topics[topic][&partition].leader
     }
 
+    /// The id of the broker that coordinates a group, once any group has been used.
+    pub fn coordinator(&self, group: &str) -> i32 {
+        // As Kafka does it: Java's hash of the name chooses a partition of the topic of all commits.
+        let hash = |hash: i32, unit: u16| hash.wrapping_mul(31).wrapping_add(i32::from(unit));
+        let hash = group.encode_utf16().fold(0, hash) & i32::MAX;
+        let metadata = self.metadata();
+        let partitions = &metadata.topics["__consumer_offsets"];
+        partitions[&(hash % partitions.len() as i32)].leader
+    }
+
     /// Waits until every running broker sees the cluster so.
     pub fn await_metadata(&self, condition: impl Fn(&Metadata) -> bool) {
         if let Err(why) = metadata::await_on(&self.running(), condition) {

@@ -4,12 +4,15 @@ use std::{collections::BTreeMap, time::Duration};
 
 use kafka_tests::{Cluster, Committed};
 
+mod brokers;
 mod codecs;
 mod commits;
+mod load;
 mod mixed;
 mod rebalances;
 mod records;
 mod sharing;
+mod starts;
 mod support;
 mod topics;
 

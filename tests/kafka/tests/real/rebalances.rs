@@ -1,19 +1,16 @@
 //! Members come, go and die while records are written.
 
-use std::{
-    sync::atomic::{AtomicBool, Ordering},
-    thread,
-    time::Duration,
-};
-
 use kafka_tests::{
-    Acknowledged, Cluster, Codec, Member, Producer, library,
+    Cluster, Event, Member, library,
     oracle::{self, Repeats},
     unique,
 };
 use sarama_cluster::ConsumerMode;
 
-use crate::{SOON, assert_committed};
+use crate::{
+    SOON, assert_committed,
+    load::{PARTITIONS, ends, has_last_records, under_load},
+};
 
 kafka_tests::on_each_release![
     a_member_joins_and_leaves_under_load,
@@ -21,8 +18,6 @@ kafka_tests::on_each_release![
     a_killed_member_is_replaced,
     a_killed_member_is_replaced_by_partitions,
 ];
-
-const PARTITIONS: i32 = 4;
 
 fn a_member_joins_and_leaves_under_load(kafka: &Cluster) {
     join_and_leave(kafka, ConsumerMode::Multiplex);
@@ -79,61 +74,16 @@ fn kill_one(kafka: &Cluster, mode: ConsumerMode) {
     });
     let ends = ends(&written);
     heir.await_that(SOON, |member| {
-        let records = member.records();
-        let last = |(n, end): (i32, &i64)| records.contains(&((topic.clone(), n), end - 1));
-        (0..).zip(&ends).all(last)
+        has_last_records(&mut [member], &topic, &ends)
     });
     let heir = heir.leave();
     oracle::check(&topic, &written, &[&heir, &victim], Repeats::AfterDeath);
     assert_committed(kafka, &group, &topic, &ends);
 }
 
-/// Writes to all partitions in turn, in small batches, for as long as `story` runs.
-fn under_load<R>(
-    kafka: &Cluster,
-    topic: &str,
-    story: impl FnOnce() -> R,
-) -> (Vec<Acknowledged>, R) {
-    let over = AtomicBool::new(false);
-    thread::scope(|scope| {
-        let load = scope.spawn(|| {
-            let producer = Producer::new(kafka, Codec::Lz4);
-            let mut written = Vec::new();
-            while !over.load(Ordering::Relaxed) {
-                written.extend(producer.send_numbers(topic, 40, PARTITIONS));
-                // A pace, not a wait: the story decides how long it goes on.
-                thread::sleep(Duration::from_millis(20));
-            }
-            written
-        });
-        let end = End(&over);
-        let result = story();
-        drop(end);
-        (load.join().expect("the broker accepts the records"), result)
-    })
-}
-
-/// Ends the load, also when the story panics.
-struct End<'a>(&'a AtomicBool);
-
-impl Drop for End<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
-fn count_records(events: &[kafka_tests::Event]) -> usize {
+fn count_records(events: &[Event]) -> usize {
     events
         .iter()
-        .filter(|event| matches!(event, kafka_tests::Event::Record { .. }))
+        .filter(|event| matches!(event, Event::Record { .. }))
         .count()
-}
-
-/// The offset behind the last record of each partition.
-fn ends(written: &[Acknowledged]) -> Vec<i64> {
-    let end = |partition| {
-        let of = written.iter().filter(|at| at.partition == partition);
-        of.map(|at| at.offset + 1).max().unwrap_or(0)
-    };
-    (0..PARTITIONS).map(end).collect()
 }

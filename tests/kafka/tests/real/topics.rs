@@ -7,13 +7,15 @@ use kafka_tests::{
     oracle::{self, Repeats},
     unique,
 };
-use sarama_cluster::ConsumerMode;
+use sarama_cluster::{Consumer, ConsumerMode, ErrorCode};
 
 use crate::{SOON, assert_committed};
 
 kafka_tests::on_each_release![
     a_topic_created_later_is_read_if_the_lists_say_so,
     new_partitions_are_read_from_their_start,
+    a_topic_that_does_not_exist_is_reported_and_read_when_it_appears,
+    a_deleted_topic_does_not_stop_the_others,
 ];
 
 fn a_topic_created_later_is_read_if_the_lists_say_so(kafka: &Cluster) {
@@ -65,4 +67,67 @@ fn new_partitions_are_read_from_their_start(kafka: &Cluster) {
     let (one, other) = (one.leave(), other.leave());
     oracle::check(&topic, &written, &[&one, &other], Repeats::Never);
     assert_committed(kafka, &group, &topic, &[10; 6]);
+}
+
+fn a_topic_that_does_not_exist_is_reported_and_read_when_it_appears(kafka: &Cluster) {
+    let (topic, group) = (unique("awaited"), unique("group"));
+    let config = library::config(ConsumerMode::Multiplex);
+    let consumer =
+        Consumer::new(kafka.bootstrap(), group.as_str(), topic.as_str(), config).unwrap();
+    let error = consumer.errors().recv_timeout(SOON).unwrap();
+    assert_eq!(error.topic(), Some(topic.as_str()), "{error}");
+    assert_eq!(
+        error.code(),
+        Some(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
+        "{error}"
+    );
+
+    kafka.create_topic(&topic, 1, 1);
+    Producer::new(kafka, Codec::None).send_numbers(&topic, 10, 1);
+    for offset in 0..10 {
+        assert_eq!(
+            consumer.messages().recv_timeout(SOON).unwrap().offset(),
+            offset
+        );
+    }
+    let again: Vec<_> = consumer
+        .errors()
+        .try_iter()
+        .map(|error| error.to_string())
+        .collect();
+    assert!(again.is_empty(), "once is enough: {again:?}");
+    consumer.close().unwrap();
+}
+
+fn a_deleted_topic_does_not_stop_the_others(kafka: &Cluster) {
+    let (stays, goes, group) = (unique("stays"), unique("goes"), unique("group"));
+    let producer = Producer::new(kafka, Codec::None);
+    for topic in [&stays, &goes] {
+        kafka.create_topic(topic, 1, 1);
+        producer.send_numbers(topic, 10, 1);
+    }
+    let config = library::config(ConsumerMode::Multiplex);
+    let consumer =
+        Consumer::new(kafka.bootstrap(), group.as_str(), [&stays, &goes], config).unwrap();
+    for _ in 0..20 {
+        consumer.mark_offset(&consumer.messages().recv_timeout(SOON).unwrap(), "");
+    }
+    kafka.delete_topic(&goes);
+    let reported = consumer
+        .errors()
+        .iter()
+        .find(|error| error.topic() == Some(&goes));
+    assert!(reported.is_some());
+
+    producer.send_numbers(&stays, 10, 1);
+    for offset in 10..20 {
+        let message = consumer.messages().recv_timeout(SOON).unwrap();
+        assert_eq!(
+            (message.topic(), message.offset()),
+            (stays.as_str(), offset)
+        );
+        consumer.mark_offset(&message, "");
+    }
+    consumer.close().unwrap();
+    assert_committed(kafka, &group, &stays, &[20]);
 }

@@ -103,7 +103,7 @@ impl Bootstrap {
                     }
                     // A broker that has just started knows nobody yet, not even itself.
                     failure =
-                        Error::broker_code(crate::ErrorCode::BROKER_NOT_AVAILABLE, "bootstrap");
+                        Error::broker_code(crate::protocol::ErrorCode::BROKER_NOT_AVAILABLE, "bootstrap");
                     asked -= 1;
                 }
                 Ok(Completion {

@@ -23,6 +23,7 @@ fn member(job: &Job) -> Result<()> {
     let mut config = Config::default();
     config.group.mode = ConsumerMode::Partitions;
     config.group.returns.notifications = true;
+    // Errors are logged, as nobody asks for them by `config.consumer.returns.errors`.
     config.consumer.offsets.initial = InitialOffset::Oldest;
     // A member learns of a rebalance by its next heartbeat. The default of 3 s does, but here
     // somebody is watching.

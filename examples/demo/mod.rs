@@ -2,6 +2,7 @@
 //! where the flags name none. How the library is used stands in the examples themselves.
 
 mod flags;
+mod logger;
 mod screen;
 mod story;
 
@@ -51,6 +52,7 @@ fn start(member: fn(&Job) -> Result<()>) -> std::result::Result<(), Box<dyn Erro
         print!("{}", flags::USAGE);
         return Ok(());
     };
+    logger::start();
     let (interrupt, interrupts) = crossbeam_channel::bounded(1);
     interrupt_at_ctrl_c(interrupt.clone())?;
     if flags.brokers.is_empty() {

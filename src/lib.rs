@@ -81,11 +81,11 @@
 //!
 //! # What is delivered
 //!
-//! Every record, at least once. A *claim* is one turn of one member at one partition. It begins at the
-//! committed offset, and within it you see the records as they lie in the log: no hole, no repetition,
-//! no other order, also while the consumer is closed or a rebalance goes on. A record comes again, to
-//! whoever has the next claim, only if it lay above the last commit; so what a message causes should
-//! bear being caused twice.
+//! Every record from the group's start on, at least once, unless retention deletes it first. A *claim*
+//! is one turn of one member at one partition. It begins at the committed offset, and within it you see
+//! the records as they lie in the log: no hole, no repetition, no other order, also while the consumer
+//! is closed or a rebalance goes on. A record comes again, to whoever has the next claim, only if it
+//! lay above the last commit; so what a message causes should bear being caused twice.
 //!
 //! What is committed is what you say is processed, every
 //! [`commit_interval`](config::consumer::Offsets::commit_interval), when partitions are given up, at a
@@ -154,8 +154,8 @@
 //! # What is not supported
 //!
 //! - TLS, SASL and proxies: for now it speaks to plaintext listeners only.
-//! - Brokers before Kafka 2.4: their protocol is spoken, but has not been tried on them yet. All
-//!   releases from 2.4 to 4.4 are.
+//! - Brokers before Kafka 2.4: their protocol is spoken, but it has not been tried on them yet. Tests run
+//!   on real 2.4.1, 2.8.2, 3.0.2, 3.9.1, 4.0.0 and 4.4.0.
 //! - Producing, administration, and reading without a group.
 //! - The group protocol of KIP-848, and the cooperative
 //!   rebalancing of KIP-429: every rebalance ends all claims. Static membership (KIP-345) avoids

@@ -1,11 +1,12 @@
 //! What it costs to hand a message to the user: out of a decoded block, through the channel, past
 //! the check of its claim, to its mark and its drop.
 //!
-//! `cargo bench --bench handover [-- million messages]` prints, for each capacity of the channel and
-//! each reader's work, wall time per message, and CPU time per message of both sides together with
-//! the reader's work taken off. Best of many runs. The sender does what the coordinator does: it
-//! refills the channel when it is low, and sleeps until a reader wakes it or a growing tick has
-//! passed.
+//! `cargo bench --bench handover [-- million messages]` prints first what each step costs on one
+//! thread, beside a bare channel. Then, with reader and sender on threads of their own, for each
+//! capacity of the channel and each reader's work: wall time per message, and CPU time per message
+//! of both sides with the reader's work taken off. Best of many runs. The sender does what the
+//! coordinator does: it refills the channel when it is low, and sleeps until a reader wakes it or a
+//! growing tick has passed.
 
 use std::{
     fs,
@@ -31,6 +32,7 @@ use sarama_cluster::{
 fn main() {
     let millions = std::env::args().filter_map(|arg| arg.parse().ok()).next();
     let messages = (millions.unwrap_or(1.0) * 1e6) as usize;
+    steps();
     let readers: [(&str, Reader); 4] = [
         ("for msg in messages(), mark", loop_and_mark),
         ("for msg in messages(), drop", loop_only),
@@ -56,6 +58,47 @@ fn main() {
             }
             println!();
         }
+    }
+}
+
+/// Nothing contends here: this is what the instructions cost.
+fn steps() {
+    const COUNT: usize = 1024;
+    let mut best = [
+        ("bare send", f64::MAX),
+        ("bare receive", f64::MAX),
+        ("push", f64::MAX),
+        ("take", f64::MAX),
+        ("ack", f64::MAX),
+        ("mark", f64::MAX),
+        ("drop", f64::MAX),
+    ];
+    let (user_side, claim, _kicks) = user();
+    let (mut outlet, messages) = Outlet::new(COUNT);
+    let (bare, bare_out) = crossbeam_channel::bounded(COUNT);
+    let mut taken = Vec::with_capacity(COUNT);
+    for block in blocks(500 * COUNT, COUNT) {
+        let mut block = Some(block);
+        let mut step = 0;
+        let mut time = |work: &mut dyn FnMut()| {
+            let start = Instant::now();
+            work();
+            let ns = start.elapsed().as_nanos() as f64 / COUNT as f64;
+            best[step].1 = best[step].1.min(ns);
+            step += 1;
+        };
+        time(&mut || (0..COUNT).for_each(|i| bare.try_send((i, i)).expect("there is room")));
+        time(&mut || bare_out.try_iter().for_each(|i| _ = black_box(i)));
+        time(&mut || outlet.push(&claim, block.take().expect("pushed once")));
+        time(&mut || taken.extend(messages.try_iter()));
+        time(&mut || taken.iter().for_each(|message| user_side.ack(message)));
+        time(&mut || taken.iter().for_each(|message| user_side.mark(message, "")));
+        time(&mut || taken.clear());
+        outlet.poll_taken();
+    }
+    println!("one thread: ns per message");
+    for (name, ns) in best {
+        println!("{name:>13} {ns:>6.1}");
     }
 }
 
@@ -121,19 +164,7 @@ struct Cost {
 
 fn run(capacity: usize, work_ns: u64, count: usize, reader: Reader) -> Cost {
     let blocks = blocks(count, capacity / 4);
-    let (kick, kicks) = crossbeam_channel::unbounded();
-    let user_side = UserSide::new(Waker::new(move || _ = kick.send(())));
-    let opened = Opened {
-        claim: ClaimId(1),
-        channel: ChannelId::Shared,
-        capacity,
-        topic: "topic".into(),
-        partition: 0,
-        start: 0,
-        metadata: String::new(),
-        commit_start: false,
-    };
-    let claim = Claim::new(&opened, Arc::clone(&user_side));
+    let (user_side, claim, kicks) = user();
     let (outlet, messages) = Outlet::new(capacity);
     let start = Instant::now();
     let cpu = thread::scope(|scope| {
@@ -150,6 +181,24 @@ fn run(capacity: usize, work_ns: u64, count: usize, reader: Reader) -> Cost {
         wall: start.elapsed().as_nanos() as f64 / count as f64,
         cpu: cpu.as_nanos() as f64 / count as f64,
     }
+}
+
+/// A claim, and what wakes its coordinator.
+fn user() -> (Arc<UserSide>, Arc<Claim>, Receiver<()>) {
+    let (kick, kicks) = crossbeam_channel::unbounded();
+    let user_side = UserSide::new(Waker::new(move || _ = kick.send(())));
+    let opened = Opened {
+        claim: ClaimId(1),
+        channel: ChannelId::Shared,
+        capacity: 0,
+        topic: "topic".into(),
+        partition: 0,
+        start: 0,
+        metadata: String::new(),
+        commit_start: false,
+    };
+    let claim = Claim::new(&opened, Arc::clone(&user_side));
+    (user_side, claim, kicks)
 }
 
 fn send(

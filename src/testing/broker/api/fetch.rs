@@ -275,9 +275,13 @@ fn read_records(
     budget: &mut Budget,
 ) -> Vec<u8> {
     let limit = budget.bytes.min(asked.partition_max_bytes.max(0) as usize);
-    let bytes = partition
-        .log
-        .read(asked.fetch_offset, until, limit, budget.takes_any_first);
+    let log = &partition.log;
+    let mut bytes = log.read(asked.fetch_offset, until, limit, budget.takes_any_first);
+    let is_whole = || !split(&bytes, &Limits::default()).batches.is_empty();
+    if version > LAST_WITH_HARD_LIMITS && !is_whole() {
+        // Less than a batch is of no use to a client that is sure to get the whole of it once.
+        bytes.clear();
+    }
     budget.takes_any_first &= bytes.is_empty();
     budget.bytes = budget.bytes.saturating_sub(bytes.len());
     match version {

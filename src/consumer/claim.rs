@@ -2,6 +2,7 @@
 
 use std::{
     cmp::Ordering,
+    fmt,
     sync::{
         Arc,
         atomic::{
@@ -34,7 +35,6 @@ const ACKS_PER_WAKE: u64 = 1024;
 const NONE: i64 = i64::MIN;
 
 /// One turn at one partition. Its messages hold it, and so do the handle and the coordinator.
-#[derive(Debug)]
 pub struct Claim {
     id: ClaimId,
     channel: ChannelId,
@@ -305,5 +305,17 @@ impl Claim {
         self.state.store(ENDED, SeqCst);
         self.marks().end();
         self.stopped.notify_all();
+    }
+}
+
+impl fmt::Debug for Claim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Claim")
+            .field("id", &self.id)
+            .field("topic", &self.topic)
+            .field("partition", &self.partition)
+            .field("start", &self.start)
+            .field("is_current", &self.is_current())
+            .finish_non_exhaustive()
     }
 }

@@ -6,6 +6,7 @@ mod tests;
 use std::{
     cmp::Ordering,
     collections::{BTreeMap, btree_map},
+    fmt,
     sync::Arc,
 };
 
@@ -20,12 +21,11 @@ use super::{claim::Claim, message::ConsumerMessage, user_side::UserSide};
 /// There is one entry for each partition. An entry made from a message is for the claim of that
 /// message only; where messages of several claims meet, the later claim wins. An entry made from an
 /// offset is for the claim that is current when the stash is used.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct OffsetStash {
     entries: Mutex<BTreeMap<String, BTreeMap<i32, Entry>>>,
 }
 
-#[derive(Debug)]
 struct Entry {
     offset: i64,
     metadata: String,
@@ -138,6 +138,12 @@ impl OffsetStash {
             }
             btree_map::Entry::Occupied(mut old) => old.get_mut().meet(new, direction),
         }
+    }
+}
+
+impl fmt::Debug for OffsetStash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("OffsetStash").field(&self.offsets()).finish()
     }
 }
 

@@ -36,15 +36,15 @@ struct Counters {
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct IgnoredCounts {
-    /// Marks, resets and acks of claims that were over.
+    /// Marks, resets and acks that came when their claim was over.
     pub late: u64,
-    /// Of messages that were not given to the user, or that a release has put out of bounds.
+    /// Marks, resets and acks of messages that were not delivered, or not before a release.
     pub beyond: u64,
-    /// Of offsets before the start of the claim.
+    /// Marks and resets to offsets before the start of the claim.
     pub before_start: u64,
-    /// Of partitions that were not claimed.
+    /// Marks and resets by the offset alone, of partitions that were not claimed.
     pub unclaimed: u64,
-    /// Of another consumer's messages.
+    /// Marks, resets and acks of another consumer's messages.
     pub foreign: u64,
     /// Messages that were taken from the channel, but not given to the user, for their claim was
     /// over or being released.

@@ -102,9 +102,6 @@ impl Marks {
     /// The message at `offset` and all before it are processed. Moves only forward.
     pub fn mark(&mut self, offset: i64, metadata: &str) -> Result<(), Ignored> {
         self.admit(offset)?;
-        if offset < self.start {
-            return Err(Ignored::BeforeStart);
-        }
         self.mark_to(offset + 1, metadata);
         Ok(())
     }
@@ -119,13 +116,14 @@ impl Marks {
         Ok(())
     }
 
-    /// All after the message at `offset` is not processed, whatever was marked. Moves only back.
+    /// All after the message at `offset` is not processed, whatever was marked. Moves only back, at
+    /// the most to the start.
     pub fn reset(&mut self, offset: i64, metadata: &str) -> Result<(), Ignored> {
-        self.admit(offset)?;
-        let next = offset + 1;
-        if next < self.start {
-            return Err(Ignored::BeforeStart);
+        let to_start = offset == self.start - 1;
+        if self.ended || !to_start {
+            self.admit(offset)?;
         }
+        let next = offset + 1;
         if next <= self.next {
             self.move_to(next, metadata);
             self.floor = self.floor.min(next);
@@ -219,10 +217,11 @@ impl Marks {
         if self.ended {
             return Err(Ignored::Late);
         }
+        if offset < self.start {
+            return Err(Ignored::BeforeStart);
+        }
         let sent = self.runs.last_offset().is_some_and(|last| offset <= last);
-        // Before anything was sent a reset to the very start is still meaningful.
-        let before_all = offset < self.start;
-        if offset >= self.limit || !(sent || before_all) {
+        if !sent || offset >= self.limit {
             return Err(Ignored::Beyond);
         }
         Ok(())

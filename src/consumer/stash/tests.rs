@@ -47,6 +47,10 @@ fn marks_move_forward_and_resets_back() {
             ("topic".to_owned(), BTreeMap::from([(7, 199), (8, 300)])),
         ])
     );
+    assert_eq!(
+        format!("{stash:?}"),
+        r#"OffsetStash({"other": {0: 5}, "topic": {7: 199, 8: 300}})"#
+    );
 }
 
 #[test]

@@ -91,7 +91,10 @@ impl Client {
     /// `config.net.dial_timeout` in total, with the last cause.
     pub fn new<A: AsRef<str>>(addrs: impl IntoIterator<Item = A>, config: Config) -> Result<Self> {
         config.validate()?;
-        let bootstrap = Bootstrap::parse(addrs)?;
+        let mut bootstrap = Bootstrap::parse(addrs)?;
+        if config.net.resolve_canonical_bootstrap_servers {
+            bootstrap = bootstrap.canonical(config.net.dial_timeout)?;
+        }
         let config = Arc::new(config);
         let (sender, completions) = crossbeam_channel::unbounded();
         let mut pool = Pool::new(

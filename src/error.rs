@@ -29,7 +29,7 @@ struct Inside {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// A setting breaks its rule; the source names both.
+    /// A setting breaks its rule: the text names both.
     Config,
     /// The broker answered with this error code.
     Broker(ErrorCode),
@@ -205,7 +205,11 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let e = &*self.0;
-        write!(f, "{}: {}", e.context, e.kind)?;
+        match &e.source {
+            // What is wrong with a setting belongs into the first line that a user sees.
+            Some(setting) if e.kind == ErrorKind::Config => write!(f, "{}: {setting}", e.context)?,
+            _ => write!(f, "{}: {}", e.context, e.kind)?,
+        }
         if let (Some(topic), Some(partition)) = (&e.topic, e.partition) {
             write!(f, ", partition {topic}/{partition}")?;
         } else if let Some(topic) = &e.topic {
@@ -238,7 +242,8 @@ impl fmt::Debug for Error {
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.0.source.as_deref().map(|s| s as _)
+        let told = self.0.kind == ErrorKind::Config;
+        self.0.source.as_deref().filter(|_| !told).map(|s| s as _)
     }
 }
 

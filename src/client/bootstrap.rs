@@ -1,6 +1,9 @@
 //! The addresses to start from, and the first question to them.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::HashSet,
+    time::{Duration, Instant},
+};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
@@ -9,7 +12,8 @@ use crate::{
     config::{Config, ConfigError},
     core::Tokens,
     error::{Error, ErrorKind, Result},
-    net::{Completion, Pool},
+    net::{self, Completion, Pool},
+    protocol::ErrorCode,
 };
 
 /// Addresses to start from; at least one.
@@ -49,6 +53,30 @@ impl Bootstrap {
             return Err(error.into());
         }
         Ok(Self { brokers })
+    }
+
+    /// Replaces each address by the canonical names of all its addresses (KIP-235), for brokers
+    /// behind one name whose certificates and principals bear their own.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Resolve`] where none of the addresses stands for anything.
+    pub(super) fn canonical(self, dial_timeout: Duration) -> Result<Self> {
+        let deadline = Instant::now() + dial_timeout;
+        let mut brokers: Vec<Broker> = Vec::new();
+        let mut failure = None;
+        for alias in &self.brokers {
+            match net::canonical(alias, deadline) {
+                Ok(found) => brokers.extend(found),
+                Err(error) => failure = Some(error.doing("bootstrap")),
+            }
+        }
+        let mut seen = HashSet::new();
+        brokers.retain(|broker| seen.insert(broker.clone()));
+        match failure {
+            Some(error) if brokers.is_empty() => Err(error),
+            _ => Ok(Self { brokers }),
+        }
     }
 
     pub(super) fn brokers(&self) -> &[Broker] {
@@ -102,8 +130,7 @@ impl Bootstrap {
                         return Ok(answer);
                     }
                     // A broker that has just started knows nobody yet, not even itself.
-                    failure =
-                        Error::broker_code(crate::protocol::ErrorCode::BROKER_NOT_AVAILABLE, "bootstrap");
+                    failure = Error::broker_code(ErrorCode::BROKER_NOT_AVAILABLE, "bootstrap");
                     asked -= 1;
                 }
                 Ok(Completion {

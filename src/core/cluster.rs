@@ -163,12 +163,19 @@ impl Cluster {
                 })
                 .collect();
         }
-        // A topic that is absent from the answer, and one that the answer calls unknown, are gone.
-        self.topics = answer
-            .topics
-            .into_iter()
-            .map(|t| (t.name.clone(), Topic::from(t)))
-            .collect();
+        let before = std::mem::take(&mut self.topics);
+        for topic in answer.topics {
+            // While a topic has a passing trouble, what was known of it still holds: a group must not
+            // rebalance for it. A topic that is unknown or absent is gone.
+            let passing = topic.error.is_retriable()
+                && topic.error != ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
+                && topic.error != ErrorCode::UNKNOWN_TOPIC_ID;
+            let name = topic.name.clone();
+            match before.get(&name).filter(|_| passing) {
+                Some(known) => self.topics.insert(name, known.clone()),
+                None => self.topics.insert(name, Topic::from(topic)),
+            };
+        }
         self.schedule(now);
     }
 
@@ -340,10 +347,10 @@ impl Cluster {
 
     /// How many partitions a topic has; `None` while it is absent.
     pub fn partition_count(&self, topic: &str) -> Option<i32> {
-        // Numbers without a gap are Kafka's rule; hostile gaps would only make partitions leaderless.
+        // As many as are listed: Kafka numbers them without a gap, and a broker that leaves some out
+        // must not make us allocate for them.
         self.usable(topic)
-            .and_then(|t| t.partitions.keys().next_back())
-            .map(|last| last + 1)
+            .and_then(|t| i32::try_from(t.partitions.len()).ok())
     }
 
     /// A topic, also one with an error.

@@ -27,6 +27,8 @@ pub struct Settings {
     pub retention: Option<Duration>,
     /// How often a commit is tried again before whoever asked for it is told.
     pub retry_max: u32,
+    /// The same, for the last commit before a close.
+    pub last_retry_max: u32,
     /// The first wait before it is tried again.
     pub retry_backoff: Duration,
     /// How long an answer may take.
@@ -99,6 +101,9 @@ pub struct Committer {
     retry: Backoff,
     /// Marks that the broker refuses for good.
     refused: BTreeMap<ClaimId, (i64, String)>,
+    /// Why the last commit failed, if it did.
+    failure: Option<Error>,
+    is_closing: bool,
     rng: fastrand::Rng,
 }
 
@@ -123,6 +128,8 @@ impl Committer {
             in_flight: None,
             waiting: Vec::new(),
             refused: BTreeMap::new(),
+            failure: None,
+            is_closing: false,
             rng: fastrand::Rng::with_seed(seed),
         }
     }
@@ -148,6 +155,16 @@ impl Committer {
     /// After a failure: when to try again.
     pub fn retry_at(&self) -> Option<Instant> {
         self.due.filter(|_| self.retry.tries() > 0)
+    }
+
+    /// From here on commits are the last ones.
+    pub fn close(&mut self) {
+        self.is_closing = true;
+    }
+
+    /// Why the last commit failed, if it did.
+    pub fn failure(&self) -> Option<&Error> {
+        self.failure.as_ref()
     }
 
     /// Whether a commit is on its way.
@@ -179,10 +196,12 @@ impl Committer {
         let items = self.worth(items);
         let tickets = std::mem::take(&mut self.waiting);
         if items.is_empty() {
+            self.failure = None;
             return Snapshot::Nothing(tickets);
         }
         let Some(session) = session else {
             let error = Error::new(ErrorKind::RebalanceInProgress, "commit");
+            self.failure = Some(error.clone());
             return Snapshot::NoSession(tickets, error);
         };
         let ask = offset_commit::Ask {
@@ -266,16 +285,21 @@ impl Committer {
         // Where every partition was refused for good, the broker may have answered without asking
         // the group coordinator: that says nothing about the membership.
         if word != ErrorCode::NONE || some_committed {
-            outcomes.push(Outcome::Heard { sent_at: flight.sent_at, code: word });
+            outcomes.push(Outcome::Heard {
+                sent_at: flight.sent_at,
+                code: word,
+            });
         }
         match failure {
             None => {
                 self.retry.reset();
+                self.failure = None;
                 outcomes.push(Outcome::Done(flight.tickets, Ok(())));
             }
             // What is refused for good is told at once; trying again would not help.
             Some(error) if word == ErrorCode::NONE => {
                 self.retry.reset();
+                self.failure = Some(error.clone());
                 outcomes.push(Outcome::Done(flight.tickets, Err(error)));
             }
             Some(error) => self.failed(now, flight.tickets, error, &mut outcomes),
@@ -296,7 +320,13 @@ impl Committer {
         if self.settings.interval.is_some() || !tickets.is_empty() {
             self.due = Some(at);
         }
-        if self.retry.tries() > self.settings.retry_max {
+        self.failure = Some(error.clone());
+        let most = if self.is_closing {
+            self.settings.last_retry_max
+        } else {
+            self.settings.retry_max
+        };
+        if self.retry.tries() > most {
             self.retry.reset();
             self.due = self.settings.interval.map(|every| now + every);
             outcomes.push(Outcome::Failed(error.clone()));

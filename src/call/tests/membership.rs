@@ -84,7 +84,12 @@ fn find_coordinator_in_every_version() {
     }
 }
 
-fn several(version: i16, key: &str, node_id: i32, port: i32) -> Result<Answer, crate::error::Error> {
+fn several(
+    version: i16,
+    key: &str,
+    node_id: i32,
+    port: i32,
+) -> Result<Answer, crate::error::Error> {
     let coordinator = Coordinator {
         key: key.into(),
         node_id,

@@ -29,6 +29,7 @@ impl Engine {
         if self.closing.is_some() {
             return;
         }
+        self.committer.close();
         let time = self.settings.close_timeout;
         self.closing = Some(Closing {
             deadline: now + time,

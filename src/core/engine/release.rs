@@ -301,10 +301,11 @@ impl Engine {
     }
 
     /// The claims are over; the membership goes on.
-    fn released(&mut self, now: Instant) {
+    pub(super) fn released(&mut self, now: Instant) {
         self.release = None;
         self.end_all();
-        if self.closing.is_some() {
+        if let Some(closing) = &mut self.closing {
+            closing.failure = self.committer.failure().cloned();
             self.group.leave(now);
         } else {
             self.group.released(now);

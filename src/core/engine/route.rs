@@ -302,7 +302,12 @@ impl Engine {
                 commit::Outcome::Done(tickets, result) => {
                     self.actions.push_back(Action::CommitDone(tickets, result));
                 }
-                commit::Outcome::Failed(error) => self.report(None, error),
+                commit::Outcome::Failed(error) => {
+                    self.report(None, error);
+                    if self.closing.is_some() && self.release.is_some() {
+                        self.released(now);
+                    }
+                }
                 commit::Outcome::Heard { sent_at, code } => {
                     self.group.heard(now, sent_at, ApiKey::OffsetCommit, code);
                 }

@@ -98,6 +98,7 @@ impl Settings {
                 interval: auto_commit.then_some(offsets.commit_interval),
                 retention: offsets.retention,
                 retry_max: group.offsets.retry.max,
+                last_retry_max: offsets.retry.max,
                 retry_backoff: config.metadata.retry.backoff,
                 // So short that it can be tried again within the session.
                 timeout: config.net.read_timeout.min(group.session.timeout / 2),

@@ -11,6 +11,13 @@ use crate::{
     record::{self, Decoded, Decompressor, Limits, transactions::AbortedTransactions},
 };
 
+/// A control batch holds one record of a few bytes; more is no marker.
+const MARKER: Limits = Limits {
+    batch_bytes: 1024,
+    decoded_bytes: 1024,
+    block_records: 1,
+};
+
 /// So many early answers in a row without anything in them are let pass before the pace is slowed.
 const FRUITLESS: u32 = 8;
 
@@ -243,7 +250,7 @@ impl Fetcher {
             let read_to = batch.next_offset();
             if batch.is_control() {
                 // A marker is a few bytes and uncompressed: it can be read on the way.
-                match record::decode(&batch, 0, &Limits::default(), &mut Decompressor::default()) {
+                match record::decode(&batch, 0, &MARKER, &mut Decompressor::default()) {
                     Ok(Decoded::Control(Some(marker))) => aborted.end(marker),
                     Ok(_) => {}
                     Err(error) => {

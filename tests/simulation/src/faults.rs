@@ -40,7 +40,8 @@ impl Fault {
         let broker = rng.i32(1..=brokers);
         let (topic, partitions) = topics[rng.usize(0..topics.len())].clone();
         let partition = rng.i32(0..partitions);
-        let span = Duration::from_millis([50, 1_000, 8_000, 25_000][rng.usize(0..4)]).mul_f64(rng.f64());
+        let span =
+            Duration::from_millis([50, 1_000, 8_000, 25_000][rng.usize(0..4)]).mul_f64(rng.f64());
         match rng.u32(0..16) {
             0 => Self::StopBroker(broker, span),
             1 => Self::CutOff(broker, span),

@@ -12,7 +12,7 @@ use std::{
 use crossbeam_channel::Sender;
 use sarama_cluster::{
     Config, Subscription,
-    call::{Call, Token, Target},
+    call::{Call, Target, Token},
     consumer::{
         decoder,
         desk::{Desk, Ends, Errand, Origin},
@@ -53,11 +53,25 @@ pub(crate) enum Wish {
 const LONGEST_TICK: Duration = Duration::from_millis(100);
 
 impl Member {
-    pub(crate) fn new(now: Instant, id: u64, config: &Config, topics: &[&str], origin: Origin, user: User) -> Self {
+    pub(crate) fn new(
+        now: Instant,
+        id: u64,
+        config: &Config,
+        topics: &[&str],
+        origin: Origin,
+        user: User,
+    ) -> Self {
         let kicked = Arc::new(AtomicBool::new(false));
         let kick = Arc::clone(&kicked);
         let waker = Waker::new(move || kick.store(true, Relaxed));
-        let (desk, ends) = Desk::open(now, config, "group", Subscription::from(topics), origin, waker);
+        let (desk, ends) = Desk::open(
+            now,
+            config,
+            "group",
+            Subscription::from(topics),
+            origin,
+            waker,
+        );
         Self {
             id,
             desk,
@@ -75,7 +89,12 @@ impl Member {
     }
 
     /// Something happened to the member.
-    pub(crate) fn handle(&mut self, now: Instant, event: Event, rng: &mut fastrand::Rng) -> Vec<Wish> {
+    pub(crate) fn handle(
+        &mut self,
+        now: Instant,
+        event: Event,
+        rng: &mut fastrand::Rng,
+    ) -> Vec<Wish> {
         self.desk.handle(now, event);
         self.proceed(now, rng)
     }
@@ -97,7 +116,10 @@ impl Member {
             return None;
         }
         let job = self.jobs.front().map(|(at, _)| *at);
-        [self.desk.deadline(), self.tick, job].into_iter().flatten().min()
+        [self.desk.deadline(), self.tick, job]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// The time has come.
@@ -107,7 +129,8 @@ impl Member {
                 break;
             }
             let (_, job) = self.jobs.pop_front().expect("it was just there");
-            let done: Decoded = decoder::decode(&job, Limits::default(), &mut Decompressor::default());
+            let done: Decoded =
+                decoder::decode(&job, Limits::default(), &mut Decompressor::default());
             self.desk.handle(now, Event::Decoded(done));
         }
         if self.tick.is_some_and(|at| at <= now) {
@@ -123,7 +146,11 @@ impl Member {
     }
 
     /// The user has done something.
-    pub(crate) fn after_user(&mut self, now: Instant, rng: &mut fastrand::Rng) -> Option<Vec<Wish>> {
+    pub(crate) fn after_user(
+        &mut self,
+        now: Instant,
+        rng: &mut fastrand::Rng,
+    ) -> Option<Vec<Wish>> {
         if !self.kicked.swap(false, Relaxed) {
             return None;
         }
@@ -139,7 +166,12 @@ impl Member {
         loop {
             while let Some(errand) = self.desk.poll_errand(now) {
                 match errand {
-                    Errand::Send { to, token, call, timeout } => wishes.push(Wish::Send(to, (token, call, timeout))),
+                    Errand::Send {
+                        to,
+                        token,
+                        call,
+                        timeout,
+                    } => wishes.push(Wish::Send(to, (token, call, timeout))),
                     Errand::Disconnect(to) => wishes.push(Wish::Disconnect(to)),
                     Errand::Decode(job) => {
                         let free = self.jobs.back().map_or(now, |(at, _)| *at);
@@ -170,7 +202,9 @@ impl Member {
     pub(crate) fn new_claims(&mut self, places: &[Place]) -> Vec<(Place, u64, i64)> {
         let mut new = Vec::new();
         for place in places {
-            let Some(claim) = self.ends.shared.claim(&place.0, place.1) else { continue };
+            let Some(claim) = self.ends.shared.claim(&place.0, place.1) else {
+                continue;
+            };
             let id = claim.id().0;
             if self.claims.insert(place.clone(), id) != Some(id) {
                 new.push((place.clone(), id, claim.start()));

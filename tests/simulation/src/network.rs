@@ -16,13 +16,24 @@ use sarama_cluster::{
 #[derive(Debug)]
 pub(crate) enum Packet {
     /// A request arrives at a broker.
-    Arrive { broker: i32, connection: ConnectionId, frame: Vec<u8> },
+    Arrive {
+        broker: i32,
+        connection: ConnectionId,
+        frame: Vec<u8>,
+    },
     /// An answer arrives at the member.
-    Answer { connection: ConnectionId, frame: Vec<u8> },
+    Answer {
+        connection: ConnectionId,
+        frame: Vec<u8>,
+    },
     /// The member learns that a connection is closed.
     Closed { connection: ConnectionId },
     /// A call has taken too long.
-    Late { connection: ConnectionId, token: Token, after: Duration },
+    Late {
+        connection: ConnectionId,
+        token: Token,
+        after: Duration,
+    },
     /// A connection could not be opened.
     Refused { connection: ConnectionId },
 }
@@ -41,12 +52,20 @@ pub(crate) struct Weather {
 }
 
 impl Weather {
-    pub(crate) const FAIR: Self =
-        Self { delay: Duration::from_millis(2), slow_one_in: 0, reset_one_in: 0, silent_one_in: 0 };
+    pub(crate) const FAIR: Self = Self {
+        delay: Duration::from_millis(2),
+        slow_one_in: 0,
+        reset_one_in: 0,
+        silent_one_in: 0,
+    };
 
     fn delay(&self, rng: &mut fastrand::Rng) -> Duration {
         let usual = self.delay.mul_f64(rng.f64());
-        if strikes(self.slow_one_in, rng) { usual * rng.u32(1..=100) } else { usual }
+        if strikes(self.slow_one_in, rng) {
+            usual * rng.u32(1..=100)
+        } else {
+            usual
+        }
     }
 }
 
@@ -81,16 +100,14 @@ pub(crate) type Completion = (Token, Result<Answer, Error>);
 
 impl Connections {
     pub(crate) fn new(ceiling: KafkaVersion) -> Self {
-        Self { versions: Versions::of_release(ceiling), open: BTreeMap::new() }
+        Self {
+            versions: Versions::of_release(ceiling),
+            open: BTreeMap::new(),
+        }
     }
 
     /// A call goes out, behind those that wait for the same connection.
-    pub(crate) fn send(
-        &mut self,
-        to: Target,
-        call: (Token, Call, Duration),
-        link: &mut Link<'_>,
-    ) {
+    pub(crate) fn send(&mut self, to: Target, call: (Token, Call, Duration), link: &mut Link<'_>) {
         let connection = self.open.entry(to).or_insert_with_key(|to| Connection {
             id: link.fresh_id(),
             // Ports tell the brokers apart, also at the bootstrap addresses.
@@ -105,7 +122,10 @@ impl Connections {
     /// The member closes a connection: what is pending fails.
     pub(crate) fn disconnect(&mut self, to: &Target) -> (Option<ConnectionId>, Vec<Completion>) {
         match self.open.remove(to) {
-            Some(connection) => (Some(connection.id), connection.fail(ErrorKind::Disconnected)),
+            Some(connection) => (
+                Some(connection.id),
+                connection.fail(ErrorKind::Disconnected),
+            ),
             None => (None, Vec::new()),
         }
     }
@@ -133,14 +153,20 @@ impl Connections {
         let Some(asked) = connection.asked.take() else {
             panic!("an answer without a question");
         };
-        let answer = asked.call.decode(asked.version, &frame[4..], &Limits::default());
+        let answer = asked
+            .call
+            .decode(asked.version, &frame[4..], &Limits::default());
         connection.proceed(&self.versions, link);
         vec![(asked.token, answer)]
     }
 
     /// A connection is closed by the other side, or was never opened.
     pub(crate) fn broken(&mut self, id: ConnectionId, kind: ErrorKind) -> Vec<Completion> {
-        let target = self.open.iter().find(|(_, c)| c.id == id).map(|(to, _)| to.clone());
+        let target = self
+            .open
+            .iter()
+            .find(|(_, c)| c.id == id)
+            .map(|(to, _)| to.clone());
         match target.and_then(|to| self.open.remove(&to)) {
             Some(connection) => connection.fail(kind),
             None => Vec::new(),
@@ -148,9 +174,19 @@ impl Connections {
     }
 
     /// A call has taken too long: its connection is of no more use.
-    pub(crate) fn late(&mut self, id: ConnectionId, token: Token, after: Duration) -> Vec<Completion> {
-        let waits = |c: &Connection| c.id == id && c.asked.as_ref().is_some_and(|a| a.token == token);
-        if self.open.values().any(waits) { self.broken(id, ErrorKind::Timeout(after)) } else { Vec::new() }
+    pub(crate) fn late(
+        &mut self,
+        id: ConnectionId,
+        token: Token,
+        after: Duration,
+    ) -> Vec<Completion> {
+        let waits =
+            |c: &Connection| c.id == id && c.asked.as_ref().is_some_and(|a| a.token == token);
+        if self.open.values().any(waits) {
+            self.broken(id, ErrorKind::Timeout(after))
+        } else {
+            Vec::new()
+        }
     }
 }
 
@@ -159,15 +195,34 @@ impl Connection {
         if self.asked.is_some() {
             return;
         }
-        let Some((token, call, timeout)) = self.waiting.pop_front() else { return };
-        let request = call.encode(versions, 0, "simulation").expect("a simulated cluster speaks all versions");
-        self.asked = Some(Asked { token, call, version: request.version });
-        link.request(self.id, self.broker, request.frame[4..].to_vec(), (token, timeout));
+        let Some((token, call, timeout)) = self.waiting.pop_front() else {
+            return;
+        };
+        let request = call
+            .encode(versions, 0, "simulation")
+            .expect("a simulated cluster speaks all versions");
+        self.asked = Some(Asked {
+            token,
+            call,
+            version: request.version,
+        });
+        link.request(
+            self.id,
+            self.broker,
+            request.frame[4..].to_vec(),
+            (token, timeout),
+        );
     }
 
     fn fail(self, kind: ErrorKind) -> Vec<Completion> {
-        let pending = self.asked.map(|a| a.token).into_iter().chain(self.waiting.into_iter().map(|(token, ..)| token));
-        pending.map(|token| (token, Err(Error::new(kind.clone(), "simulated")))).collect()
+        let pending = self
+            .asked
+            .map(|a| a.token)
+            .into_iter()
+            .chain(self.waiting.into_iter().map(|(token, ..)| token));
+        pending
+            .map(|token| (token, Err(Error::new(kind.clone(), "simulated"))))
+            .collect()
     }
 }
 
@@ -187,25 +242,52 @@ impl Link<'_> {
         ConnectionId(*self.ids)
     }
 
-    fn request(&mut self, connection: ConnectionId, broker: i32, frame: Vec<u8>, call: (Token, Duration)) {
+    fn request(
+        &mut self,
+        connection: ConnectionId,
+        broker: i32,
+        frame: Vec<u8>,
+        call: (Token, Duration),
+    ) {
         let (token, after) = call;
         let arrives = self.now + self.weather.delay(self.rng);
         if !(self.is_running)(broker) {
             return self.out.push((arrives, Packet::Refused { connection }));
         }
-        self.out.push((self.now + after, Packet::Late { connection, token, after }));
+        self.out.push((
+            self.now + after,
+            Packet::Late {
+                connection,
+                token,
+                after,
+            },
+        ));
         if strikes(self.weather.silent_one_in, self.rng) {
             return;
         }
         if strikes(self.weather.reset_one_in, self.rng) {
             // Before or after the broker has seen it; if after, the answer is lost.
             if self.rng.bool() {
-                self.out.push((arrives, Packet::Arrive { broker, connection, frame }));
+                self.out.push((
+                    arrives,
+                    Packet::Arrive {
+                        broker,
+                        connection,
+                        frame,
+                    },
+                ));
             }
             let learns = arrives + self.weather.delay(self.rng);
             return self.out.push((learns, Packet::Closed { connection }));
         }
-        self.out.push((arrives, Packet::Arrive { broker, connection, frame }));
+        self.out.push((
+            arrives,
+            Packet::Arrive {
+                broker,
+                connection,
+                frame,
+            },
+        ));
     }
 
     /// How long an answer is on its way.

@@ -89,6 +89,8 @@ pub struct Oracle {
     partitions: BTreeMap<Place, Partition>,
     /// What was found so far.
     pub findings: Vec<Finding>,
+    /// Until when members may not know that they were put out of the group.
+    stale_until: Option<Instant>,
     /// How many records were delivered, repetitions included.
     pub deliveries: u64,
     /// How many of them had been delivered before.
@@ -113,8 +115,6 @@ struct Partition {
 #[derive(Debug)]
 struct Progress {
     next: i64,
-    /// The commit in force when the turn began.
-    in_force: i64,
 }
 
 /// A commit that was in force so long before a turn began may still be what it was told.
@@ -122,7 +122,11 @@ const TOLD_LATE: Duration = Duration::from_secs(30);
 
 impl Oracle {
     fn find(&mut self, place: &Place, turn: Option<Turn>, violation: Violation) {
-        self.findings.push(Finding { place: place.clone(), turn, violation });
+        self.findings.push(Finding {
+            place: place.clone(),
+            turn,
+            violation,
+        });
     }
 
     fn at(&mut self, place: &Place) -> &mut Partition {
@@ -142,21 +146,44 @@ impl Oracle {
             }
             causes.push(pair[0].1);
         }
-        if partition.commits.first().is_some_and(|(at, _)| now.saturating_duration_since(*at) <= TOLD_LATE) {
+        if partition
+            .commits
+            .first()
+            .is_some_and(|(at, _)| now.saturating_duration_since(*at) <= TOLD_LATE)
+        {
             causes.push(0);
         }
-        partition.turns.insert(turn, Progress { next: start, in_force });
+        partition.turns.insert(turn, Progress { next: start });
         partition.latest = Some(turn);
         partition.allowed = partition.allowed.max(start);
         if !causes.contains(&start) {
-            self.find(place, Some(turn), Violation::StartWithoutCause { start, in_force: causes });
+            self.find(
+                place,
+                Some(turn),
+                Violation::StartWithoutCause {
+                    start,
+                    in_force: causes,
+                },
+            );
         }
     }
 
-    /// A record was given to the user. `raw`: past the library's own methods, so that the user has to
-    /// ask whether its claim is over.
-    pub fn delivered(&mut self, place: &Place, turn: Turn, offset: i64, content_is_right: bool) {
+    /// The group coordinator has put a member out on somebody's order, not for its silence.
+    pub fn excuse_stale_until(&mut self, until: Instant) {
+        self.stale_until = self.stale_until.max(Some(until));
+    }
+
+    /// A record was given to the user.
+    pub fn delivered(
+        &mut self,
+        now: Instant,
+        place: &Place,
+        turn: Turn,
+        offset: i64,
+        content_is_right: bool,
+    ) {
         self.deliveries += 1;
+        let excused = self.stale_until.is_some_and(|until| now < until);
         let partition = self.at(place);
         let index = offset as usize;
         if partition.delivered.len() <= index {
@@ -170,19 +197,23 @@ impl Oracle {
         };
         let expected = progress.next;
         progress.next = offset + 1;
-        let below_commit = offset < progress.in_force;
         self.repetitions += u64::from(repeated);
         if offset != expected {
-            self.find(place, Some(turn), Violation::NotSuccessive { expected, got: offset });
+            self.find(
+                place,
+                Some(turn),
+                Violation::NotSuccessive {
+                    expected,
+                    got: offset,
+                },
+            );
         }
         if !content_is_right {
             self.find(place, Some(turn), Violation::WrongContent);
         }
-        if let Some(later) = latest.filter(|later| later.member != turn.member) {
+        if let Some(later) = latest.filter(|later| later.member != turn.member && !excused) {
             self.find(place, Some(turn), Violation::StaleDelivery { later });
         }
-        // A start that is below the commit in force is found where the turn begins.
-        let _ = below_commit;
     }
 
     /// A message was marked: so far may be committed.
@@ -195,13 +226,24 @@ impl Oracle {
     pub fn committed(&mut self, now: Instant, place: &Place, offset: i64) {
         let partition = self.at(place);
         let from = partition.commits.last().map_or(0, |(_, offset)| *offset);
-        if partition.commits.last().is_some_and(|(_, last)| *last == offset) {
+        if partition
+            .commits
+            .last()
+            .is_some_and(|(_, last)| *last == offset)
+        {
             return;
         }
         partition.commits.push((now, offset));
         let allowed = partition.allowed;
         if offset > allowed {
-            self.find(place, None, Violation::CommitAhead { committed: offset, allowed });
+            self.find(
+                place,
+                None,
+                Violation::CommitAhead {
+                    committed: offset,
+                    allowed,
+                },
+            );
         }
         if offset < from {
             self.find(place, None, Violation::CommitBack { from, to: offset });
@@ -226,7 +268,8 @@ impl Oracle {
             return;
         }
         let partition = self.at(place);
-        let missing = (0..end).find(|o| partition.delivered.get(*o as usize).is_none_or(|n| *n == 0));
+        let missing =
+            (0..end).find(|o| partition.delivered.get(*o as usize).is_none_or(|n| *n == 0));
         let committed = partition.commits.last().map(|(_, offset)| *offset);
         match missing {
             Some(offset) => self.find(place, None, Violation::Lost { offset, end }),

@@ -27,7 +27,8 @@ pub(crate) struct Habits {
 
 impl Habits {
     pub(crate) fn any(rng: &mut fastrand::Rng) -> Self {
-        let millis = |rng: &mut fastrand::Rng, of: &[u64]| Duration::from_millis(of[rng.usize(0..of.len())]);
+        let millis =
+            |rng: &mut fastrand::Rng, of: &[u64]| Duration::from_millis(of[rng.usize(0..of.len())]);
         let acks = rng.u32(0..3) == 0;
         Self {
             takes: [1, 3, 50, 1000][rng.usize(0..4)],
@@ -83,14 +84,22 @@ pub(crate) struct Seen {
 
 impl User {
     pub(crate) fn new(now: Instant, habits: Habits) -> Self {
-        Self { habits, acts_at: now, hand: Vec::new() }
+        Self {
+            habits,
+            acts_at: now,
+            hand: Vec::new(),
+        }
     }
 
     /// Does something with what is in hand, then takes more.
     pub(crate) fn act(&mut self, now: Instant, ends: &Ends, rng: &mut fastrand::Rng) -> Vec<Deed> {
         let mut deeds = Vec::new();
         self.work(ends, rng, &mut deeds);
-        let room = self.habits.holds.saturating_sub(self.hand.len()).min(self.habits.takes);
+        let room = self
+            .habits
+            .holds
+            .saturating_sub(self.hand.len())
+            .min(self.habits.takes);
         for _ in 0..room {
             let got = if self.habits.raw {
                 let receiver: &crossbeam_channel::Receiver<ConsumerMessage> = &ends.messages;
@@ -105,16 +114,28 @@ impl User {
             deeds.push(Deed::Took(seen(&message)));
             self.hand.push(message);
         }
-        let pause = self.habits.pause.mul_f64(rng.f64()).max(Duration::from_millis(1));
+        let pause = self
+            .habits
+            .pause
+            .mul_f64(rng.f64())
+            .max(Duration::from_millis(1));
         let sleeps = super::network::strikes(self.habits.sleeps_one_in, rng);
         self.acts_at = now + if sleeps { self.habits.sleep } else { pause };
         deeds
     }
 
     fn work(&mut self, ends: &Ends, rng: &mut fastrand::Rng, deeds: &mut Vec<Deed>) {
-        let count = if self.hand.is_empty() { 0 } else { rng.usize(0..=self.hand.len()) };
+        let count = if self.hand.is_empty() {
+            0
+        } else {
+            rng.usize(0..=self.hand.len())
+        };
         for _ in 0..count {
-            let at = if self.habits.acks { rng.usize(0..self.hand.len()) } else { 0 };
+            let at = if self.habits.acks {
+                rng.usize(0..self.hand.len())
+            } else {
+                0
+            };
             let message = self.hand.remove(at);
             if self.habits.acks {
                 ends.user_side.ack(&message);

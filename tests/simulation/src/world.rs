@@ -134,7 +134,8 @@ impl World {
     fn run(mut self) -> Report {
         let end = self.start + TROUBLE + CALM;
         let mut steps = 0;
-        while self.now < end && self.oracle.findings.is_empty() && !(self.is_calm && self.is_done()) {
+        while self.now < end && self.oracle.findings.is_empty() && !(self.is_calm && self.is_done())
+        {
             self.step();
             steps += 1;
             assert!(steps < STEPS, "it spins at {:?}", self.now - self.start);
@@ -158,17 +159,27 @@ impl World {
     }
 
     fn is_done(&self) -> bool {
-        self.logs().iter().all(|(place, end)| self.oracle.is_done(place, *end))
+        self.logs()
+            .iter()
+            .all(|(place, end)| self.oracle.is_done(place, *end))
     }
 
     fn places(&self) -> Vec<Place> {
-        let of = |(topic, n): &(String, i32)| (0..*n).map(|p| (topic.clone(), p)).collect::<Vec<_>>();
+        let of =
+            |(topic, n): &(String, i32)| (0..*n).map(|p| (topic.clone(), p)).collect::<Vec<_>>();
         self.topics.iter().flat_map(of).collect()
     }
 
     fn logs(&self) -> Vec<(Place, i64)> {
-        let end = |place: &Place| self.cluster.log_bounds(&place.0, place.1).map_or(0, |(_, end)| end);
-        self.places().into_iter().map(|place| (place.clone(), end(&place))).collect()
+        let end = |place: &Place| {
+            self.cluster
+                .log_bounds(&place.0, place.1)
+                .map_or(0, |(_, end)| end)
+        };
+        self.places()
+            .into_iter()
+            .map(|place| (place.clone(), end(&place)))
+            .collect()
     }
 
     fn plan(&mut self, at: Instant, happening: Happening) {
@@ -189,7 +200,12 @@ impl World {
     fn step(&mut self) {
         let planned = self.queue.peek().map(|Reverse((at, _))| *at);
         let broker = self.cluster.poll_deadline();
-        let waking = self.members.iter().enumerate().filter_map(|(i, m)| Some((m.deadline()?, i))).min();
+        let waking = self
+            .members
+            .iter()
+            .enumerate()
+            .filter_map(|(i, m)| Some((m.deadline()?, i)))
+            .min();
         let acting = self
             .members
             .iter()
@@ -197,8 +213,18 @@ impl World {
             .filter(|(_, m)| m.ended.is_none())
             .map(|(i, m)| (m.user.acts_at, i))
             .min();
-        let times = [planned, broker, waking.map(|(at, _)| at), acting.map(|(at, _)| at)];
-        let next = times.iter().flatten().min().copied().expect("users act for ever");
+        let times = [
+            planned,
+            broker,
+            waking.map(|(at, _)| at),
+            acting.map(|(at, _)| at),
+        ];
+        let next = times
+            .iter()
+            .flatten()
+            .min()
+            .copied()
+            .expect("users act for ever");
         self.now = self.now.max(next);
         // Only what reaches the brokers can change a commit.
         let mut at_brokers = true;
@@ -232,11 +258,16 @@ impl World {
                 Deed::Took(seen) => {
                     let place = (seen.topic.clone(), seen.partition);
                     let right = seen.content == content(&place, seen.offset);
-                    let turn = Turn { member: id, claim: seen.claim };
-                    self.oracle.delivered(&place, turn, seen.offset, right);
+                    let turn = Turn {
+                        member: id,
+                        claim: seen.claim,
+                    };
+                    self.oracle
+                        .delivered(self.now, &place, turn, seen.offset, right);
                 }
                 Deed::Marked(seen) => {
-                    self.oracle.marked(&(seen.topic, seen.partition), seen.offset + 1);
+                    self.oracle
+                        .marked(&(seen.topic, seen.partition), seen.offset + 1);
                 }
             }
         }
@@ -258,7 +289,9 @@ impl World {
                 Wish::Send(to, call) => {
                     let id = self.members[index].id;
                     self.say(|| format!("member {id}: {:?} -> {to}", call.1));
-                    self.with_link(index, &mut out, |connections, link| connections.send(to, call, link));
+                    self.with_link(index, &mut out, |connections, link| {
+                        connections.send(to, call, link)
+                    });
                 }
                 Wish::Disconnect(to) => {
                     let (id, failed) = self.members[index].connections.disconnect(&to);
@@ -344,26 +377,45 @@ impl World {
     }
 
     fn packet(&mut self, id: u64, packet: Packet) {
-        if let Packet::Arrive { broker, connection, frame } = packet {
-            // It arrives whether or not the member still lives.
-            return self.cluster.handle(self.now, broker, connection, frame);
+        if let Packet::Arrive {
+            broker,
+            connection,
+            frame,
+        } = packet
+        {
+            // What was under way on a connection is lost with it: else a commit of long ago could
+            // come after later ones, and no client can help that.
+            if self.members.iter().any(|m| m.connections.has(connection)) {
+                self.cluster.handle(self.now, broker, connection, frame);
+            }
+            return;
         }
-        let Some(index) = self.members.iter().position(|m| m.id == id) else { return };
+        let Some(index) = self.members.iter().position(|m| m.id == id) else {
+            return;
+        };
         let mut out = Vec::new();
         let completions = match packet {
             Packet::Arrive { .. } => unreachable!("handled above"),
-            Packet::Answer { connection, frame } => {
-                self.with_link(index, &mut out, |c, link| c.answered(connection, &frame, link))
-            }
+            Packet::Answer { connection, frame } => self.with_link(index, &mut out, |c, link| {
+                c.answered(connection, &frame, link)
+            }),
             Packet::Closed { connection } => {
                 self.cluster.connection_closed(connection);
-                self.members[index].connections.broken(connection, ErrorKind::Disconnected)
+                self.members[index]
+                    .connections
+                    .broken(connection, ErrorKind::Disconnected)
             }
-            Packet::Refused { connection } => {
-                self.members[index].connections.broken(connection, ErrorKind::Connect)
-            }
-            Packet::Late { connection, token, after } => {
-                let late = self.members[index].connections.late(connection, token, after);
+            Packet::Refused { connection } => self.members[index]
+                .connections
+                .broken(connection, ErrorKind::Connect),
+            Packet::Late {
+                connection,
+                token,
+                after,
+            } => {
+                let late = self.members[index]
+                    .connections
+                    .late(connection, token, after);
                 if !late.is_empty() {
                     self.cluster.connection_closed(connection);
                 }
@@ -377,7 +429,11 @@ impl World {
     /// What the brokers send is on its way.
     fn carry_outputs(&mut self) {
         while let Some(output) = self.cluster.poll_output() {
-            let owner = self.members.iter().find(|m| m.connections.has(output.connection)).map(|m| m.id);
+            let owner = self
+                .members
+                .iter()
+                .find(|m| m.connections.has(output.connection))
+                .map(|m| m.id);
             let Some(owner) = owner else { continue };
             let connection = output.connection;
             let at = self.now + Link::delay(self.weather, &mut self.rng);
@@ -394,7 +450,8 @@ impl World {
         let id = self.members[index].id;
         for (place, claim, start) in self.members[index].new_claims(&places) {
             self.say(|| format!("member {id}: claim {claim} of {place:?} begins at {start}"));
-            self.oracle.turn_begins(self.now, &place, Turn { member: id, claim }, start);
+            self.oracle
+                .turn_begins(self.now, &place, Turn { member: id, claim }, start);
         }
     }
 
@@ -434,11 +491,15 @@ impl World {
         }
         let places = self.places();
         let place = &places[self.rng.usize(0..places.len())];
-        let next = self.cluster.log_bounds(&place.0, place.1).map_or(0, |(_, end)| end);
+        let next = self
+            .cluster
+            .log_bounds(&place.0, place.1)
+            .map_or(0, |(_, end)| end);
         let count = [1, 10, 300][self.rng.usize(0..3)];
         let records = records(place, next, count);
         if self.cluster.leader(&place.0, place.1).is_some() {
-            self.cluster.produce(self.now, &place.0, place.1, Codec::None, &records);
+            self.cluster
+                .produce(self.now, &place.0, place.1, Codec::None, &records);
         }
         let at = self.now + Duration::from_millis(self.rng.u64(1..2_000));
         self.plan(at, Happening::Produce);
@@ -449,7 +510,8 @@ impl World {
         let seconds = Duration::from_secs;
         config.version = KafkaVersion::MAX;
         config.consumer.offsets.initial = InitialOffset::Oldest;
-        config.consumer.offsets.commit_interval = Duration::from_millis([50, 1_000, 5_000][self.rng.usize(0..3)]);
+        config.consumer.offsets.commit_interval =
+            Duration::from_millis([50, 1_000, 5_000][self.rng.usize(0..3)]);
         config.group.session.timeout = seconds(6);
         config.group.heartbeat.interval = seconds([1, 2][self.rng.usize(0..2)]);
         config.group.rebalance.timeout = seconds(self.rng.u64(6..20));
@@ -465,10 +527,18 @@ impl World {
         let id = self.members_made;
         let config = self.config();
         let habits = Habits::any(&mut self.rng);
-        let habits = if self.is_calm { habits.diligent() } else { habits };
+        let habits = if self.is_calm {
+            habits.diligent()
+        } else {
+            habits
+        };
         let topics: Vec<String> = self.topics.iter().map(|(name, _)| name.clone()).collect();
         let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
-        let bootstrap = |id: i32| Broker { id: None, host: "127.0.0.1".to_owned(), port: 9091 + id as u16 };
+        let bootstrap = |id: i32| Broker {
+            id: None,
+            host: "127.0.0.1".to_owned(),
+            port: 9091 + id as u16,
+        };
         let origin = Origin {
             bootstrap: (1..=BROKERS).map(bootstrap).collect(),
             description: metadata::Answer::default(),
@@ -476,7 +546,8 @@ impl World {
         };
         self.say(|| format!("member {id} starts: {habits:?} {:?}", config.group));
         let user = User::new(self.now, habits);
-        self.members.push(Member::new(self.now, id, &config, &topics, origin, user));
+        self.members
+            .push(Member::new(self.now, id, &config, &topics, origin, user));
         let index = self.members.len() - 1;
         let wishes = self.members[index].handle(self.now, Event::Start, &mut self.rng);
         self.grant(index, wishes);
@@ -490,7 +561,9 @@ impl World {
         self.say(|| format!("fault: {fault:?}"));
         match fault {
             Fault::StopBroker(id, span) => {
-                let running = (1..=BROKERS).filter(|id| self.cluster.is_running(*id)).count();
+                let running = (1..=BROKERS)
+                    .filter(|id| self.cluster.is_running(*id))
+                    .count();
                 if running > 1 && self.cluster.is_running(id) {
                     self.cluster.stop_broker(self.now, id);
                     self.plan(self.now + span, Happening::StartBroker(id));
@@ -519,6 +592,9 @@ impl World {
                 if !members.is_empty() {
                     let member = &members[self.rng.usize(0..members.len())];
                     self.cluster.evict(self.now, "group", &member.member_id);
+                    // It learns that from its next heartbeat, and no client can know sooner.
+                    self.oracle
+                        .excuse_stale_until(self.now + Duration::from_secs(6));
                 }
             }
             Fault::Storm(weather, span) => {
@@ -590,13 +666,21 @@ impl World {
         }
         // A last record everywhere: what was forgotten before is marked with it.
         for (place, next) in self.logs() {
-            self.cluster.produce(self.now, &place.0, place.1, Codec::None, &records(&place, next, 1));
+            self.cluster.produce(
+                self.now,
+                &place.0,
+                place.1,
+                Codec::None,
+                &records(&place, next, 1),
+            );
         }
     }
 }
 
 fn records(place: &Place, first: i64, count: i64) -> Vec<Record> {
-    (first..first + count).map(|offset| Record::new("key", content(place, offset))).collect()
+    (first..first + count)
+        .map(|offset| Record::new("key", content(place, offset)))
+        .collect()
 }
 
 fn content(place: &Place, offset: i64) -> Vec<u8> {

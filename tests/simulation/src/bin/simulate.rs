@@ -12,7 +12,10 @@ fn main() -> ExitCode {
     let (mut seeds, mut from, mut one) = (1_000, 0, None);
     let mut arguments = env::args().skip(1);
     while let Some(name) = arguments.next() {
-        let value: u64 = arguments.next().and_then(|v| v.parse().ok()).expect("a number follows each flag");
+        let value: u64 = arguments
+            .next()
+            .and_then(|v| v.parse().ok())
+            .expect("a number follows each flag");
         match name.as_str() {
             "--seeds" => seeds = value,
             "--from" => from = value,
@@ -28,16 +31,26 @@ fn main() -> ExitCode {
         for finding in &report.findings {
             println!("seed {seed}: {finding}");
         }
-        return if report.findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+        return if report.findings.is_empty() {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        };
     }
     let next = AtomicU64::new(from);
-    let (bad, deliveries, turns, repetitions) =
-        (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
+    let (bad, deliveries, turns, repetitions) = (
+        AtomicU64::new(0),
+        AtomicU64::new(0),
+        AtomicU64::new(0),
+        AtomicU64::new(0),
+    );
     let start = Instant::now();
     thread::scope(|scope| {
         for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
             scope.spawn(|| {
-                while let Some(seed) = Some(next.fetch_add(1, Relaxed)).filter(|seed| *seed < from + seeds) {
+                while let Some(seed) =
+                    Some(next.fetch_add(1, Relaxed)).filter(|seed| *seed < from + seeds)
+                {
                     match panic::catch_unwind(|| simulation::run(seed, false)) {
                         Ok(report) => {
                             deliveries.fetch_add(report.deliveries, Relaxed);
@@ -65,5 +78,9 @@ fn main() -> ExitCode {
         repetitions.load(Relaxed),
         start.elapsed()
     );
-    if bad.load(Relaxed) == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if bad.load(Relaxed) == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }

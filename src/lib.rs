@@ -218,8 +218,8 @@ pub use crate::{
     client::{Broker, Client, OffsetSpec},
     config::{Config, ConfigError, ConsumerMode, KafkaVersion, Strategy, Subscription},
     consumer::{
-        Closer, Consumer, ConsumerMessage, IgnoredCounts, Messages, Notification, NotificationType,
-        OffsetStash, PartitionConsumer, Partitions,
+        CloseGuard, Closer, Consumer, ConsumerMessage, IgnoredCounts, Messages, Notification,
+        NotificationType, OffsetStash, PartitionConsumer, Partitions,
     },
     error::{Error, ErrorKind, Result},
     protocol::ErrorCode,

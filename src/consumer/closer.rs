@@ -61,9 +61,26 @@ impl Closer {
         self.shared.result()
     }
 
+    /// Something whose drop closes the consumer, without waiting: so that threads in loops over its
+    /// messages end when the one that started them returns early, or panics.
+    pub fn guard(&self) -> CloseGuard {
+        CloseGuard(self.clone())
+    }
+
     /// Whether the consumer has ended, by a close or by itself.
     pub fn is_closed(&self) -> bool {
         self.shared.has_ended()
+    }
+}
+
+/// Closes a consumer when dropped: see [`Closer::guard`].
+#[derive(Debug)]
+#[must_use = "it closes the consumer when dropped"]
+pub struct CloseGuard(Closer);
+
+impl Drop for CloseGuard {
+    fn drop(&mut self) {
+        self.0.signal();
     }
 }
 

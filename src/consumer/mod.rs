@@ -26,7 +26,7 @@ use std::{collections::BTreeMap, fmt};
 use crossbeam_channel::{Receiver, Sender};
 
 pub use self::{
-    closer::Closer,
+    closer::{CloseGuard, Closer},
     message::ConsumerMessage,
     messages::Messages,
     notification::{Notification, NotificationType},

@@ -20,7 +20,7 @@ use crate::{
 pub(super) const LONG: Duration = Duration::from_secs(20);
 
 /// Much shorter than [`LONG`]: what must be over at once is over by then, on a slow machine too.
-pub(super) const SOON: Duration = Duration::from_secs(5);
+pub(super) const SOON: Duration = Duration::from_secs(20);
 
 pub(super) struct Client {
     pub(super) pool: Pool,

@@ -274,7 +274,10 @@ fn a_call_that_cannot_be_put_fails_alone() {
     let large = client.send_call(&to, Call::Heartbeat(large), LONG);
     let error = client.error(large);
     assert_kind(&error, &ErrorKind::Config);
-    assert!(cause(&error).contains("limits.request (1000)"), "{error:?}");
+    assert!(
+        error.to_string().contains("limits.request (1000)"),
+        "{error}"
+    );
     assert_eq!(client.beat(&to).unwrap(), 2);
     assert_eq!(broker.connections(), 1);
 }

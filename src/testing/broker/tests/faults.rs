@@ -1,7 +1,7 @@
 //! Things that go wrong on purpose.
 
 use super::*;
-use crate::protocol::{list_offsets, metadata, offset_commit, offset_fetch};
+use crate::protocol::{leave_group, list_offsets, metadata, offset_commit, offset_fetch};
 
 const LATER: Duration = Duration::from_millis(300);
 
@@ -220,7 +220,7 @@ fn errors_reach_the_other_places_that_have_them() {
     story
         .cluster
         .inject(Fault::on(ApiKey::FindCoordinator).error(ErrorCode::GROUP_AUTHORIZATION_FAILED));
-    let request = crate::protocol::find_coordinator::SingleRequest {
+    let request = find_coordinator::SingleRequest {
         key: "g".to_owned(),
         key_type: 0,
     };
@@ -257,7 +257,7 @@ fn a_delayed_answer_keeps_its_connection_waiting_but_not_its_effect() {
         .cluster
         .inject(Fault::on(ApiKey::LeaveGroup).times(1).delay(LATER));
     let line = story.connect(coordinator);
-    let leave = crate::protocol::leave_group::SingleRequest {
+    let leave = leave_group::SingleRequest {
         group_id: "g".to_owned(),
         member_id: member.member_id.clone(),
     };
@@ -270,7 +270,7 @@ fn a_delayed_answer_keeps_its_connection_waiting_but_not_its_effect() {
     story.pass(Duration::from_millis(1));
     assert_eq!(
         story
-            .answer::<crate::protocol::leave_group::SingleRequest>(line, 2)
+            .answer::<leave_group::SingleRequest>(line, 2)
             .error_code,
         ErrorCode::NONE
     );

@@ -139,7 +139,7 @@ fn send_samples<R: Request + Sample>(story: &mut Story, release: KafkaRelease, s
                     decode_response::<R>(&bytes[4..], version).unwrap();
                 }
                 Some(Action::Close) => {
-                    assert_eq!(R::API, ApiKey::Produce, "{version}: {request:?}")
+                    assert_eq!(R::API, ApiKey::Produce, "{version}: {request:?}");
                 }
                 None => assert!(matches!(
                     R::API,

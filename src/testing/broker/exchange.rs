@@ -299,6 +299,9 @@ impl Cluster {
         };
         let mut subject = request.subject(call.version());
         subject.client_id = call.client_id;
+        call.ticket.plan = self
+            .faults
+            .plan(R::API, call.broker(), &subject, &self.topics);
         self.requests.push(SeenRequest {
             at: call.now,
             broker: call.broker(),
@@ -310,10 +313,9 @@ impl Cluster {
                 .iter()
                 .map(|group| (*group).to_owned())
                 .collect(),
+            member_id: subject.member_id.to_owned(),
+            injected: call.plan().request_error(),
         });
-        call.ticket.plan = self
-            .faults
-            .plan(R::API, call.broker(), &subject, &self.topics);
         match &call.ticket.plan.fate {
             Fate::Answered | Fate::DroppedAfter => {}
             Fate::DroppedBefore => return self.close(connection),

@@ -129,7 +129,7 @@ impl On {
     }
 
     /// Like [`error`](Self::error), in the one place for the whole request also where partitions have
-    /// their own (Fetch from version 7 on).
+    /// their own (Fetch from version 7 on, Metadata from version 13 on).
     pub fn top_level_error(self, code: ErrorCode) -> Fault {
         Fault {
             on: self,
@@ -218,6 +218,8 @@ pub(crate) struct Subject<'a> {
     /// Who asks.
     pub(crate) client_id: &'a str,
     pub(crate) groups: Vec<&'a str>,
+    /// Who asks, as the group knows it.
+    pub(crate) member_id: &'a str,
     /// Topics, with their partitions where the request names them.
     pub(crate) partitions: Vec<(TopicRef<'a>, Option<i32>)>,
     /// It asks for all topics there are.
@@ -259,9 +261,11 @@ impl Plan {
         error.map(|error| error.code)
     }
 
-    /// The error of that topic.
+    /// The error of that topic, unless the fault is for one of its partitions.
     pub(crate) fn topic_error(&self, topic: &str) -> Option<ErrorCode> {
-        let is_meant = |error: &&Injected| error.topic.as_deref().is_none_or(|name| name == topic);
+        let is_meant = |error: &&Injected| {
+            error.partition.is_none() && error.topic.as_deref().is_none_or(|name| name == topic)
+        };
         self.error.as_ref().filter(is_meant).map(|error| error.code)
     }
 

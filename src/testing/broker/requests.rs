@@ -5,7 +5,7 @@ use std::{
     time::Instant,
 };
 
-use crate::protocol::ApiKey;
+use crate::protocol::{ApiKey, ErrorCode};
 
 /// How many requests and commits are remembered with their details; a test that needs more can count.
 const REMEMBERED: usize = 65_536;
@@ -25,6 +25,10 @@ pub struct SeenRequest {
     pub client_id: String,
     /// The groups that it was about.
     pub groups: Vec<String>,
+    /// As which member of the group; empty where the request names none, or none has been given out yet.
+    pub member_id: String,
+    /// The error by which an injected fault answers it.
+    pub injected: Option<ErrorCode>,
 }
 
 /// A commit that was accepted.

@@ -24,22 +24,24 @@ macro_rules! about_nothing {
     )+};
 }
 
-macro_rules! about_a_group {
+macro_rules! about_a_member {
     ($($request:path),+ $(,)?) => {$(
         impl About for $request {
             fn subject(&self, _: i16) -> Subject<'_> {
-                group(&self.group_id)
+                Subject {
+                    member_id: &self.member_id,
+                    ..group(&self.group_id)
+                }
             }
         }
     )+};
 }
 
 about_nothing!(api_versions::Request, list_groups::Request);
-about_a_group!(
+about_a_member!(
     join_group::Request,
     sync_group::Request,
     heartbeat::Request,
-    leave_group::Request,
     leave_group::SingleRequest
 );
 
@@ -95,6 +97,17 @@ impl About for find_coordinator::SingleRequest {
 impl About for find_coordinator::Request {
     fn subject(&self, _: i16) -> Subject<'_> {
         groups(&self.coordinator_keys)
+    }
+}
+
+impl About for leave_group::Request {
+    fn subject(&self, _: i16) -> Subject<'_> {
+        // Who leaves for itself names one member.
+        let member_id = self.members.first().map(|member| member.member_id.as_str());
+        Subject {
+            member_id: member_id.unwrap_or_default(),
+            ..group(&self.group_id)
+        }
     }
 }
 
@@ -181,6 +194,7 @@ impl About for offset_commit::Request {
         );
         Subject {
             groups: vec![&self.group_id],
+            member_id: &self.member_id,
             ..partitions
         }
     }

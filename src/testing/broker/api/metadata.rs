@@ -19,6 +19,12 @@ const FIRST_BY_ID: i16 = 12;
 
 impl Cluster {
     pub(crate) fn serve_metadata(&mut self, call: &Call<'_>, request: Request) -> Reply<Response> {
+        if let Some(error_code) = call.plan().top_level_error() {
+            return Reply::Now(Response {
+                error_code,
+                ..Response::default()
+            });
+        }
         let asked = request
             .topics
             .filter(|topics| call.version() > 0 || !topics.is_empty());
@@ -102,8 +108,8 @@ impl Cluster {
     fn describe_topic(&self, call: &Call<'_>, name: &str, topic: &Topic) -> ResponseTopic {
         let error_code = call.plan().topic_error(name).unwrap_or(ErrorCode::NONE);
         let partitions = topic.partitions.iter().enumerate();
-        let partitions =
-            partitions.map(|(index, partition)| self.describe_partition(index as i32, partition));
+        let partitions = partitions
+            .map(|(index, partition)| self.describe_partition(call, name, index as i32, partition));
         ResponseTopic {
             error_code,
             name: Some(name.to_owned()),
@@ -118,16 +124,30 @@ impl Cluster {
         }
     }
 
-    fn describe_partition(&self, partition_index: i32, partition: &topics::Partition) -> Partition {
+    fn describe_partition(
+        &self,
+        call: &Call<'_>,
+        topic: &str,
+        partition_index: i32,
+        partition: &topics::Partition,
+    ) -> Partition {
         let running = self.running();
         let is_down = |id: &&i32| !running.contains(*id);
+        let injected = call.plan().partition_error(topic, partition_index);
+        let own = match partition.leader {
+            Some(_) => ErrorCode::NONE,
+            None => ErrorCode::LEADER_NOT_AVAILABLE,
+        };
+        let error_code = injected.unwrap_or(own);
+        // That one is about the replicas that follow.
+        let hides_leader = error_code.is_error() && error_code != ErrorCode::REPLICA_NOT_AVAILABLE;
         Partition {
-            error_code: match partition.leader {
-                Some(_) => ErrorCode::NONE,
-                None => ErrorCode::LEADER_NOT_AVAILABLE,
-            },
+            error_code,
             partition_index,
-            leader_id: partition.leader.unwrap_or(NO_LEADER),
+            leader_id: partition
+                .leader
+                .filter(|_| !hides_leader)
+                .unwrap_or(NO_LEADER),
             leader_epoch: partition.leader_epoch,
             replica_nodes: partition.replicas.clone(),
             isr_nodes: partition.in_sync.clone(),

@@ -37,6 +37,8 @@ pub(super) struct Coordinator {
     pub(super) decoder: Sender<Job>,
     pub(super) inbox: Receiver<Message>,
     pub(super) tick: Tick,
+    /// Whether the progress of the users was asked for since the last sleep.
+    pub(super) has_looked: bool,
 }
 
 /// How long to wait for a user before looking, for users of raw channels do not tell. It grows while
@@ -47,6 +49,7 @@ pub(super) struct Tick(Duration);
 impl Tick {
     const SHORTEST: Duration = Duration::from_millis(1);
     const LONGEST: Duration = Duration::from_millis(100);
+    const LONGEST_IN_RELEASE: Duration = Duration::from_millis(20);
 
     pub(super) fn new() -> Self {
         Self(Self::SHORTEST)
@@ -56,9 +59,15 @@ impl Tick {
         self.0 = Self::SHORTEST;
     }
 
-    fn next(&mut self) -> Duration {
-        let wait = self.0;
-        self.0 = (wait * 2).min(Self::LONGEST);
+    /// While claims are being released a group waits for what users do: then it stays short.
+    fn next(&mut self, in_release: bool) -> Duration {
+        let longest = if in_release {
+            Self::LONGEST_IN_RELEASE
+        } else {
+            Self::LONGEST
+        };
+        let wait = self.0.min(longest);
+        self.0 = (wait * 2).min(longest);
         wait
     }
 }
@@ -94,15 +103,13 @@ impl Coordinator {
         let waits_for_user = self.desk.waits_for_user();
         let mut until = deadline;
         if waits_for_user {
-            // Armed before the look: what is taken after the look wakes us.
-            self.desk.arm();
-            if self.desk.look_at_users(Instant::now()) {
-                self.tick.restart();
+            if self.look_once_more() {
                 return Ok(());
             }
-            let tick = Instant::now() + self.tick.next();
+            let tick = Instant::now() + self.tick.next(self.desk.awaits_progress());
             until = Some(until.map_or(tick, |at| at.min(tick)));
         }
+        self.has_looked = false;
         self.sleep(until)?;
         let now = Instant::now();
         if deadline.is_some_and(|at| at <= now) {
@@ -113,6 +120,23 @@ impl Coordinator {
             self.desk.handle(now, Event::Kick);
         }
         Ok(())
+    }
+
+    /// Arms the waker, and only then looks: what a user does after the look wakes us, what was done
+    /// before is seen. True if there may be something to do because of it.
+    fn look_once_more(&mut self) -> bool {
+        self.desk.arm();
+        let now = Instant::now();
+        if self.desk.look_at_users(now) {
+            self.tick.restart();
+            return true;
+        }
+        if self.desk.awaits_progress() && !self.has_looked {
+            self.has_looked = true;
+            self.desk.handle(now, Event::Kick);
+            return true;
+        }
+        false
     }
 
     fn sleep(&mut self, until: Option<Instant>) -> Result<()> {

@@ -211,6 +211,11 @@ impl Desk {
         self.engine.waits_for_user() || self.offers.wait_for_user()
     }
 
+    /// Whether the next step depends on what users do with messages that they have in hand.
+    pub fn awaits_progress(&self) -> bool {
+        self.engine.awaits_progress()
+    }
+
     /// Does what there is to do, up to the next errand.
     pub fn poll_errand(&mut self, now: Instant) -> Option<Errand> {
         while let Some(action) = self.engine.poll_action() {

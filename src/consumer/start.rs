@@ -62,6 +62,7 @@ pub(super) fn start(lease: Lease, group_id: &str, subscription: Subscription) ->
         decoder,
         inbox: outside,
         tick: Tick::new(),
+        has_looked: false,
     };
     let (end, ended) = crossbeam_channel::bounded(0);
     let shared = Arc::clone(&ends.shared);

@@ -289,7 +289,8 @@ impl Engine {
         }
     }
 
-    fn awaits_progress(&self) -> bool {
+    /// Whether the next step depends on what users do with messages that they have in hand.
+    pub fn awaits_progress(&self) -> bool {
         self.release.is_some() || self.claims.values().any(Claim::awaits_progress)
     }
 

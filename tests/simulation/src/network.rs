@@ -124,7 +124,7 @@ impl Connections {
         match self.open.remove(to) {
             Some(connection) => (
                 Some(connection.id),
-                connection.fail(ErrorKind::Disconnected),
+                connection.fail(&ErrorKind::Disconnected),
             ),
             None => (None, Vec::new()),
         }
@@ -168,7 +168,7 @@ impl Connections {
             .find(|(_, c)| c.id == id)
             .map(|(to, _)| to.clone());
         match target.and_then(|to| self.open.remove(&to)) {
-            Some(connection) => connection.fail(kind),
+            Some(connection) => connection.fail(&kind),
             None => Vec::new(),
         }
     }
@@ -214,7 +214,7 @@ impl Connection {
         );
     }
 
-    fn fail(self, kind: ErrorKind) -> Vec<Completion> {
+    fn fail(self, kind: &ErrorKind) -> Vec<Completion> {
         let pending = self
             .asked
             .map(|a| a.token)

@@ -290,7 +290,7 @@ impl World {
                     let id = self.members[index].id;
                     self.say(|| format!("member {id}: {:?} -> {to}", call.1));
                     self.with_link(index, &mut out, |connections, link| {
-                        connections.send(to, call, link)
+                        connections.send(to, call, link);
                     });
                 }
                 Wish::Disconnect(to) => {

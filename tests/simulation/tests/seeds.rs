@@ -22,7 +22,7 @@ fn no_law_is_broken_under_any_of_these_seeds() {
                     }
                     let report = simulation::run(seed, false);
                     deliveries.fetch_add(report.deliveries, Relaxed);
-                    for finding in &report.findings {
+                    if let Some(finding) = report.findings.first() {
                         panic!("seed {seed}: {finding}\nsee: cargo run --release -p simulation --bin simulate -- --seed {seed}");
                     }
                 }

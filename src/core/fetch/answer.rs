@@ -193,6 +193,7 @@ impl Fetcher {
             };
             if reading.buffer.bytes() > 0 || self.delivered.contains_key(&claim) {
                 // What was read before is still the user's: the claim ends once it is taken.
+                reading.ends_when_taken = true;
                 reading.fail(now, &mut self.rng);
                 return;
             }
@@ -240,6 +241,7 @@ impl Fetcher {
                 .iter()
                 .map(|a| (a.producer_id, a.first_offset)),
         );
+        reading.ends_when_taken = false;
         let mut broken = fetched.broken;
         let got = !fetched.batches.is_empty();
         for batch in fetched.batches {

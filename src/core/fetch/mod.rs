@@ -215,6 +215,7 @@ impl Fetcher {
             leaderless: 0,
             fetch_size: self.settings.default_bytes,
             paused: false,
+            ends_when_taken: false,
             high_watermark: None,
             buffer: Buffer::default(),
         };
@@ -294,7 +295,8 @@ impl Fetcher {
 
     /// Whether something waits for the user to make room.
     pub fn wants_room(&self) -> bool {
-        self.readings.values().any(|r| r.buffer.bytes() > 0)
+        let waits = |r: &Reading| r.buffer.bytes() > 0 || r.ends_when_taken;
+        self.readings.values().any(waits)
             || (!self.readings.is_empty() && self.budget.free() < self.budget.limit() / 2)
     }
 

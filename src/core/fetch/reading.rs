@@ -40,6 +40,8 @@ pub(super) struct Reading {
     /// The fetch size, grown where a record is larger.
     pub(super) fetch_size: usize,
     pub(super) paused: bool,
+    /// The log does not have the next offset, but the user has yet to take what was read before.
+    pub(super) ends_when_taken: bool,
     pub(super) high_watermark: Option<i64>,
     pub(super) buffer: Buffer,
 }

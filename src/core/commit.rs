@@ -167,6 +167,11 @@ impl Committer {
         self.failure.as_ref()
     }
 
+    /// Whether somebody waits for a commit that is not on its way yet.
+    pub fn is_awaited(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
     /// Whether a commit is on its way.
     pub fn is_busy(&self) -> bool {
         self.in_flight.is_some()

@@ -90,12 +90,18 @@ impl Release {
     }
 
     /// Whether the user is finished with a claim: all is marked, or all is dropped and nothing has
-    /// been marked or dropped for the dwell time.
-    fn is_finished(&mut self, now: Instant, progress: &Progress, dwell: Duration) -> bool {
-        if progress.all_marked {
+    /// been marked or dropped for the dwell time. Who commits by hand has that time for it, too.
+    fn is_finished(
+        &mut self,
+        now: Instant,
+        progress: &Progress,
+        dwell: Duration,
+        by_hand: bool,
+    ) -> bool {
+        if progress.all_marked && !(by_hand && progress.dirty) {
             return true;
         }
-        if progress.alive {
+        if progress.alive && !progress.all_marked {
             self.quiet.remove(&progress.claim);
             return false;
         }
@@ -174,6 +180,7 @@ impl Engine {
         let dwell = self.settings.dwell_time;
         // At a close nobody is left who could come back and mark what was dropped.
         let closing = self.closing.is_some();
+        let by_hand = self.settings.commit.interval.is_none();
         let Some(release) = &mut self.release else {
             return;
         };
@@ -185,7 +192,7 @@ impl Engine {
                 .filter(|p| self.claims.contains_key(&p.claim))
             {
                 let dropped_for_good = closing && !p.alive;
-                if !dropped_for_good && !release.is_finished(now, p, dwell) {
+                if !dropped_for_good && !release.is_finished(now, p, dwell, by_hand) {
                     unfinished.push(p.claim);
                 }
             }
@@ -202,7 +209,7 @@ impl Engine {
         let Some(release) = &mut self.release else {
             return;
         };
-        if self.settings.commit.interval.is_none() || now >= release.deadline {
+        if now >= release.deadline || (by_hand && !self.committer.is_awaited()) {
             return self.released(now);
         }
         // One commit at a time: the one on its way may have older marks. After a failure it waits.
@@ -283,10 +290,10 @@ impl Engine {
     /// A commit was answered: if a release waits for it, the marks are looked at once more.
     pub(super) fn release_commit_done(&mut self) {
         let retry_at = self.committer.retry_at();
-        if let Some(release) = &mut self.release
-            && release.step == Step::Committing
-        {
-            release.retry_at = retry_at;
+        if let Some(release) = &mut self.release {
+            if release.step == Step::Committing {
+                release.retry_at = retry_at;
+            }
             self.observe();
         }
     }

@@ -198,10 +198,12 @@ impl Committer {
     ) -> Snapshot {
         assert!(self.in_flight.is_none(), "one commit at a time");
         self.due = self.settings.interval.map(|every| now + every);
+        let all_committed = items.is_empty();
         let items = self.worth(items);
         let tickets = std::mem::take(&mut self.waiting);
         if items.is_empty() {
-            self.failure = None;
+            // Else the rest was refused for good, and why still counts.
+            self.failure.take_if(|_| all_committed);
             return Snapshot::Nothing(tickets);
         }
         let Some(session) = session else {

@@ -117,6 +117,16 @@ impl Engine {
             }
         }
         self.cluster.want(now, self.wanted_topics());
+        // The leader of the group may know of partitions that we have not heard of yet.
+        if self.lacks_leader() {
+            self.cluster.refresh(now);
+        }
+    }
+
+    /// Whether some claimed partition has no leader, as far as we know.
+    pub(super) fn lacks_leader(&self) -> bool {
+        let lacks = |c: &Claim| self.cluster.leader(&c.topic, c.partition).is_err();
+        self.claims.values().any(lacks)
     }
 
     /// The group has no commit for this claim: where it starts is a matter of settings.

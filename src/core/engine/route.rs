@@ -45,7 +45,8 @@ impl Engine {
     pub(super) fn described(&mut self, now: Instant) {
         let outcomes = self.fetcher.leaders_changed(&self.cluster);
         self.fetch_outcomes(now, outcomes);
-        self.cluster.look_again(now, self.fetcher.lacks_leader());
+        let leaderless = self.lacks_leader();
+        self.cluster.look_again(now, leaderless);
         let cluster = &self.cluster;
         self.group
             .metadata_changed(now, &|topic| cluster.partition_count(topic));

@@ -275,13 +275,6 @@ impl Fetcher {
         outcomes
     }
 
-    /// Whether a partition that is to be read has no leader.
-    pub fn lacks_leader(&self) -> bool {
-        self.readings
-            .values()
-            .any(|reading| reading.leader.is_none())
-    }
-
     /// Bytes of a claim have left the user's channel.
     pub fn taken(&mut self, claim: ClaimId, bytes: usize) {
         self.budget.release(bytes);

@@ -28,7 +28,7 @@ use crate::{
     core::{
         ChannelId, ClaimId,
         commit::Ticket,
-        engine::{Action, Delivery, End, Engine, Event, Notice, Opened, Settings},
+        engine::{Action, Delivery, End, Engine, Event, Gone, Notice, Opened, Settings},
         fetch::Job,
     },
     error::{Error, Result},
@@ -86,7 +86,7 @@ pub struct Origin {
 /// A claim as it is held here.
 struct Held {
     claim: Arc<Claim>,
-    /// The errors of its handle, in partition mode.
+    /// The errors of its handle, in partition mode, while there is one.
     errors: Option<Lossy<Error>>,
 }
 
@@ -233,6 +233,10 @@ impl Desk {
                 self.engine.handle(now, Event::Pause { claim, paused });
             }
             if let Some(how) = news.gone {
+                let held = self.claims.get_mut(&claim);
+                if let Some(held) = held.filter(|_| how != Gone::Closed) {
+                    held.errors = None;
+                }
                 self.engine.handle(now, Event::HandleGone { claim, how });
             }
         }
@@ -394,12 +398,14 @@ impl Desk {
         }
     }
 
-    /// In partition mode a claim's errors go to its handle, all others to the consumer.
+    /// In partition mode a claim's errors go to its handle, if the user has it; all others to the
+    /// consumer.
     fn report(&self, claim: Option<ClaimId>, error: Error) {
         if !self.reports.wants_errors {
             return log::warn!("group {}: {error:?}", self.reports.group_id);
         }
-        let held = claim.and_then(|id| self.claims.get(&id));
+        let in_hands = claim.filter(|id| !self.offers.hold(*id));
+        let held = in_hands.and_then(|id| self.claims.get(&id));
         let of_claim = held.and_then(|held| held.errors.as_ref());
         of_claim.unwrap_or(&self.reports.errors).send(error);
     }

@@ -12,6 +12,7 @@ use crossbeam_channel::{
 };
 
 use super::{partition::PartitionConsumer, user_side::UserSide};
+use crate::core::ClaimId;
 
 /// The channel of partition handles, in partition mode: [`Consumer::partitions`](crate::Consumer::partitions).
 ///
@@ -30,6 +31,8 @@ pub(super) struct Offers {
     sender: Sender<PartitionConsumer>,
     receiver: Receiver<PartitionConsumer>,
     waiting: VecDeque<PartitionConsumer>,
+    /// The claim of the handle that was last put into the channel.
+    offered: Option<ClaimId>,
 }
 
 /// The two sides; silent for good without an [`Offers`].
@@ -39,6 +42,7 @@ pub(super) fn channel(user_side: &Arc<UserSide>) -> (Offers, Partitions) {
         sender,
         receiver: receiver.clone(),
         waiting: VecDeque::new(),
+        offered: None,
     };
     (
         offers,
@@ -65,13 +69,21 @@ impl Offers {
     pub(super) fn proceed(&mut self) {
         self.waiting.retain(PartitionConsumer::is_current);
         while let Some(handle) = self.waiting.pop_front() {
+            let claim = handle.claim();
             if let Err(TrySendError::Full(handle) | TrySendError::Disconnected(handle)) =
                 self.sender.try_send(handle)
             {
                 self.waiting.push_front(handle);
                 return;
             }
+            self.offered = Some(claim);
         }
+    }
+
+    /// Whether the user has yet to take the handle of this claim.
+    pub(super) fn hold(&self, claim: ClaimId) -> bool {
+        let in_channel = self.offered == Some(claim) && !self.receiver.is_empty();
+        in_channel || self.waiting.iter().any(|handle| handle.claim() == claim)
     }
 
     /// Takes the handle in the channel out again if its claim has ended.

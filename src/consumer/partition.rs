@@ -17,7 +17,7 @@ use crossbeam_channel::Receiver;
 
 use super::{claim::Claim, messages::Messages};
 use crate::{
-    core::engine::Gone,
+    core::{ClaimId, engine::Gone},
     error::{Error, ErrorKind, Result},
 };
 
@@ -151,6 +151,10 @@ impl PartitionConsumer {
     /// Goes on where [`pause`](Self::pause) has stopped.
     pub fn resume(&self) {
         self.say_paused(false);
+    }
+
+    pub(super) fn claim(&self) -> ClaimId {
+        self.claim.id()
     }
 
     /// Whether the claim is neither over nor being released.

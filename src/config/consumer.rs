@@ -239,7 +239,8 @@ impl Default for CommitRetry {
 /// Where a group without a commit starts to read a partition.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum InitialOffset {
-    /// At the end: only records that arrive from now on.
+    /// At the end: only records that arrive from now on. A topic or partition that appears while the
+    /// consumer runs is read from its first record all the same.
     #[default]
     Newest,
     /// At the oldest record that still exists.

@@ -408,6 +408,13 @@ impl Cluster {
     }
 }
 
+impl Topic {
+    /// Whether there is such a topic, well or not.
+    pub fn exists(&self) -> bool {
+        self.error != ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
+    }
+}
+
 impl From<metadata::Topic> for Topic {
     fn from(topic: metadata::Topic) -> Self {
         Self {

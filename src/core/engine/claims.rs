@@ -131,9 +131,21 @@ impl Engine {
 
     /// The group has no commit for this claim: where it starts is a matter of settings.
     pub(super) fn start_without_commit(&mut self, id: ClaimId) {
-        let at = self.settings.initial;
+        let claim = self.claims.get(&id);
+        let at = match claim.is_some_and(|c| self.has_appeared(&c.topic, c.partition)) {
+            // Whatever was written before anybody could claim it would be lost.
+            true => At::Oldest,
+            false => self.settings.initial,
+        };
         let commit_start = self.settings.commit_start;
         self.look_up_start(id, at, commit_start);
+    }
+
+    /// Whether this partition was not there when the consumer began.
+    fn has_appeared(&self, topic: &str, partition: i32) -> bool {
+        self.first_seen
+            .get(topic)
+            .is_none_or(|count| partition >= *count)
     }
 
     fn look_up_start(&mut self, id: ClaimId, at: At, commit_start: bool) {

@@ -54,6 +54,9 @@ pub struct Engine {
     watched: BTreeSet<String>,
     /// The leader waits for the partition counts of these.
     counts_wanted: Option<(Instant, BTreeSet<String>)>,
+    /// How many partitions each topic had when the consumer began; as many as there can be, where
+    /// that was not to be learnt.
+    first_seen: BTreeMap<String, i32>,
     /// Named topics that were reported absent.
     absent: BTreeSet<String>,
     /// Whether the driver was asked for the progress of the claims and has not told it yet.
@@ -80,6 +83,7 @@ impl Engine {
         }
         Self {
             tokens: Tokens::default(),
+            first_seen: first_seen(&cluster),
             cluster,
             group: Group::new(settings.group.clone(), seeds.u64(..)),
             starts: Starts::new(
@@ -325,4 +329,13 @@ impl Engine {
     fn topic(name: &str) -> Arc<str> {
         Arc::from(name)
     }
+}
+
+fn first_seen(cluster: &Cluster) -> BTreeMap<String, i32> {
+    let count = |name: &str| cluster.partition_count(name).unwrap_or(i32::MAX);
+    let topics = cluster.topics();
+    topics
+        .filter(|(_, topic)| topic.exists())
+        .map(|(name, _)| (name.to_owned(), count(name)))
+        .collect()
 }

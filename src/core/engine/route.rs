@@ -8,7 +8,10 @@ use std::{
 use super::{Action, End, Engine, Notice, NoticeKind};
 use crate::{
     call::{Answer, Lane, Target, Token},
-    core::{cluster::Update, commit, fetch, group, starts},
+    core::{
+        cluster::{Topic, Update},
+        commit, fetch, group, starts,
+    },
     error::{Error, ErrorKind, Result},
     protocol::{ApiKey, ErrorCode},
 };
@@ -54,6 +57,10 @@ impl Engine {
         if self.closing.is_none() {
             self.group.subscribe(now, topics);
         }
+        // A topic that is deleted and comes again is another one.
+        let cluster = &self.cluster;
+        self.first_seen
+            .retain(|name, _| cluster.topic(name).is_some_and(Topic::exists));
         self.cluster.want(now, self.wanted_topics());
         self.report_absent_topics();
         let described_at = self.cluster.updated_at();

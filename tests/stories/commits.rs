@@ -1,0 +1,388 @@
+//! What is committed, when, and who is told.
+
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::Duration,
+};
+
+use sarama_cluster::{
+    Consumer, ErrorCode, ErrorKind, Result,
+    testing::{ApiKey, Fault},
+};
+
+use crate::{
+    reader::Reader,
+    worker::Worker,
+    world::{GROUP, PATIENCE, World},
+};
+
+/// Row 10.
+#[test]
+fn commits_from_four_threads_while_members_come_and_go() {
+    const CYCLES: u64 = 5;
+    let world = World::with(&[("t", 4)]);
+    let worker = Worker::start(world.join("a"));
+    world.await_members(1);
+    let joins = world.kafka.requests_seen(ApiKey::JoinGroup);
+    let done = AtomicBool::new(false);
+    let consumer = &worker.reader.consumer;
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    if let Err(error) = consumer.commit_offsets() {
+                        assert_eq!(*error.kind(), ErrorKind::RebalanceInProgress, "{error:?}");
+                    }
+                }
+            });
+        }
+        for cycle in 0..CYCLES {
+            world.fill("t", 4, 50);
+            let other = Worker::start(world.join(&format!("b{cycle}")));
+            world.await_members(2);
+            world.fill("t", 4, 50);
+            other.stop();
+            world.await_members(1);
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+    // Each cycle: two of the member that comes, and two of the one that stays; with room for joins
+    // that cross a rebalance.
+    let joins = world.kafka.requests_seen(ApiKey::JoinGroup) - joins;
+    assert!(joins <= CYCLES * 6, "{joins} joins are a storm");
+    for partition in 0..4 {
+        world.await_committed("t", partition, CYCLES as i64 * 100);
+    }
+    worker.stop();
+    world.judge();
+}
+
+/// Row 29.
+#[test]
+fn a_group_at_newest_that_is_rebalanced_before_its_first_mark_skips_nothing() {
+    let world = World::with(&[("t", 2)]).newest();
+    world.fill("t", 2, 5);
+    let first = world.join("a");
+    world.await_committed("t", 0, 5);
+    world.await_committed("t", 1, 5);
+    world.fill("t", 2, 3);
+    let second = world.join("b");
+    let (first, second) = (Worker::start(first), Worker::start(second));
+    world.await_members(2);
+    world.fill("t", 2, 3);
+    world.await_committed("t", 0, 11);
+    world.await_committed("t", 1, 11);
+    first.stop();
+    second.stop();
+    world.judge();
+}
+
+/// Row 29, while nothing but the switch has changed.
+#[test]
+fn without_the_switch_a_start_is_not_committed() {
+    let world = World::with(&[("t", 1)]).newest();
+    world.produce("t", 0, 5);
+    let mut config = world.config();
+    config.consumer.offsets.commit_start = false;
+    let first = world.start("a", "t", config.clone());
+    first.await_claims(1);
+    first.consumer.close().unwrap();
+    assert_eq!(world.committed("t", 0), None);
+    world.produce("t", 0, 5);
+    let second = world.start("b", "t", config);
+    world.kafka.await_requests(PATIENCE, ApiKey::Fetch, 1);
+    second.await_claims(1);
+    // Only what comes now is read: the group never had a place before.
+    let fetches = world.kafka.requests_seen(ApiKey::Fetch);
+    world
+        .kafka
+        .await_requests(PATIENCE, ApiKey::Fetch, fetches + 1);
+    world.produce("t", 0, 1);
+    let delivery = second.recv();
+    assert_eq!(delivery.offset(), 10);
+    second.mark(&delivery);
+    second.consumer.close().unwrap();
+    world.judge();
+}
+
+#[test]
+fn the_start_is_committed_only_without_a_commit() {
+    let world = World::with(&[("t", 2)]);
+    world.kafka.commit(GROUP, "t", 0, 0, "a word");
+    let reader = world.join("a");
+    world.await_committed("t", 1, 0);
+    reader.consumer.close().unwrap();
+    let commits = world.kafka.commits(GROUP);
+    let mut of_member = commits.iter().filter(|seen| seen.client_id == "a");
+    assert!(of_member.all(|seen| seen.partition == 1), "{commits:?}");
+    assert_eq!(
+        world.kafka.committed(GROUP, "t", 0),
+        Some((0, "a word".to_owned()))
+    );
+    world.judge();
+}
+
+fn by_hand(world: &World) -> sarama_cluster::Config {
+    let mut config = world.config();
+    config.consumer.offsets.auto_commit.enable = false;
+    config
+}
+
+#[test]
+fn without_auto_commit_only_explicit_commits_happen() {
+    let world = World::with(&[("t", 1)]);
+    world.produce("t", 0, 9);
+    let reader = world.start("a", "t", by_hand(&world));
+    reader.consume(3);
+    reader.consumer.commit_offsets().unwrap();
+    assert_eq!(world.committed("t", 0), Some(3));
+    reader.consume(3);
+    let other = world.start("b", "t", by_hand(&world));
+    world.await_members(2);
+    other.consumer.close().unwrap();
+    reader.await_claims(1);
+    assert_eq!(world.committed("t", 0), Some(3), "not at a rebalance");
+    reader.consume(6);
+    reader.consumer.close().unwrap();
+    assert_eq!(world.committed("t", 0), Some(3), "not at the close");
+    assert_eq!(world.kafka.commits(GROUP).len(), 1);
+    world.judge();
+}
+
+/// A rebalance begins while messages are in hand: who commits by hand has the time to do it.
+#[test]
+fn without_auto_commit_a_commit_by_hand_is_possible_during_a_rebalance() {
+    let world = World::with(&[("t", 1)]);
+    world.produce("t", 0, 3);
+    let mut config = by_hand(&world);
+    config.group.offsets.synchronization.dwell_time = Duration::from_secs(2);
+    let reader = world.start("a", "t", config);
+    let taken = reader.take(3);
+    let other = world.start("b", "t", by_hand(&world));
+    reader.await_notification(sarama_cluster::NotificationType::RebalanceStart, 2);
+    reader.mark(&taken[2]);
+    reader.consumer.commit_offsets().unwrap();
+    assert_eq!(world.committed("t", 0), Some(3));
+    drop(taken);
+    world.await_members(2);
+    other.consumer.close().unwrap();
+    reader.consumer.close().unwrap();
+    world.judge();
+}
+
+#[test]
+fn nothing_to_commit_is_committed_at_once() {
+    let world = World::with(&[("t", 1)]);
+    let held = world.kafka.inject(Fault::on(ApiKey::JoinGroup).hold());
+    let reader = world.join("a");
+    world.kafka.await_requests(PATIENCE, ApiKey::JoinGroup, 1);
+    reader.consumer.commit_offsets().unwrap();
+    world.kafka.lift(held);
+    world.await_committed("t", 0, 0);
+    let commits = world.kafka.requests_seen(ApiKey::OffsetCommit);
+    reader.consumer.commit_offsets().unwrap();
+    assert_eq!(world.kafka.requests_seen(ApiKey::OffsetCommit), commits);
+}
+
+#[test]
+fn while_nobody_coordinates_the_group_a_commit_says_that_it_rebalances() {
+    let world = World::with(&[("t", 1)]);
+    world.produce("t", 0, 1);
+    let reader = world.start("a", "t", by_hand(&world));
+    let delivery = reader.recv();
+    let unknown = Fault::on(ApiKey::FindCoordinator);
+    let unknown = world
+        .kafka
+        .inject(unknown.error(ErrorCode::COORDINATOR_NOT_AVAILABLE));
+    let moved = Fault::on(ApiKey::Heartbeat).times(1);
+    world.kafka.inject(moved.error(ErrorCode::NOT_COORDINATOR));
+    let asked = world.kafka.requests_seen(ApiKey::FindCoordinator);
+    world
+        .kafka
+        .await_requests(PATIENCE, ApiKey::FindCoordinator, asked + 1);
+    reader.mark(&delivery);
+    let error = reader.consumer.commit_offsets().unwrap_err();
+    assert_eq!(*error.kind(), ErrorKind::RebalanceInProgress);
+    world.kafka.lift(unknown);
+    let asked = world.kafka.requests_seen(ApiKey::FindCoordinator);
+    world
+        .kafka
+        .await_requests(PATIENCE, ApiKey::FindCoordinator, asked + 1);
+    // It may take a moment until the answer is there.
+    let beats = world.kafka.requests_seen(ApiKey::Heartbeat);
+    world
+        .kafka
+        .await_requests(PATIENCE, ApiKey::Heartbeat, beats + 1);
+    reader.consumer.commit_offsets().unwrap();
+    assert_eq!(world.committed("t", 0), Some(1));
+    world.judge();
+}
+
+/// While one commit is on its way more marks come, and more who want them committed.
+#[test]
+fn those_who_commit_at_the_same_time_share_a_commit() {
+    let world = World::with(&[("t", 1)]);
+    world.produce("t", 0, 2);
+    let reader = world.start("a", "t", by_hand(&world));
+    reader.consume(1);
+    let held = world.kafka.inject(Fault::on(ApiKey::OffsetCommit).hold());
+    let commit = |consumer: &Consumer| consumer.commit_offsets();
+    thread::scope(|scope| {
+        let first = scope.spawn(|| commit(&reader.consumer));
+        world
+            .kafka
+            .await_requests(PATIENCE, ApiKey::OffsetCommit, 1);
+        reader.consume(1);
+        let others = [(); 4].map(|()| scope.spawn(|| commit(&reader.consumer)));
+        world.kafka.lift(held);
+        let results: Vec<Result<()>> = [first]
+            .into_iter()
+            .chain(others)
+            .map(|commit| commit.join().unwrap())
+            .collect();
+        assert!(results.iter().all(Result::is_ok), "{results:?}");
+    });
+    assert_eq!(world.committed("t", 0), Some(2));
+    assert_eq!(world.kafka.requests_seen(ApiKey::OffsetCommit), 2);
+    world.judge();
+}
+
+#[test]
+fn a_commit_that_fails_for_a_while_is_tried_again() {
+    let world = World::with(&[("t", 1)]);
+    world.produce("t", 0, 1);
+    let reader = world.start("a", "t", by_hand(&world));
+    reader.consume(1);
+    let loading = Fault::on(ApiKey::OffsetCommit).times(2);
+    world
+        .kafka
+        .inject(loading.error(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS));
+    reader.consumer.commit_offsets().unwrap();
+    assert_eq!(world.committed("t", 0), Some(1));
+    let loading = Fault::on(ApiKey::OffsetCommit);
+    let loading = world
+        .kafka
+        .inject(loading.error(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS));
+    world.produce("t", 0, 1);
+    reader.consume(1);
+    let error = reader.consumer.commit_offsets().unwrap_err();
+    assert_eq!(error.code(), Some(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS));
+    assert_eq!(error.api(), Some("OffsetCommit"));
+    world.kafka.lift(loading);
+    reader.consumer.commit_offsets().unwrap();
+    assert_eq!(world.committed("t", 0), Some(2));
+    world.judge();
+}
+
+#[test]
+fn a_commit_whose_answer_is_lost_is_made_again() {
+    let world = World::with(&[("t", 1)]);
+    world.produce("t", 0, 2);
+    let reader = world.start("a", "t", by_hand(&world));
+    reader.consume(2);
+    let lost = Fault::on(ApiKey::OffsetCommit).times(1);
+    world.kafka.inject(lost.drop_after());
+    reader.consumer.commit_offsets().unwrap();
+    assert_eq!(world.committed("t", 0), Some(2));
+    assert!(world.kafka.requests_seen(ApiKey::OffsetCommit) >= 2);
+    world.judge();
+}
+
+#[test]
+fn one_partition_that_refuses_a_commit_is_reported_once_and_holds_up_no_other() {
+    let world = World::with(&[("t", 2)]);
+    world.fill("t", 2, 2);
+    let reader = world.join("a");
+    let taken = reader.take(4);
+    let too_long = "x".repeat(5000);
+    for delivery in &taken {
+        let metadata = if delivery.partition() == 0 {
+            &too_long
+        } else {
+            ""
+        };
+        reader.mark_with(delivery, metadata);
+    }
+    let error = reader.await_error(|e| e.code() == Some(ErrorCode::OFFSET_METADATA_TOO_LARGE));
+    assert_eq!((error.topic(), error.partition()), (Some("t"), Some(0)));
+    world.await_committed("t", 1, 2);
+    for offset in 2..8 {
+        world.produce("t", 1, 1);
+        reader.consume(1);
+        world.await_committed("t", 1, offset + 1);
+    }
+    let refusals = || {
+        let errors = reader.errors();
+        let refused =
+            |e: &&sarama_cluster::Error| e.code() == Some(ErrorCode::OFFSET_METADATA_TOO_LARGE);
+        errors.iter().filter(refused).count()
+    };
+    assert_eq!(refusals(), 1, "{:?}", reader.errors());
+    assert!(world.committed("t", 0) <= Some(0), "the start at most");
+    world.produce("t", 0, 1);
+    reader.consume(1);
+    world.await_committed("t", 0, 3);
+    assert_eq!(refusals(), 1);
+    reader.consumer.close().unwrap();
+    world.judge();
+}
+
+#[test]
+fn a_commit_by_hand_is_told_of_the_partition_that_refuses() {
+    let world = World::with(&[("t", 2)]);
+    world.fill("t", 2, 1);
+    let reader = world.start("a", "t", by_hand(&world));
+    for delivery in reader.take(2) {
+        reader.mark(&delivery);
+    }
+    let refuse = Fault::on(ApiKey::OffsetCommit).partition("t", 1);
+    let code = ErrorCode::TOPIC_AUTHORIZATION_FAILED;
+    world.kafka.inject(refuse.error(code));
+    let error = reader.consumer.commit_offsets().unwrap_err();
+    assert_eq!(error.code(), Some(code));
+    assert_eq!(error.partition(), Some(1));
+    assert_eq!(world.committed("t", 0), Some(1));
+    world.judge();
+}
+
+#[test]
+fn the_metadata_of_a_mark_reaches_the_next_owner() {
+    let world = World::with(&[("t", 1)]);
+    world.produce("t", 0, 3);
+    let first = world.join("a");
+    let taken = first.take(2);
+    first.mark_with(&taken[0], "one");
+    first.mark_with(&taken[1], "two");
+    drop(taken);
+    first.consumer.close().unwrap();
+    assert_eq!(
+        world.kafka.committed(GROUP, "t", 0),
+        Some((2, "two".to_owned()))
+    );
+    let second = world.start("b", "t", world.partition_config());
+    let handle = second.handle();
+    assert_eq!(handle.part.initial_metadata(), "two");
+    assert_eq!(handle.part.initial_offset(), 2);
+    handle.consume(1);
+    drop(handle);
+    second.consumer.close().unwrap();
+    assert_eq!(
+        world.kafka.committed(GROUP, "t", 0),
+        Some((3, String::new()))
+    );
+    world.judge();
+}
+
+/// What was marked is committed in the background.
+#[test]
+fn marks_are_committed_at_intervals() {
+    let world = World::with(&[("t", 1)]);
+    let reader: Reader = world.join("a");
+    for offset in 0..5 {
+        world.produce("t", 0, 1);
+        reader.consume(1);
+        world.await_committed("t", 0, offset + 1);
+    }
+    world.judge();
+}

@@ -161,14 +161,14 @@ impl Connections {
     }
 
     /// A connection is closed by the other side, or was never opened.
-    pub(crate) fn broken(&mut self, id: ConnectionId, kind: ErrorKind) -> Vec<Completion> {
+    pub(crate) fn broken(&mut self, id: ConnectionId, kind: &ErrorKind) -> Vec<Completion> {
         let target = self
             .open
             .iter()
             .find(|(_, c)| c.id == id)
             .map(|(to, _)| to.clone());
         match target.and_then(|to| self.open.remove(&to)) {
-            Some(connection) => connection.fail(&kind),
+            Some(connection) => connection.fail(kind),
             None => Vec::new(),
         }
     }
@@ -183,7 +183,7 @@ impl Connections {
         let waits =
             |c: &Connection| c.id == id && c.asked.as_ref().is_some_and(|a| a.token == token);
         if self.open.values().any(waits) {
-            self.broken(id, ErrorKind::Timeout(after))
+            self.broken(id, &ErrorKind::Timeout(after))
         } else {
             Vec::new()
         }

@@ -403,11 +403,11 @@ impl World {
                 self.cluster.connection_closed(connection);
                 self.members[index]
                     .connections
-                    .broken(connection, ErrorKind::Disconnected)
+                    .broken(connection, &ErrorKind::Disconnected)
             }
             Packet::Refused { connection } => self.members[index]
                 .connections
-                .broken(connection, ErrorKind::Connect),
+                .broken(connection, &ErrorKind::Connect),
             Packet::Late {
                 connection,
                 token,

@@ -1,19 +1,20 @@
 //! Topics and partitions that come while the group reads.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use kafka_tests::{
     Cluster, Codec, Member, Producer, library,
     oracle::{self, Repeats},
     unique,
 };
-use sarama_cluster::{Consumer, ConsumerMode, ErrorCode};
+use sarama_cluster::{Consumer, ConsumerMode, ErrorCode, config::InitialOffset};
 
 use crate::{SOON, assert_committed};
 
 kafka_tests::on_each_release![
     a_topic_created_later_is_read_if_the_lists_say_so,
     new_partitions_are_read_from_their_start,
+    new_partitions_are_read_from_their_start_also_by_a_group_at_the_newest,
     a_topic_that_does_not_exist_is_reported_and_read_when_it_appears,
     a_deleted_topic_does_not_stop_the_others,
 ];
@@ -45,9 +46,21 @@ fn a_topic_created_later_is_read_if_the_lists_say_so(kafka: &Cluster) {
 }
 
 fn new_partitions_are_read_from_their_start(kafka: &Cluster) {
+    raise_partitions(kafka, InitialOffset::Oldest);
+}
+
+/// What is written to a partition before the group has heard of it must not be lost.
+fn new_partitions_are_read_from_their_start_also_by_a_group_at_the_newest(kafka: &Cluster) {
+    raise_partitions(kafka, InitialOffset::Newest);
+}
+
+fn raise_partitions(kafka: &Cluster, initial: InitialOffset) {
     let (topic, group) = (unique("raised"), unique("group"));
     kafka.create_topic(&topic, 3, 1);
-    let config = library::config(ConsumerMode::Multiplex);
+    let mut config = library::config(ConsumerMode::Multiplex);
+    config.consumer.offsets.initial = initial;
+    // The group hears of the new partitions some time after the producer.
+    config.metadata.refresh_frequency = Duration::from_secs(3);
     let mut one = Member::library(kafka, &group, &[&topic], config.clone());
     let mut other = Member::library(kafka, &group, &[&topic], config);
     one.await_that(SOON, |member| !member.assignment().is_empty());

@@ -120,16 +120,18 @@ impl Cluster {
     /// The cluster of `KAFKA_BROKERS`, taken to be of the given release.
     fn external(release: Release) -> Option<Self> {
         let brokers = env::var("KAFKA_BROKERS").ok()?;
-        let bootstrap = brokers
-            .split(',')
-            .map(|broker| broker.trim().to_owned())
-            .collect();
-        Some(Self {
+        let brokers = brokers.split(',').map(|broker| broker.trim().to_owned());
+        Some(Self::existing(release, brokers.collect()))
+    }
+
+    /// A cluster that was started elsewhere, taken to be of the given release.
+    pub fn existing(release: Release, bootstrap: Vec<String>) -> Self {
+        Self {
             release,
             bootstrap,
             admin: OnceLock::new(),
             own: None,
-        })
+        }
     }
 
     /// The release of its brokers.
@@ -189,7 +191,7 @@ impl Cluster {
     }
 
     /// Settings that every librdkafka client of the tests shares.
-    pub(crate) fn client_config(&self) -> ClientConfig {
+    pub fn client_config(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
         config
             .set("bootstrap.servers", self.bootstrap.join(","))

@@ -11,6 +11,8 @@ mod deliver;
 mod lookup;
 mod plan;
 mod reading;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::BTreeMap,

@@ -1,0 +1,541 @@
+//! Stories of a fetcher with a broker that says what the story needs.
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use super::{Decoded, Fetcher, Job, Outcome, Settings};
+use crate::{
+    call::{self, Answer, Broker, Call, Target, Token, fetch, list_offsets, metadata},
+    core::{Channel, ChannelId, ClaimId, Cluster, Tokens, Waits, cluster},
+    error::{Error, ErrorKind},
+    protocol::ErrorCode,
+    record::{
+        self, Decompressor, Limits,
+        build::{BatchBuilder, NewRecord},
+    },
+};
+
+const KIB: usize = 1024;
+const MAX_WAIT: Duration = Duration::from_millis(500);
+const RETRY: Duration = Duration::from_secs(2);
+
+fn settings() -> Settings {
+    Settings {
+        min_bytes: 1,
+        default_bytes: 64 * KIB,
+        max_partition_bytes: None,
+        max_bytes: 1024 * KIB,
+        max_wait: MAX_WAIT,
+        read_timeout: Duration::from_secs(30),
+        read_committed: false,
+        rack_id: String::new(),
+        budget: 1024 * KIB,
+        largest_answer: 1024 * KIB,
+        retry: Waits::Listed([RETRY].into()),
+        retry_max: None,
+        quiet_retries: 1,
+    }
+}
+
+/// One topic, led by broker 1; broker 2 follows.
+struct Bench {
+    now: Instant,
+    cluster: Cluster,
+    fetcher: Fetcher,
+    tokens: Tokens,
+    channels: BTreeMap<ChannelId, Channel>,
+}
+
+/// A fetch that went out.
+struct Sent {
+    to: Target,
+    token: Token,
+    ask: fetch::Ask,
+}
+
+impl Sent {
+    fn partitions(&self) -> Vec<i32> {
+        self.ask.partitions.iter().map(|p| p.partition).collect()
+    }
+}
+
+impl Bench {
+    fn new(settings: Settings, partitions: i32) -> Self {
+        let now = Instant::now();
+        let mut cluster = Cluster::new(
+            cluster::Settings::of(&crate::Config::default()),
+            vec![Broker {
+                id: None,
+                host: "b".to_owned(),
+                port: 9000,
+            }],
+            1,
+        );
+        cluster.describe(now, now, description(partitions));
+        let mut bench = Self {
+            now,
+            cluster,
+            fetcher: Fetcher::new(settings, 1),
+            tokens: Tokens::default(),
+            channels: BTreeMap::new(),
+        };
+        for partition in 0..partitions {
+            let claim = claim(partition);
+            bench
+                .channels
+                .insert(ChannelId::Of(claim), Channel::new(16));
+            let topic = Arc::from("t");
+            let at = (partition, 0);
+            bench
+                .fetcher
+                .read(claim, ChannelId::Of(claim), &topic, at, &bench.cluster);
+        }
+        bench
+    }
+
+    fn try_fetch(&mut self) -> Option<Sent> {
+        let (to, token, call, _) =
+            self.fetcher
+                .poll_fetch(self.now, &self.cluster, &mut self.tokens)?;
+        match call {
+            Call::Fetch(ask) => Some(Sent { to, token, ask }),
+            other => panic!("no fetch: {other:?}"),
+        }
+    }
+
+    fn fetch(&mut self) -> Sent {
+        self.try_fetch().expect("a fetch is due")
+    }
+
+    fn answer(&mut self, sent: &Sent, partitions: Vec<fetch::Fetched>) -> Vec<Outcome> {
+        let answer = fetch::Answer {
+            error: ErrorCode::NONE,
+            partitions,
+            wire_bytes: 0,
+        };
+        let result = Ok(Answer::Fetch(answer));
+        self.fetcher
+            .answer(self.now, sent.token, result, &self.cluster)
+    }
+
+    /// Answers all partitions, these with records of so many bytes.
+    fn feed(&mut self, sent: &Sent, bytes: &[(i32, usize)]) -> Vec<Outcome> {
+        let of = |p: &fetch::Partition| {
+            let size = bytes
+                .iter()
+                .find(|(partition, _)| *partition == p.partition);
+            let batches = size
+                .map(|(_, size)| batch(p.offset, *size))
+                .into_iter()
+                .collect();
+            fetched(p.partition, ErrorCode::NONE, batches)
+        };
+        let partitions = sent.ask.partitions.iter().map(of).collect();
+        self.answer(sent, partitions)
+    }
+
+    /// Decodes and delivers what can be; the user takes nothing.
+    fn deliver(&mut self) -> Vec<(ClaimId, i64)> {
+        let mut delivered = Vec::new();
+        while let Some(job) = self.fetcher.poll_job(&self.channels) {
+            let done = decode(&job);
+            self.fetcher.decoded(self.now, done);
+        }
+        for (id, channel) in &mut self.channels {
+            while let Some((claim, block)) =
+                self.fetcher.poll_block(self.now, *id, channel, |_, _| true)
+            {
+                delivered.extend((0..block.len()).map(|i| (claim, block.record(i).offset())));
+            }
+        }
+        delivered
+    }
+}
+
+/// As a thread would.
+fn decode(job: &Job) -> Decoded {
+    let limits = Limits {
+        block_records: job.block_records,
+        ..Limits::default()
+    };
+    let mut done = Decoded {
+        claim: job.claim,
+        epoch: job.epoch,
+        blocks: Vec::new(),
+        decoded_to: None,
+        failed: None,
+    };
+    for batch in &job.batches {
+        match record::decode(
+            batch,
+            job.from_offset,
+            &limits,
+            &mut Decompressor::default(),
+        ) {
+            Ok(record::Decoded::Records(blocks)) => done.blocks.extend(blocks),
+            Ok(record::Decoded::Control(_)) => {}
+            Err(error) => {
+                done.failed = Some(error);
+                break;
+            }
+        }
+        done.decoded_to = Some(batch.next_offset());
+    }
+    done
+}
+
+fn claim(partition: i32) -> ClaimId {
+    ClaimId(partition as u64 + 1)
+}
+
+fn description(partitions: i32) -> metadata::Answer {
+    let broker = |id| metadata::Broker {
+        id,
+        host: "b".to_owned(),
+        port: 9000 + id as u16,
+        rack: None,
+    };
+    let partition = |id| metadata::Partition {
+        error: ErrorCode::NONE,
+        id,
+        leader: Some(1),
+        leader_epoch: Some(3),
+        replicas: vec![1, 2],
+        in_sync_replicas: vec![1, 2],
+        offline_replicas: Vec::new(),
+    };
+    metadata::Answer {
+        brokers: vec![broker(1), broker(2)],
+        topics: vec![metadata::Topic {
+            error: ErrorCode::NONE,
+            name: "t".to_owned(),
+            id: None,
+            is_internal: false,
+            partitions: (0..partitions).map(partition).collect(),
+        }],
+        ..metadata::Answer::default()
+    }
+}
+
+/// One record whose value has so many bytes.
+fn bytes_of(offset: i64, size: usize) -> Vec<u8> {
+    let value = vec![b'v'; size];
+    let record = NewRecord {
+        timestamp_ms: 0,
+        key: None,
+        value: Some(&value),
+        headers: &[],
+    };
+    BatchBuilder::new(offset).push(&record).build()
+}
+
+fn batch(offset: i64, size: usize) -> record::Batch {
+    split(&bytes_of(offset, size))
+}
+
+fn split(bytes: &[u8]) -> record::Batch {
+    record::split(bytes, &Limits::default()).batches.remove(0)
+}
+
+fn fetched(partition: i32, error: ErrorCode, batches: Vec<record::Batch>) -> fetch::Fetched {
+    fetch::Fetched {
+        topic: "t".to_owned(),
+        partition,
+        error,
+        high_watermark: 100,
+        log_start: None,
+        aborted: Vec::new(),
+        preferred_read_replica: None,
+        batches,
+        needs_bytes: None,
+        broken: None,
+    }
+}
+
+fn reports(outcomes: &[Outcome]) -> Vec<&Error> {
+    let report = |o| match o {
+        &Outcome::Report(_, ref error) => Some(error),
+        _ => None,
+    };
+    outcomes.iter().filter_map(report).collect()
+}
+
+#[test]
+fn a_claim_that_is_not_read_is_left_out_and_the_others_go_on() {
+    let mut bench = Bench::new(settings(), 2);
+    for _ in 0..10 {
+        let Some(sent) = bench.try_fetch() else { break };
+        bench.feed(&sent, &[(0, 40 * KIB), (1, 40 * KIB)]);
+        // Only the user of partition 1 reads.
+        bench.fetcher.remove(claim(1));
+        let at = (1, 0);
+        bench.fetcher.read(
+            claim(1),
+            ChannelId::Of(claim(1)),
+            &Arc::from("t"),
+            at,
+            &bench.cluster,
+        );
+    }
+    assert_eq!(
+        bench.fetch().partitions(),
+        [1],
+        "partition 0 has enough buffered"
+    );
+}
+
+#[test]
+fn what_is_asked_for_and_held_never_exceeds_the_budget() {
+    let mut bench = Bench::new(
+        Settings {
+            budget: 256 * KIB,
+            ..settings()
+        },
+        8,
+    );
+    let mut most = 0;
+    for _ in 0..50 {
+        let Some(sent) = bench.try_fetch() else { break };
+        let asked = sent.ask.max_bytes as usize;
+        assert!(bench.fetcher.buffered() + asked <= 256 * KIB);
+        // The broker fills the answer as far as it may, in the order asked for.
+        let mut left = asked;
+        let mut sizes = Vec::new();
+        for p in &sent.ask.partitions {
+            let size = left.min(p.max_bytes as usize).saturating_sub(200);
+            if size > 0 {
+                sizes.push((p.partition, size));
+                left -= size + 200;
+            }
+        }
+        bench.feed(&sent, &sizes);
+        most = most.max(bench.fetcher.buffered());
+    }
+    assert!(most > 128 * KIB, "it is made use of: {most}");
+    assert!(
+        bench.try_fetch().is_none(),
+        "nobody reads, so nothing more is asked for"
+    );
+}
+
+#[test]
+fn whoever_was_served_goes_to_the_end_of_the_line() {
+    let mut bench = Bench::new(settings(), 3);
+    let sent = bench.fetch();
+    assert_eq!(sent.partitions(), [0, 1, 2]);
+    bench.feed(&sent, &[(0, 10)]);
+    let sent = bench.fetch();
+    assert_eq!(sent.partitions(), [1, 2, 0]);
+    bench.feed(&sent, &[(1, 10), (2, 10)]);
+    assert_eq!(bench.fetch().partitions(), [0, 1, 2]);
+}
+
+#[test]
+fn the_next_fetch_goes_out_before_the_answer_is_decoded() {
+    let mut bench = Bench::new(settings(), 1);
+    let sent = bench.fetch();
+    bench.feed(&sent, &[(0, 10)]);
+    assert_eq!(
+        bench.fetch().ask.partitions[0].offset,
+        1,
+        "the header alone tells where to go on"
+    );
+    assert_eq!(bench.deliver(), [(claim(0), 0)]);
+}
+
+#[test]
+fn a_batch_that_cannot_be_decoded_is_fetched_again_and_what_was_fetched_ahead_is_dropped() {
+    let mut bench = Bench::new(settings(), 1);
+    let sent = bench.fetch();
+    let mut damaged = bytes_of(1, 10);
+    *damaged.last_mut().unwrap() ^= 1;
+    let batches = vec![batch(0, 10), split(&damaged), batch(2, 10)];
+    bench.answer(&sent, vec![fetched(0, ErrorCode::NONE, batches)]);
+    let ahead = bench.fetch();
+    assert_eq!(ahead.ask.partitions[0].offset, 3);
+
+    let job = bench.fetcher.poll_job(&bench.channels).unwrap();
+    let done = decode(&job);
+    let outcomes = bench.fetcher.decoded(bench.now, done);
+    assert_eq!(*reports(&outcomes)[0].kind(), ErrorKind::Record);
+    assert_eq!(bench.deliver(), [(claim(0), 0)]);
+    bench.feed(&ahead, &[(0, 10)]);
+    assert_eq!(
+        bench.deliver(),
+        [],
+        "what came for the old position is not delivered"
+    );
+
+    assert!(bench.try_fetch().is_none(), "it waits before it asks again");
+    bench.now += RETRY;
+    assert_eq!(bench.fetch().ask.partitions[0].offset, 1);
+}
+
+#[test]
+fn a_batch_larger_than_the_fetch_size_is_asked_for_with_more() {
+    let mut bench = Bench::new(settings(), 1);
+    let sent = bench.fetch();
+    assert_eq!(sent.ask.partitions[0].max_bytes, 64 * KIB as i32);
+    let cut = |needs_bytes| fetch::Fetched {
+        needs_bytes,
+        ..fetched(0, ErrorCode::NONE, Vec::new())
+    };
+    let outcomes = bench.answer(&sent, vec![cut(Some(300 * KIB))]);
+    assert!(reports(&outcomes).is_empty());
+    let sent = bench.fetch();
+    assert!(sent.ask.partitions[0].max_bytes as usize >= 300 * KIB);
+    bench.feed(&sent, &[(0, 10)]);
+    assert_eq!(
+        bench.fetch().ask.partitions[0].max_bytes,
+        64 * KIB as i32,
+        "only as long as needed"
+    );
+}
+
+#[test]
+fn a_batch_larger_than_any_answer_may_be_is_reported() {
+    let mut bench = Bench::new(settings(), 1);
+    let sent = bench.fetch();
+    let cut = fetch::Fetched {
+        needs_bytes: Some(2048 * KIB),
+        ..fetched(0, ErrorCode::NONE, Vec::new())
+    };
+    let outcomes = bench.answer(&sent, vec![cut]);
+    assert_eq!(*reports(&outcomes)[0].kind(), ErrorKind::Record);
+    assert_eq!(reports(&outcomes)[0].partition(), Some(0));
+}
+
+#[test]
+fn a_followers_word_that_an_offset_is_out_of_range_is_not_believed() {
+    let mut bench = Bench::new(settings(), 1);
+    let sent = bench.fetch();
+    let closer = fetch::Fetched {
+        preferred_read_replica: Some(2),
+        ..fetched(0, ErrorCode::NONE, Vec::new())
+    };
+    bench.answer(&sent, vec![closer]);
+    let sent = bench.fetch();
+    assert_eq!(sent.to.broker.id, Some(2));
+    let refusal = || vec![fetched(0, ErrorCode::OFFSET_OUT_OF_RANGE, Vec::new())];
+    assert!(bench.answer(&sent, refusal()).is_empty());
+    let sent = bench.fetch();
+    assert_eq!(sent.to.broker.id, Some(1), "the leader is asked");
+    let outcomes = bench.answer(&sent, refusal());
+    assert!(
+        matches!(outcomes[..], [Outcome::OutOfRange { offset: 0, .. }]),
+        "{outcomes:?}"
+    );
+}
+
+#[test]
+fn one_partition_that_fails_waits_alone() {
+    let mut bench = Bench::new(settings(), 2);
+    let sent = bench.fetch();
+    let refused = fetched(0, ErrorCode::TOPIC_AUTHORIZATION_FAILED, Vec::new());
+    let outcomes = bench.answer(
+        &sent,
+        vec![refused, fetched(1, ErrorCode::NONE, vec![batch(0, 10)])],
+    );
+    assert_eq!(
+        reports(&outcomes)[0].code(),
+        Some(ErrorCode::TOPIC_AUTHORIZATION_FAILED)
+    );
+    assert_eq!(bench.fetch().partitions(), [1]);
+}
+
+#[test]
+fn a_broker_that_always_answers_at_once_with_nothing_is_not_asked_without_end() {
+    let mut bench = Bench::new(settings(), 1);
+    let mut requests = 0;
+    let end = bench.now + Duration::from_secs(10);
+    while bench.now < end {
+        match bench.try_fetch() {
+            Some(sent) => {
+                requests += 1;
+                bench.now += Duration::from_millis(1);
+                bench.feed(&sent, &[]);
+            }
+            None => {
+                bench.now = bench.fetcher.deadline().expect("it waits for something");
+                bench.fetcher.expire(bench.now);
+            }
+        }
+    }
+    assert!(requests < 60, "{requests}");
+}
+
+#[test]
+fn a_partition_that_its_broker_leaves_out_is_reported_and_waits() {
+    let mut bench = Bench::new(settings(), 1);
+    let sent = bench.fetch();
+    let outcomes = bench.answer(&sent, Vec::new());
+    assert_eq!(*reports(&outcomes)[0].kind(), ErrorKind::Protocol);
+    assert!(bench.try_fetch().is_none());
+}
+
+#[test]
+fn a_look_up_that_is_refused_is_made_again_and_its_result_is_told_once() {
+    let mut bench = Bench::new(settings(), 1);
+    bench.fetcher.remove(claim(0));
+    let topic = Arc::from("t");
+    bench.fetcher.look_up(
+        claim(0),
+        &topic,
+        0,
+        list_offsets::At::Oldest,
+        &bench.cluster,
+    );
+    let answer = |error, offset| {
+        let listed = list_offsets::Listed {
+            topic: "t".to_owned(),
+            partition: 0,
+            error,
+            offset,
+            leader_epoch: None,
+        };
+        Ok(Answer::ListOffsets(list_offsets::Answer {
+            partitions: vec![listed],
+        }))
+    };
+    let (to, token, ..) = bench
+        .fetcher
+        .poll_lookup(bench.now, &mut bench.tokens)
+        .unwrap();
+    assert_eq!(to.lane, call::Lane::Control);
+    let moved = answer(ErrorCode::NOT_LEADER_OR_FOLLOWER, None);
+    let outcomes = bench
+        .fetcher
+        .answer(bench.now, token, moved, &bench.cluster);
+    assert!(
+        matches!(outcomes[..], [Outcome::StaleMetadata]),
+        "{outcomes:?}"
+    );
+    assert!(
+        bench
+            .fetcher
+            .poll_lookup(bench.now, &mut bench.tokens)
+            .is_none()
+    );
+    bench.now += RETRY;
+    let (_, token, ..) = bench
+        .fetcher
+        .poll_lookup(bench.now, &mut bench.tokens)
+        .unwrap();
+    let found = answer(ErrorCode::NONE, Some(7));
+    let outcomes = bench
+        .fetcher
+        .answer(bench.now, token, found, &bench.cluster);
+    assert!(
+        matches!(outcomes[..], [Outcome::Resolved { offset: 7, .. }]),
+        "{outcomes:?}"
+    );
+    assert!(
+        bench
+            .fetcher
+            .poll_lookup(bench.now, &mut bench.tokens)
+            .is_none()
+    );
+}

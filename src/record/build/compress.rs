@@ -30,6 +30,11 @@ pub(super) struct Dialect {
 ///
 /// If the codec's crate feature is off.
 pub(super) fn compress(codec: Codec, dialect: Dialect, data: &[u8]) -> Vec<u8> {
+    // Any of the codecs that have dialects can be off.
+    let Dialect {
+        snappy: _,
+        lz4_wrong_checksum: _,
+    } = dialect;
     match codec {
         Codec::None => data.to_vec(),
         #[cfg(feature = "gzip")]

@@ -3,7 +3,7 @@
 pub mod claim;
 mod closer;
 mod coordinator;
-pub mod decoder;
+mod decoder;
 pub mod desk;
 mod lossy;
 mod message;

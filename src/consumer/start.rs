@@ -126,7 +126,7 @@ fn spawn_decoder(
     };
     let (done, panicked) = (inbox.clone(), inbox.clone());
     let work = move || {
-        decoder::run(&jobs, limits, |decoded| {
+        decoder::run(&jobs, &limits, |decoded| {
             drop(done.send(Message::Decoded(decoded)));
         });
     };

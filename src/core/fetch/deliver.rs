@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Instant};
 use super::{Aim, Fetcher, Outcome};
 use crate::{
     core::{Channel, ChannelId, ClaimId},
-    record::{self, Batch, Block},
+    record::{self, Batch, Block, Decompressor, Limits},
 };
 
 /// Batches to decode, for a thread that has time.
@@ -40,6 +40,36 @@ pub struct Decoded {
 
 /// The most encoded bytes of a job, unless one batch has more.
 const JOB_BYTES: usize = 256 * 1024;
+
+impl Job {
+    /// Decodes the batches, up to the first that cannot be.
+    pub fn decode(&self, limits: &Limits, decompressor: &mut Decompressor) -> Decoded {
+        let limits = Limits {
+            block_records: self.block_records,
+            ..*limits
+        };
+        let mut done = Decoded {
+            claim: self.claim,
+            epoch: self.epoch,
+            blocks: Vec::new(),
+            decoded_to: None,
+            failed: None,
+        };
+        for batch in &self.batches {
+            match record::decode(batch, self.from_offset, &limits, decompressor) {
+                Ok(record::Decoded::Records(blocks)) => done.blocks.extend(blocks),
+                // Markers end where they are fetched.
+                Ok(record::Decoded::Control(_)) => {}
+                Err(error) => {
+                    done.failed = Some(error);
+                    break;
+                }
+            }
+            done.decoded_to = Some(batch.next_offset());
+        }
+        done
+    }
+}
 
 impl Fetcher {
     /// The next job for the decoder: for the claim whose turn it is, among those whose channel will

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Decoded, Fetcher, Job, Outcome, Settings};
+use super::{Fetcher, Outcome, Settings};
 use crate::{
     call::{self, Answer, Broker, Call, Target, Token, fetch, list_offsets, metadata},
     core::{Channel, ChannelId, ClaimId, Cluster, Tokens, Waits, cluster},
@@ -141,7 +141,7 @@ impl Bench {
     fn deliver(&mut self) -> Vec<(ClaimId, i64)> {
         let mut delivered = Vec::new();
         while let Some(job) = self.fetcher.poll_job(&self.channels) {
-            let done = decode(&job);
+            let done = job.decode(&Limits::default(), &mut Decompressor::default());
             self.fetcher.decoded(self.now, done);
         }
         for (id, channel) in &mut self.channels {
@@ -153,38 +153,6 @@ impl Bench {
         }
         delivered
     }
-}
-
-/// As a thread would.
-fn decode(job: &Job) -> Decoded {
-    let limits = Limits {
-        block_records: job.block_records,
-        ..Limits::default()
-    };
-    let mut done = Decoded {
-        claim: job.claim,
-        epoch: job.epoch,
-        blocks: Vec::new(),
-        decoded_to: None,
-        failed: None,
-    };
-    for batch in &job.batches {
-        match record::decode(
-            batch,
-            job.from_offset,
-            &limits,
-            &mut Decompressor::default(),
-        ) {
-            Ok(record::Decoded::Records(blocks)) => done.blocks.extend(blocks),
-            Ok(record::Decoded::Control(_)) => {}
-            Err(error) => {
-                done.failed = Some(error);
-                break;
-            }
-        }
-        done.decoded_to = Some(batch.next_offset());
-    }
-    done
 }
 
 fn claim(partition: i32) -> ClaimId {
@@ -358,7 +326,7 @@ fn a_batch_that_cannot_be_decoded_is_fetched_again_and_what_was_fetched_ahead_is
     assert_eq!(ahead.ask.partitions[0].offset, 3);
 
     let job = bench.fetcher.poll_job(&bench.channels).unwrap();
-    let done = decode(&job);
+    let done = job.decode(&Limits::default(), &mut Decompressor::default());
     let outcomes = bench.fetcher.decoded(bench.now, done);
     assert_eq!(*reports(&outcomes)[0].kind(), ErrorKind::Record);
     assert_eq!(bench.deliver(), [(claim(0), 0)]);

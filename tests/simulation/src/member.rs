@@ -14,12 +14,11 @@ use sarama_cluster::{
     Config, Subscription,
     call::{Call, Target, Token},
     consumer::{
-        decoder,
         desk::{Desk, Ends, Errand, Origin},
         waker::Waker,
     },
     core::engine::{End, Event},
-    core::fetch::{Decoded, Job},
+    core::fetch::Job,
     record::{Decompressor, Limits},
 };
 
@@ -129,8 +128,7 @@ impl Member {
                 break;
             }
             let (_, job) = self.jobs.pop_front().expect("it was just there");
-            let done: Decoded =
-                decoder::decode(&job, Limits::default(), &mut Decompressor::default());
+            let done = job.decode(&Limits::default(), &mut Decompressor::default());
             self.desk.handle(now, Event::Decoded(done));
         }
         if self.tick.is_some_and(|at| at <= now) {

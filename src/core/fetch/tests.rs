@@ -224,8 +224,8 @@ fn fetched(partition: i32, error: ErrorCode, batches: Vec<record::Batch>) -> fet
 }
 
 fn reports(outcomes: &[Outcome]) -> Vec<&Error> {
-    let report = |o| match o {
-        &Outcome::Report(_, ref error) => Some(error),
+    let report = |outcome| match outcome {
+        Outcome::Report(_, error) => Some(error),
         _ => None,
     };
     outcomes.iter().filter_map(report).collect()

@@ -224,10 +224,12 @@ fn fetched(partition: i32, error: ErrorCode, batches: Vec<record::Batch>) -> fet
 }
 
 fn reports(outcomes: &[Outcome]) -> Vec<&Error> {
-    let report = |outcome| match outcome {
-        Outcome::Report(_, error) => Some(error),
-        _ => None,
-    };
+    fn report(outcome: &Outcome) -> Option<&Error> {
+        match outcome {
+            Outcome::Report(_, error) => Some(error),
+            _ => None,
+        }
+    }
     outcomes.iter().filter_map(report).collect()
 }
 

@@ -8,9 +8,12 @@ use std::{
 use crate::{
     call::{Answer, Broker, Call, Lane, Target, Token, metadata},
     config::Config,
-    core::{Backoff, Tokens, Waits},
+    core::{
+        Backoff, Tokens, Waits,
+        reaction::{Reaction, reaction, reaction_to_failure},
+    },
     error::{Error, Result},
-    protocol::ErrorCode,
+    protocol::{ApiKey, ErrorCode},
     wire::Uuid,
 };
 
@@ -102,6 +105,8 @@ pub struct Topic {
     pub is_internal: bool,
     /// NONE, or why it is not usable.
     pub error: ErrorCode,
+    /// NONE, or why it was not described this time. It will pass, and all else is as it was before.
+    pub passing: ErrorCode,
     /// The partitions by number.
     pub partitions: BTreeMap<i32, metadata::Partition>,
 }
@@ -116,12 +121,14 @@ pub struct Leader {
 }
 
 /// What an answer changed.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Update {
     /// There is a new description.
     Described,
-    /// Asking failed; said aloud once the tries in a row exceed the setting.
-    Failed,
+    /// Asking failed. The user hears of it at once where somebody has to act, else when it lasts.
+    Failed(Option<Error>),
+    /// Asking again cannot help.
+    Fatal(Error),
 }
 
 impl Cluster {
@@ -167,14 +174,19 @@ impl Cluster {
         for topic in answer.topics {
             // While a topic has a passing trouble, what was known of it still holds: a group must not
             // rebalance for it. A topic that is unknown or absent is gone.
-            let passing = topic.error.is_retriable()
-                && topic.error != ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
-                && topic.error != ErrorCode::UNKNOWN_TOPIC_ID;
+            let passes = reaction(ApiKey::Metadata, topic.error) == Reaction::Retry;
             let name = topic.name.clone();
-            match before.get(&name).filter(|_| passing) {
-                Some(known) => self.topics.insert(name, known.clone()),
-                None => self.topics.insert(name, Topic::from(topic)),
+            let known = before
+                .get(&name)
+                .filter(|known| passes && known.error == ErrorCode::NONE);
+            let topic = match known {
+                Some(known) => Topic {
+                    passing: topic.error,
+                    ..known.clone()
+                },
+                None => Topic::from(topic),
             };
+            self.topics.insert(name, topic);
         }
         self.schedule(now);
     }
@@ -278,11 +290,7 @@ impl Cluster {
     }
 
     /// Takes in the answer to the question that is on its way.
-    ///
-    /// # Errors
-    ///
-    /// The failure, once per series of them and not at every try.
-    pub fn answer(&mut self, now: Instant, result: Result<Answer>) -> Result<Update> {
+    pub fn answer(&mut self, now: Instant, result: Result<Answer>) -> Update {
         let Refresh::Asked {
             at: asked_at,
             again,
@@ -298,23 +306,38 @@ impl Cluster {
                 if again {
                     self.refresh(now);
                 }
-                Ok(Update::Described)
+                Update::Described
             }
-            Err(error) => {
-                self.refresh = Refresh::Waiting(Some(self.retry.next(now, &mut self.rng)));
-                if self.retry.tries() == self.settings.retry_max + 1 {
-                    Err(error.doing("metadata"))
-                } else {
-                    Ok(Update::Failed)
-                }
-            }
+            Err(error) => self.failed(now, error.doing("metadata")),
         }
+    }
+
+    /// There was no answer, or one that refuses the question as a whole.
+    fn failed(&mut self, now: Instant, error: Error) -> Update {
+        self.refresh = Refresh::Waiting(Some(self.retry.next(now, &mut self.rng)));
+        let tries = self.retry.tries();
+        let of_failure = reaction_to_failure(&error);
+        let of_code = error.code().map(|code| reaction(ApiKey::Metadata, code));
+        let loud = match of_code
+            .filter(|_| of_failure != Reaction::Fatal)
+            .unwrap_or(of_failure)
+        {
+            Reaction::Fatal => return Update::Fatal(error),
+            Reaction::Report => tries.is_power_of_two(),
+            _ => tries == self.settings.retry_max + 1,
+        };
+        Update::Failed(Some(error).filter(|_| loud))
     }
 
     /// The next refresh after a success: sooner while a wanted topic is absent.
     fn schedule(&mut self, now: Instant) {
         let mut due = self.settings.refresh_frequency.map(|every| now + every);
-        if self.wanted.iter().all(|t| self.usable(t).is_some()) {
+        let is_well = |topic: &Topic| topic.passing == ErrorCode::NONE;
+        if self
+            .wanted
+            .iter()
+            .all(|t| self.usable(t).is_some_and(is_well))
+        {
             self.absent.reset();
         } else {
             let look = self.absent.next(now, &mut self.rng);
@@ -353,6 +376,20 @@ impl Cluster {
             .and_then(|t| i32::try_from(t.partitions.len()).ok())
     }
 
+    /// What is wrong with a topic; NONE if nothing is.
+    pub fn trouble(&self, topic: &str) -> ErrorCode {
+        match self.topics.get(topic) {
+            None => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+            Some(topic) if topic.error.is_error() => topic.error,
+            Some(topic) => topic.passing,
+        }
+    }
+
+    /// Whether something has been wrong with a wanted topic for longer than is passed over in silence.
+    pub fn trouble_lasts(&self) -> bool {
+        self.absent.tries() > self.settings.retry_max
+    }
+
     /// A topic, also one with an error.
     pub fn topic(&self, name: &str) -> Option<&Topic> {
         self.topics.get(name)
@@ -388,6 +425,7 @@ impl Cluster {
                 broker: broker.clone(),
                 epoch: p.leader_epoch,
             }),
+            None if p.error.is_error() => place(p.error),
             None => place(ErrorCode::LEADER_NOT_AVAILABLE),
         }
     }
@@ -421,6 +459,7 @@ impl From<metadata::Topic> for Topic {
             id: topic.id,
             is_internal: topic.is_internal,
             error: topic.error,
+            passing: ErrorCode::NONE,
             partitions: topic.partitions.into_iter().map(|p| (p.id, p)).collect(),
         }
     }

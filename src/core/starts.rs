@@ -40,8 +40,10 @@ pub enum Outcome {
     },
     /// The group has no commit here.
     Nothing(ClaimId),
-    /// The user should hear of this.
-    Report(ClaimId, Error),
+    /// The user should hear of this, which is about a claim or about all of them.
+    Report(Option<ClaimId>, Error),
+    /// The description of the cluster is out of date.
+    StaleMetadata,
     /// What the answer means to the membership.
     Heard {
         /// When it was asked.
@@ -55,6 +57,9 @@ pub enum Outcome {
         sent_at: Instant,
     },
 }
+
+/// So many tries of what heals by itself are not worth a word.
+const QUIET_TRIES: u32 = 3;
 
 impl Starts {
     /// Asks for nothing yet.
@@ -155,6 +160,7 @@ impl Starts {
             code: answer.error,
         }];
         if answer.error != ErrorCode::NONE {
+            self.refused(None, answer.error, &mut outcomes);
             self.later(now);
             return outcomes;
         }
@@ -178,14 +184,10 @@ impl Starts {
                         None => Outcome::Nothing(claim),
                     });
                 }
-                Some(p) => self.refused(claim, &topic, partition, p.error, &mut outcomes),
-                None => self.refused(
-                    claim,
-                    &topic,
-                    partition,
-                    ErrorCode::UNKNOWN_SERVER_ERROR,
-                    &mut outcomes,
-                ),
+                refused => {
+                    let code = refused.map_or(ErrorCode::UNKNOWN_SERVER_ERROR, |p| p.error);
+                    self.refused(Some((claim, &topic, partition)), code, &mut outcomes);
+                }
             }
         }
         if self.pending.is_empty() {
@@ -196,26 +198,36 @@ impl Starts {
         outcomes
     }
 
-    /// One partition's offset is not to be had now: asked again, and said where it may not heal.
+    /// An offset is not to be had now, or none of them: asked again, and said at once where it does
+    /// not heal by itself. What concerns the membership is said by who looks after that.
     fn refused(
-        &mut self,
-        claim: ClaimId,
-        topic: &Arc<str>,
-        partition: i32,
+        &self,
+        of: Option<(ClaimId, &str, i32)>,
         code: ErrorCode,
-        out: &mut Vec<Outcome>,
+        outcomes: &mut Vec<Outcome>,
     ) {
-        let heals = reaction(ApiKey::OffsetFetch, code) == Reaction::Retry;
         let tries = self.retry.tries();
-        let loud = if heals {
-            tries > 3 && tries.is_power_of_two()
-        } else {
-            (tries + 1).is_power_of_two()
+        let lasts = tries > QUIET_TRIES && tries.is_power_of_two();
+        let loud = match reaction(ApiKey::OffsetFetch, code) {
+            Reaction::RefreshMetadata => {
+                outcomes.push(Outcome::StaleMetadata);
+                lasts
+            }
+            Reaction::Retry => lasts,
+            Reaction::Report => (tries + 1).is_power_of_two(),
+            // Only the whole answer speaks for the group.
+            _ => of.is_some() && (tries + 1).is_power_of_two(),
         };
-        if loud {
-            let error = Error::broker_code(code, "offset fetch").at_api(ApiKey::OffsetFetch);
-            out.push(Outcome::Report(claim, error.at_partition(topic, partition)));
+        if !loud {
+            return;
         }
+        let error = Error::broker_code(code, "offset fetch").at_api(ApiKey::OffsetFetch);
+        outcomes.push(match of {
+            Some((claim, topic, partition)) => {
+                Outcome::Report(Some(claim), error.at_partition(topic, partition))
+            }
+            None => Outcome::Report(None, error),
+        });
     }
 
     fn later(&mut self, now: Instant) {

@@ -10,7 +10,9 @@ use crate::{
     call::{Answer, Lane, Target, Token},
     core::{
         cluster::{Topic, Update},
-        commit, fetch, group, starts,
+        commit, fetch, group,
+        reaction::{Reaction, reaction},
+        starts,
     },
     error::{Error, ErrorKind, Result},
     protocol::{ApiKey, ErrorCode},
@@ -21,9 +23,10 @@ impl Engine {
     pub(super) fn answer(&mut self, now: Instant, token: Token, result: Result<Answer>) {
         if self.cluster.is_waiting_for(token) {
             match self.cluster.answer(now, result) {
-                Ok(Update::Described) => self.described(now),
-                Ok(Update::Failed) => {}
-                Err(error) => self.report(None, error),
+                Update::Described => self.described(now),
+                Update::Failed(None) => {}
+                Update::Failed(Some(error)) => self.report(None, error),
+                Update::Fatal(error) => self.fail(error),
             }
         } else if self.fetcher.is_waiting_for(token) {
             let outcomes = self.fetcher.answer(now, token, result, &self.cluster);
@@ -95,17 +98,17 @@ impl Engine {
             .collect()
     }
 
-    /// A named topic that does not exist, or may not be read, is reported once until it appears.
+    /// A named topic that does not exist, or may not be read, is reported once until it appears; what
+    /// passes by itself, if it lasts.
     fn report_absent_topics(&mut self) {
         let mut news = Vec::new();
         for name in self.settings.subscription.topics() {
-            let code = match self.cluster.topic(name) {
-                Some(topic) => topic.error,
-                None => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
-            };
-            if self.cluster.partition_count(name).is_some() {
+            let code = self.cluster.trouble(name);
+            let is_quiet = reaction(ApiKey::Metadata, code) == Reaction::Retry
+                && !self.cluster.trouble_lasts();
+            if code == ErrorCode::NONE {
                 self.absent.remove(name);
-            } else if code != ErrorCode::NONE && self.absent.insert(name.clone()) {
+            } else if !is_quiet && self.absent.insert(name.clone()) {
                 news.push(
                     Error::broker_code(code, "topics")
                         .at_api(ApiKey::Metadata)
@@ -281,7 +284,8 @@ impl Engine {
                     metadata,
                 } => self.open(claim, offset, metadata, false),
                 starts::Outcome::Nothing(claim) => self.start_without_commit(claim),
-                starts::Outcome::Report(claim, error) => self.report(Some(claim), error),
+                starts::Outcome::Report(claim, error) => self.report(claim, error),
+                starts::Outcome::StaleMetadata => self.cluster.refresh(now),
                 starts::Outcome::Heard { sent_at, code } => {
                     self.group.heard(now, sent_at, ApiKey::OffsetFetch, code);
                 }
@@ -326,12 +330,17 @@ impl Engine {
     }
 
     /// The end, because of an error that no retry heals.
-    fn fail(&mut self, error: Error) {
+    pub(super) fn fail(&mut self, error: Error) {
+        let claimed = Some(self.claimed()).filter(|claimed| !claimed.is_empty());
+        let before = self.rebalancing.take().or(claimed);
         self.end_all();
         if let Some(commit::Outcome::Done(tickets, result)) = self.committer.abandon(&error) {
             self.actions.push_back(Action::CommitDone(tickets, result));
         }
         self.report(None, error.clone());
+        if let Some(before) = before {
+            self.notify(NoticeKind::Error, &before, BTreeMap::new());
+        }
         self.stopped = true;
         self.actions.push_back(Action::Stopped(End::Failed(error)));
     }

@@ -261,14 +261,13 @@ impl Fetcher {
         let mut outcomes = Vec::new();
         for reading in self.readings.values_mut() {
             reading.find_leader(cluster);
-            if reading.leader.is_some() {
+            let Err(error) = cluster.leader(&reading.topic, reading.partition) else {
                 reading.leaderless = 0;
                 continue;
-            }
+            };
             reading.leaderless += 1;
             if reading.leaderless == self.settings.quiet_retries + 1 {
-                let error = reading.error(ErrorCode::LEADER_NOT_AVAILABLE, "fetch");
-                outcomes.push(Outcome::Report(reading.claim, error));
+                outcomes.push(Outcome::Report(reading.claim, error.doing("fetch")));
             }
         }
         let known = |b: &Broker| b.id.is_none_or(|id| cluster.broker(id) == Some(b));

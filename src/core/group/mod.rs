@@ -121,7 +121,7 @@ pub enum Action {
     Lost(Error),
     /// The user should know; the member carries on.
     Report(Error),
-    /// The member gives up. Only [`Group::leave`] has a meaning from here on.
+    /// The member gives up, and its claims are void. Only [`Group::leave`] has a meaning from here on.
     Fatal(Error),
     /// The end, after [`Group::leave`].
     Left,

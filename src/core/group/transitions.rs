@@ -303,9 +303,6 @@ impl Group {
 
     /// Any → Failed.
     pub(super) fn fail(&mut self, error: Error) {
-        if self.state.membership().is_some() {
-            self.actions.push_back(Action::Lost(error.clone()));
-        }
         self.actions.push_back(Action::Fatal(error));
         self.state = State::Failed;
     }

@@ -153,7 +153,6 @@ fn a_fenced_member_loses_its_claims_for_good() {
         let mut story = Story::stable();
         let beat = story.next_heartbeat();
         story.refuse(&beat, code);
-        assert!(matches!(story.next(), Action::Lost(error) if error.code() == Some(code)));
         assert!(matches!(story.next(), Action::Fatal(error) if error.code() == Some(code)));
         story.pass(secs(600));
         story.quiet();

@@ -337,7 +337,10 @@ impl Walk {
                 self.claims = Claims::None;
                 self.rebalancing = false;
             }
-            Action::Fatal(_) => self.failed = true,
+            Action::Fatal(_) => {
+                self.failed = true;
+                self.claims = Claims::None;
+            }
             Action::Left => self.left = true,
             Action::Disconnect(_)
             | Action::Watch(_)

@@ -209,7 +209,11 @@ impl Engine {
     fn lost(&mut self, now: Instant, error: Error) {
         let before = self.rebalancing.take().unwrap_or_else(|| self.claimed());
         self.end_all();
-        self.release = None;
+        let was_releasing = self.release.take().is_some();
+        if let Some(closing) = self.closing.as_mut().filter(|_| was_releasing) {
+            // Marks that were to be committed never can be.
+            closing.failure = Some(error.clone());
+        }
         if let Some(outcome) = self.committer.abandon(&error) {
             self.commit_outcomes(now, vec![outcome]);
         }

@@ -290,7 +290,9 @@ impl Fetcher {
     /// Whether something waits for the user to make room.
     pub fn wants_room(&self) -> bool {
         let waits = |r: &Reading| r.buffer.bytes() > 0 || r.ends_when_taken;
+        let share = self.share();
         self.readings.values().any(waits)
+            || self.delivered.values().any(|bytes| *bytes >= share)
             || (!self.readings.is_empty() && self.budget.free() < self.budget.limit() / 2)
     }
 

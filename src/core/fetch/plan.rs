@@ -61,7 +61,7 @@ impl Fetcher {
         {
             return wishes;
         }
-        let share = self.budget.limit() / self.readings.len().max(1);
+        let share = self.share();
         for reading in self.readings.values() {
             let Aim::Read(_) = reading.aim else { continue };
             let Some(broker) = reading.source() else {
@@ -88,6 +88,11 @@ impl Fetcher {
                 .sort_by_key(|claim| self.turns.asked.get(claim).copied().unwrap_or(0));
         }
         wishes
+    }
+
+    /// How much of the budget one claim may hold.
+    pub(super) fn share(&self) -> usize {
+        self.budget.limit() / self.readings.len().max(1)
     }
 
     fn is_free(&self, broker: &Broker, now: Instant) -> bool {
@@ -119,7 +124,7 @@ impl Fetcher {
         cluster: &Cluster,
         tokens: &mut Tokens,
     ) -> (Target, Token, Call, Duration) {
-        let share = self.budget.limit() / self.readings.len().max(1);
+        let share = self.share();
         let max_wait = match wish.room_in {
             Some(soon) => soon.clamp(SHORTEST_POLL, self.settings.max_wait.max(SHORTEST_POLL)),
             None => self.settings.max_wait,

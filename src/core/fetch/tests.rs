@@ -258,6 +258,29 @@ fn a_claim_that_is_not_read_is_left_out_and_the_others_go_on() {
 }
 
 #[test]
+fn a_claim_whose_share_is_in_the_users_channel_waits_for_the_user_and_then_goes_on() {
+    let settings = Settings {
+        default_bytes: KIB,
+        ..settings()
+    };
+    let mut bench = Bench::new(settings, 32);
+    let sent = bench.fetch();
+    bench.feed(&sent, &[(0, 40 * KIB)]);
+    assert_eq!(bench.deliver(), [(claim(0), 0)]);
+    let others = bench.fetch();
+    assert_eq!(others.partitions(), (1..32).collect::<Vec<_>>());
+    assert!(
+        bench.fetcher.wants_room(),
+        "else nobody looks what the user takes"
+    );
+
+    bench.fetcher.taken(claim(0), bench.fetcher.buffered());
+    assert!(!bench.fetcher.wants_room());
+    bench.feed(&others, &[]);
+    assert!(bench.fetch().partitions().contains(&0));
+}
+
+#[test]
 fn what_is_asked_for_and_held_never_exceeds_the_budget() {
     let mut bench = Bench::new(
         Settings {

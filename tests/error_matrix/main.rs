@@ -10,6 +10,7 @@ mod place;
 mod play;
 mod stage;
 mod table;
+mod versions;
 
 use std::collections::BTreeSet;
 

@@ -11,7 +11,7 @@ use crate::{
     core::{
         cluster::{Topic, Update},
         commit, fetch, group,
-        reaction::{Reaction, reaction},
+        reaction::{Reaction, reaction, reaction_to_failure},
         starts,
     },
     error::{Error, ErrorKind, Result},
@@ -28,6 +28,8 @@ impl Engine {
                 Update::Failed(Some(error)) => self.report(None, error),
                 Update::Fatal(error) => self.fail(error),
             }
+        } else if let Some(error) = self.failed_for_good(token, &result) {
+            self.fail(error);
         } else if self.fetcher.is_waiting_for(token) {
             let outcomes = self.fetcher.answer(now, token, result, &self.cluster);
             self.fetch_outcomes(now, outcomes);
@@ -45,6 +47,17 @@ impl Engine {
             // The membership's, or too late for anyone.
             self.group.answer(now, token, result);
         }
+    }
+
+    /// Why a call for the claims will never be answered. The membership judges its own calls, and a
+    /// close goes on without them.
+    fn failed_for_good(&self, token: Token, result: &Result<Answer>) -> Option<Error> {
+        let is_for_claims = self.fetcher.is_waiting_for(token)
+            || self.committer.is_waiting_for(token)
+            || self.starts.is_waiting_for(token);
+        let failure = result.as_ref().err()?;
+        let is_fatal = reaction_to_failure(failure) == Reaction::Fatal;
+        (is_for_claims && is_fatal && self.closing.is_none()).then(|| failure.clone())
     }
 
     /// There is a new description of the cluster.

@@ -198,25 +198,22 @@ impl Starts {
         outcomes
     }
 
-    /// An offset is not to be had now, or none of them: asked again, and said at once where it does
-    /// not heal by itself. What concerns the membership is said by who looks after that.
+    /// An offset is not to be had now, or none of them: asked again, and said at once where somebody
+    /// has to act, else when it lasts.
     fn refused(
         &self,
         of: Option<(ClaimId, &str, i32)>,
         code: ErrorCode,
         outcomes: &mut Vec<Outcome>,
     ) {
+        let reaction = reaction(ApiKey::OffsetFetch, code);
+        if reaction == Reaction::RefreshMetadata {
+            outcomes.push(Outcome::StaleMetadata);
+        }
         let tries = self.retry.tries();
-        let lasts = tries > QUIET_TRIES && tries.is_power_of_two();
-        let loud = match reaction(ApiKey::OffsetFetch, code) {
-            Reaction::RefreshMetadata => {
-                outcomes.push(Outcome::StaleMetadata);
-                lasts
-            }
-            Reaction::Retry => lasts,
+        let loud = match reaction {
             Reaction::Report => (tries + 1).is_power_of_two(),
-            // Only the whole answer speaks for the group.
-            _ => of.is_some() && (tries + 1).is_power_of_two(),
+            _ => tries > QUIET_TRIES && tries.is_power_of_two(),
         };
         if !loud {
             return;

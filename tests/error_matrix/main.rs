@@ -6,8 +6,10 @@
 //! is told. Unless the reaction is the end, a record that is written later is delivered and committed.
 
 mod expected;
+mod partitions;
 mod place;
 mod play;
+mod scene;
 mod stage;
 mod table;
 mod versions;

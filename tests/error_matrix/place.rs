@@ -1,6 +1,6 @@
 //! Where Kafka puts an error code into an answer, and what brings a consumer to ask.
 
-use sarama_cluster::testing::{ApiKey, ErrorCode, Fault};
+use sarama_cluster::testing::{ApiKey, ErrorCode, Fault, On};
 
 use crate::{
     stage::{PARTITION, TOPIC},
@@ -100,16 +100,15 @@ fn of_metadata(row: &Row) -> &'static [Place] {
     }
 }
 
-/// One answer with that code at that place.
-pub(crate) fn fault(row: &Row, place: Place) -> Fault {
-    let once = Fault::on(row.api).times(1);
+/// These requests are answered with the row's code at that place.
+pub(crate) fn fault(on: On, row: &Row, place: Place) -> Fault {
     match place {
         Whole if matches!(row.api, ApiKey::Fetch | ApiKey::Metadata) => {
-            once.top_level_error(row.code)
+            on.top_level_error(row.code)
         }
-        Whole => once.error(row.code),
-        Topic => once.topic(TOPIC).error(row.code),
-        Partition => once.partition(TOPIC, PARTITION).error(row.code),
+        Whole => on.error(row.code),
+        Topic => on.topic(TOPIC).error(row.code),
+        Partition => on.partition(TOPIC, PARTITION).error(row.code),
     }
 }
 

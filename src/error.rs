@@ -189,6 +189,12 @@ impl Error {
             ErrorKind::Connect => {
                 "check that a broker listens there, and advertised.listeners of the brokers"
             }
+            ErrorKind::Timeout(_) if self.0.broker.is_some() => {
+                "check the address and the network; config.net sets the timeouts"
+            }
+            ErrorKind::Disconnected if self.0.context == "bootstrap" => {
+                "check that it is a listener for Kafka, without TLS"
+            }
             ErrorKind::NotKafka(_) => "check the address, and advertised.listeners of the brokers",
             ErrorKind::Version => "check config.version and the release of the broker",
             ErrorKind::ReleaseTimedOut => {

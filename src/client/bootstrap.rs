@@ -95,9 +95,13 @@ impl Bootstrap {
         let deadline = Instant::now() + config.net.dial_timeout;
         let mut next = self.brokers.iter();
         let mut asked = 0;
-        let mut failure = Error::new(ErrorKind::Timeout(config.net.dial_timeout), "bootstrap");
+        let silence = Error::new(ErrorKind::Timeout(config.net.dial_timeout), "bootstrap");
+        let mut failure = silence.clone();
         loop {
             if let Some(broker) = next.next() {
+                if asked == 0 {
+                    failure = silence.clone().at_broker(broker);
+                }
                 let to = Target {
                     broker: broker.clone(),
                     lane: Lane::Control,

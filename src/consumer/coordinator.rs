@@ -117,7 +117,9 @@ impl Coordinator {
         }
         if waits_for_user {
             self.desk.look_at_users(now);
-            self.desk.handle(now, Event::Kick);
+            if self.desk.awaits_progress() {
+                self.desk.handle(now, Event::Kick);
+            }
         }
         Ok(())
     }

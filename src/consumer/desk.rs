@@ -88,6 +88,8 @@ struct Held {
     claim: Arc<Claim>,
     /// The errors of its handle, in partition mode, while there is one.
     errors: Option<Lossy<Error>>,
+    /// How far its messages are acknowledged, as the engine was told.
+    first_unacked: Option<u64>,
 }
 
 /// Where errors and notifications go. A channel that nobody wants is kept all the same: it
@@ -257,8 +259,10 @@ impl Desk {
                 );
             }
         }
-        for (id, held) in &self.claims {
-            if let Some(first_unacked) = held.claim.first_unacked() {
+        for (id, held) in &mut self.claims {
+            let acked = held.claim.first_unacked();
+            if let Some(first_unacked) = acked.filter(|_| acked != held.first_unacked) {
+                held.first_unacked = acked;
                 self.engine.handle(
                     now,
                     Event::Acked {
@@ -358,7 +362,14 @@ impl Desk {
             self.offers.offer(handle);
             errors = Some(own);
         }
-        self.claims.insert(opened.claim, Held { claim, errors });
+        self.claims.insert(
+            opened.claim,
+            Held {
+                claim,
+                errors,
+                first_unacked: None,
+            },
+        );
     }
 
     fn end(&mut self, id: ClaimId) {

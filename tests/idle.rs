@@ -5,7 +5,7 @@
 use std::{collections::BTreeMap, fs, path::PathBuf, thread, time::Duration};
 
 use sarama_cluster::{
-    Config, Consumer, ConsumerMode,
+    Config, Consumer, ConsumerMode, PartitionConsumer,
     config::InitialOffset,
     testing::{ApiKey, FakeCluster},
 };
@@ -115,7 +115,7 @@ fn consumers_with_nothing_to_do_use_no_time() {
             for handle in &handles {
                 handle.messages().recv().unwrap();
             }
-            handles[..3].iter().for_each(|handle| handle.pause());
+            handles[..3].iter().for_each(PartitionConsumer::pause);
             await_rest(&fuller);
             (consumer, handles)
         }),

@@ -63,6 +63,8 @@ impl Stage {
             prelude: 0,
         };
         stage.consume_one();
+        // The one before the consumer starts, and the one by which the leader of a group looks again.
+        stage.kafka.await_requests(PATIENCE, ApiKey::Metadata, 2);
         stage.member_id = stage.kafka.members(GROUP)[0].member_id.clone();
         assert_eq!(
             stage.notices(),

@@ -168,7 +168,7 @@ fn of_list_offsets(row: &Row) -> Expected {
 fn of_fetch(row: &Row) -> Expected {
     match row.reaction {
         Reaction::ResetOffset => Expected::follow(&[Ask(ApiKey::ListOffsets), Ask(ApiKey::Fetch)])
-            .never(&[ApiKey::JoinGroup])
+            .never(&[ApiKey::Metadata, ApiKey::JoinGroup])
             .told(row.code),
         _ => of_leader(row),
     }

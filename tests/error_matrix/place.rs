@@ -121,6 +121,7 @@ pub(crate) fn trigger(api: ApiKey) -> Option<Fault> {
         ApiKey::JoinGroup | ApiKey::SyncGroup | ApiKey::OffsetFetch => {
             answered(ApiKey::Heartbeat, ErrorCode::REBALANCE_IN_PROGRESS)
         }
+        ApiKey::ListOffsets => answered(ApiKey::Fetch, ErrorCode::OFFSET_OUT_OF_RANGE),
         ApiKey::Metadata => answered(ApiKey::Fetch, ErrorCode::NOT_LEADER_OR_FOLLOWER),
         _ => None,
     }

@@ -3,88 +3,72 @@
 use sarama_cluster::{
     Error, NotificationType,
     core::reaction::Reaction,
-    crossbeam_channel::{RecvTimeoutError, TryRecvError},
+    crossbeam_channel::RecvTimeoutError,
     testing::{ApiKey, ErrorCode, Fault},
 };
 
 use crate::{
     expected::expected,
     place::{self, Place},
-    stage::{Begin, GROUP, PARTITION, PATIENCE, Stage, TOPIC},
+    stage::{GROUP, PARTITION, PATIENCE, Stage, Struck, TOPIC},
     table::Row,
 };
 
-/// Has the row's code answered once. Tells where its consequences begin.
-fn strike(stage: &Stage, row: &Row, place: Place) -> Begin {
-    match row.reaction {
-        Reaction::TakeMemberId => return forget_member(stage),
-        Reaction::ResetOffset => return truncate(stage),
-        _ => {}
+/// Has the row's code answered once. Tells by which request.
+fn strike(stage: &Stage, row: &Row, place: Place) -> Struck {
+    if row.reaction == Reaction::TakeMemberId {
+        return forget_member(stage);
     }
     let once = Fault::on(row.api).times(1);
     stage.kafka.inject(place::fault(once, row, place));
     set_off(stage, row.api);
-    let begin = Begin::Behind(row.api, row.code);
-    stage.await_begin(begin);
+    let struck = Struck::by(row);
+    stage.await_struck(struck);
     if row.reaction == Reaction::RejoinAsNew {
         // What the code says has happened.
         stage.kafka.evict(GROUP, &stage.member_id);
     }
-    begin
+    struck
 }
 
 /// Brings the consumer to ask this API, if it does not do so all the time.
 fn set_off(stage: &Stage, api: ApiKey) {
-    match api {
-        ApiKey::OffsetCommit => drop(stage.deliver_one()),
-        ApiKey::ListOffsets => drop(truncate(stage)),
-        _ => drop(place::trigger(api).map(|trigger| stage.kafka.inject(trigger))),
+    if api == ApiKey::OffsetCommit {
+        stage.deliver_one();
+    } else if let Some(trigger) = place::trigger(api) {
+        stage.kafka.inject(trigger);
     }
 }
 
 /// The code comes with a member id, so only a group coordinator can give it: to a member that joins as new.
-fn forget_member(stage: &Stage) -> Begin {
-    let code = ErrorCode::UNKNOWN_MEMBER_ID;
-    stage
-        .kafka
-        .inject(Fault::on(ApiKey::Heartbeat).times(1).error(code));
+fn forget_member(stage: &Stage) -> Struck {
+    let (api, code) = (ApiKey::Heartbeat, ErrorCode::UNKNOWN_MEMBER_ID);
+    stage.kafka.inject(Fault::on(api).times(1).error(code));
     stage.kafka.evict(GROUP, &stage.member_id);
-    Begin::Behind(ApiKey::Heartbeat, code)
-}
-
-/// The log loses the offset that is read next. An error that is injected once would do only if the
-/// consumer knew already that the user has taken all that came before: else it asks again.
-fn truncate(stage: &Stage) -> Begin {
-    stage.kafka.truncate(TOPIC, PARTITION, 0);
-    Begin::AtOnce
+    Struck { api, code }
 }
 
 /// The reaction is seen, and consumption goes on.
 pub(crate) fn go_on(stage: &Stage, row: &Row, place: Place) {
     let expected = expected(row, place);
-    let begin = strike(stage, row, place);
+    let struck = strike(stage, row, place);
     let mut told = Vec::new();
     if (row.api, row.reaction) == (ApiKey::OffsetCommit, Reaction::Report) {
-        told.push(
-            stage
-                .consumer
-                .errors()
-                .recv_timeout(PATIENCE)
-                .expect("the user is told"),
-        );
-        mark_is_given_up(stage, row, begin);
+        let error = stage.consumer.errors().recv_timeout(PATIENCE);
+        told.push(error.expect("the user is told"));
+        mark_is_given_up(stage, struck);
     } else {
         for steps in &expected.follow {
-            stage.await_steps(begin, steps);
+            stage.await_steps(struck, steps);
         }
     }
     stage.consume_one();
     stage.consumer.close().expect("all is committed");
 
-    let since = stage.since(begin);
+    let behind = stage.behind(struck);
     for api in expected.never {
         assert!(
-            since.iter().all(|request| request.api != api),
+            behind.iter().all(|request| request.api != api),
             "{api} follows"
         );
     }
@@ -93,16 +77,14 @@ pub(crate) fn go_on(stage: &Stage, row: &Row, place: Place) {
     assert_eq!(codes(&told), expected.told, "errors: {told:#?}");
 }
 
-fn mark_is_given_up(stage: &Stage, row: &Row, begin: Begin) {
-    stage
-        .consumer
-        .commit_offsets()
-        .expect("nothing is left to commit");
+fn mark_is_given_up(stage: &Stage, struck: Struck) {
+    let commit = stage.consumer.commit_offsets();
+    commit.expect("nothing is left to commit");
     let committed = stage.kafka.committed(GROUP, TOPIC, PARTITION);
     assert_eq!(committed.map(|(next, _)| next), Some(1));
-    let since = stage.since(begin);
+    let behind = stage.behind(struck);
     assert!(
-        since.iter().all(|request| request.api != row.api),
+        behind.iter().all(|request| request.api != struck.api),
         "it is tried again"
     );
 }
@@ -129,40 +111,27 @@ pub(crate) fn last(stage: &Stage, row: &Row, place: Place) {
 
 /// The consumer ends, and says why.
 pub(crate) fn end(stage: &Stage, row: &Row, place: Place) {
-    let begin = strike(stage, row, place);
+    let struck = strike(stage, row, place);
     let consumer = &stage.consumer;
     let ended = Some(RecvTimeoutError::Disconnected);
     assert_eq!(consumer.messages().recv_timeout(PATIENCE).err(), ended);
     assert_eq!(consumer.partitions().recv_timeout(PATIENCE).err(), ended);
-    let (told, notices) = (stage.errors(), stage.notices());
+    let told: Vec<_> = consumer.errors().iter().collect();
     assert_eq!(codes(&told), [row.code], "errors: {told:#?}");
-    assert_eq!(
-        notices.last(),
-        Some(&NotificationType::RebalanceError),
-        "notifications"
-    );
-    assert_eq!(
-        consumer.errors().try_recv().err(),
-        Some(TryRecvError::Disconnected)
-    );
-    assert_eq!(
-        consumer.notifications().try_recv().err(),
-        Some(TryRecvError::Disconnected)
-    );
+    let last = consumer.notifications().iter().last();
+    let kind = last.map(|notice| notice.kind);
+    assert_eq!(kind, Some(NotificationType::RebalanceError));
+
     let cause = consumer.error().expect("it has ended by itself");
-    assert_eq!(
-        (cause.code(), cause.api()),
-        (Some(row.code), Some(row.api.name()))
-    );
-    assert_eq!(
-        consumer.close().expect_err("that is why").code(),
-        Some(row.code)
-    );
-    let since = stage.since(begin);
-    assert!(
-        since.iter().all(|request| request.api != ApiKey::JoinGroup),
-        "it joins again"
-    );
+    let of = (cause.code(), cause.api());
+    assert_eq!(of, (Some(row.code), Some(row.api.name())));
+    let closed = consumer.close().expect_err("that is why");
+    assert_eq!(closed.code(), Some(row.code));
+    let behind = stage.behind(struck);
+    let joins = behind
+        .iter()
+        .any(|request| request.api == ApiKey::JoinGroup);
+    assert!(!joins, "it joins again");
 }
 
 /// Whatever the answer is, the consumer has left.
@@ -171,9 +140,9 @@ pub(crate) fn leave(stage: &Stage, row: &Row, place: Place) {
     stage.kafka.inject(place::fault(once, row, place));
     let offset = stage.deliver_one();
     stage.consumer.close().expect("all is committed");
-    let since = stage.since(Begin::Behind(row.api, row.code));
+    let behind = stage.behind(Struck::by(row));
     // A fetch that is on its way is not waited for, and may be seen last.
-    let mut others = since.iter().filter(|request| request.api != ApiKey::Fetch);
+    let mut others = behind.iter().filter(|request| request.api != ApiKey::Fetch);
     assert_eq!(others.next(), None, "leaving is the last that it does");
     let committed = stage.kafka.committed(GROUP, TOPIC, PARTITION);
     assert_eq!(committed.map(|(next, _)| next), Some(offset + 1));

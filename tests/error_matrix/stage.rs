@@ -8,6 +8,8 @@ use sarama_cluster::{
     testing::{ApiKey, ErrorCode, FakeCluster, SeenRequest},
 };
 
+use crate::table::Row;
+
 /// Longer than anything here takes, so only a row that fails waits for it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -33,13 +35,11 @@ pub(crate) enum Who {
     Another,
 }
 
-/// Since when requests count.
+/// The request that was answered with a code: what counts comes behind it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Begin {
-    /// Since the stage was opened.
-    AtOnce,
-    /// Behind the request that was answered with this code.
-    Behind(ApiKey, ErrorCode),
+pub(crate) struct Struck {
+    pub(crate) api: ApiKey,
+    pub(crate) code: ErrorCode,
 }
 
 /// A consumer in the middle of its work: it has read and committed, and is the only member of its group.
@@ -97,27 +97,27 @@ impl Stage {
         }
     }
 
-    /// Waits until the play has begun.
-    pub(crate) fn await_begin(&self, begin: Begin) {
-        self.await_steps(begin, &[]);
+    /// Waits until a request was answered with the code.
+    pub(crate) fn await_struck(&self, struck: Struck) {
+        self.await_steps(struck, &[]);
     }
 
-    /// Waits until these steps are seen, in this order, since the play has begun.
-    pub(crate) fn await_steps(&self, begin: Begin, steps: &[Step]) {
+    /// Waits until these steps are seen, in this order.
+    pub(crate) fn await_steps(&self, struck: Struck, steps: &[Step]) {
         self.kafka.await_until(PATIENCE, |cluster| {
             let mut seen = cluster.requests().skip(self.prelude);
-            begin.is_found(&mut seen)
+            struck.is_found(&mut seen)
                 && steps
                     .iter()
                     .all(|step| seen.any(|request| self.is(request, *step)))
         });
     }
 
-    /// The requests since the play has begun.
-    pub(crate) fn since(&self, begin: Begin) -> Vec<SeenRequest> {
+    /// All requests behind that one.
+    pub(crate) fn behind(&self, struck: Struck) -> Vec<SeenRequest> {
         let seen = self.seen();
         let mut rest = seen.iter();
-        assert!(begin.is_found(&mut rest), "somebody has waited for it");
+        assert!(struck.is_found(&mut rest), "somebody has waited for it");
         rest.cloned().collect()
     }
 
@@ -152,15 +152,15 @@ impl Stage {
     }
 }
 
-impl Begin {
-    /// Goes on to what follows, if that has come.
+impl Struck {
+    pub(crate) fn by(row: &Row) -> Self {
+        let Row { api, code, .. } = *row;
+        Self { api, code }
+    }
+
+    /// Goes on to what comes behind it, if it has come.
     fn is_found<'a>(self, seen: &mut impl Iterator<Item = &'a SeenRequest>) -> bool {
-        match self {
-            Self::AtOnce => true,
-            Self::Behind(api, code) => {
-                seen.any(|request| request.api == api && request.injected == Some(code))
-            }
-        }
+        seen.any(|request| request.api == self.api && request.injected == Some(self.code))
     }
 }
 

@@ -124,7 +124,7 @@ impl Engine {
                 let outcomes = self.fetcher.decoded(now, done);
                 self.fetch_outcomes(now, outcomes);
             }
-            Event::Taken { channel, total } => self.taken(channel, total),
+            Event::Taken { channel, total } => self.taken(now, channel, total),
             Event::Acked {
                 claim,
                 first_unacked,
@@ -271,12 +271,14 @@ impl Engine {
         }
     }
 
-    fn taken(&mut self, id: ChannelId, total: u64) {
-        if let Some(channel) = self.channels.get_mut(&id) {
-            for (claim, bytes) in channel.take(total) {
-                self.fetcher.taken(claim, bytes);
-            }
-        }
+    fn taken(&mut self, now: Instant, id: ChannelId, total: u64) {
+        let Some(channel) = self.channels.get_mut(&id) else {
+            return;
+        };
+        let taken = channel.take(total).into_iter();
+        let outcomes = taken.filter_map(|(claim, bytes)| self.fetcher.taken(claim, bytes));
+        let outcomes = outcomes.collect();
+        self.fetch_outcomes(now, outcomes);
     }
 
     /// Asks the driver for the progress of the claims.

@@ -191,24 +191,8 @@ impl Fetcher {
             let Aim::Read(offset) = reading.aim else {
                 unreachable!("only claims that read are fetched for")
             };
-            if reading.buffer.bytes() > 0 || self.delivered.contains_key(&claim) {
-                // What was read before is still the user's: the claim ends once it is taken.
-                reading.ends_when_taken = true;
-                reading.fail(now, &mut self.rng);
-                return;
-            }
-            reading.bump();
-            reading.aim = Aim::Rest;
-            let error = reading
-                .error(code, "fetch")
-                .at_api(ApiKey::Fetch)
-                .at_broker(broker);
-            outcomes.push(Outcome::OutOfRange {
-                claim,
-                offset,
-                error,
-            });
-            return;
+            reading.aim = Aim::End(offset);
+            return outcomes.extend(self.end_if_taken(claim));
         }
         self.refused(now, claim, ApiKey::Fetch, code, outcomes);
     }
@@ -241,7 +225,6 @@ impl Fetcher {
                 .iter()
                 .map(|a| (a.producer_id, a.first_offset)),
         );
-        reading.ends_when_taken = false;
         let mut broken = fetched.broken;
         let got = !fetched.batches.is_empty();
         for batch in fetched.batches {

@@ -121,6 +121,8 @@ impl Fetcher {
             reading.aim = Aim::Read(reading.delivered_to);
             self.broken(now, done.claim, error, &mut outcomes);
         }
+        // A batch of which compaction has left nothing brings no block that could be taken.
+        outcomes.extend(self.end_if_taken(done.claim));
         outcomes
     }
 

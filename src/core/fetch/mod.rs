@@ -30,7 +30,7 @@ use crate::{
     call::{Broker, Token, list_offsets::At},
     core::{Backoff, ChannelId, ClaimId, Cluster, Waits},
     error::Error,
-    protocol::ErrorCode,
+    protocol::{ApiKey, ErrorCode},
 };
 
 /// How to fetch.
@@ -217,7 +217,6 @@ impl Fetcher {
             leaderless: 0,
             fetch_size: self.settings.default_bytes,
             paused: false,
-            ends_when_taken: false,
             high_watermark: None,
             buffer: Buffer::default(),
         };
@@ -277,7 +276,7 @@ impl Fetcher {
     }
 
     /// Bytes of a claim have left the user's channel.
-    pub fn taken(&mut self, claim: ClaimId, bytes: usize) {
+    pub fn taken(&mut self, claim: ClaimId, bytes: usize) -> Option<Outcome> {
         self.budget.release(bytes);
         if let Some(left) = self.delivered.get_mut(&claim) {
             *left -= bytes;
@@ -285,11 +284,36 @@ impl Fetcher {
                 self.delivered.remove(&claim);
             }
         }
+        self.end_if_taken(claim)
+    }
+
+    /// Ends the reading of a claim at an offset that the log does not have, once nothing that was read
+    /// before is left.
+    fn end_if_taken(&mut self, claim: ClaimId) -> Option<Outcome> {
+        let reading = self.readings.get_mut(&claim)?;
+        let Aim::End(offset) = reading.aim else {
+            return None;
+        };
+        if reading.buffer.bytes() > 0 || self.delivered.contains_key(&claim) {
+            return None;
+        }
+        reading.aim = Aim::Rest;
+        let error = reading.error(ErrorCode::OFFSET_OUT_OF_RANGE, "fetch");
+        let error = error.at_api(ApiKey::Fetch);
+        let error = match &reading.leader {
+            Some((leader, _)) => error.at_broker(leader),
+            None => error,
+        };
+        Some(Outcome::OutOfRange {
+            claim,
+            offset,
+            error,
+        })
     }
 
     /// Whether something waits for the user to make room.
     pub fn wants_room(&self) -> bool {
-        let waits = |r: &Reading| r.buffer.bytes() > 0 || r.ends_when_taken;
+        let waits = |r: &Reading| r.buffer.bytes() > 0 || matches!(r.aim, Aim::End(_));
         let share = self.share();
         self.readings.values().any(waits)
             || self.delivered.values().any(|bytes| *bytes >= share)
@@ -357,9 +381,12 @@ impl Reading {
             .ok()
             .map(|l| (l.broker, l.epoch));
         if leader != self.leader {
-            // The new leader names its own followers.
+            // The new leader names its own followers, and speaks for its own log.
             self.follower = None;
             self.leader = leader;
+            if let Aim::End(offset) = self.aim {
+                self.aim = Aim::Read(offset);
+            }
         }
     }
 
@@ -373,7 +400,7 @@ impl Reading {
     /// The next offset to read; 0 while that is not known.
     fn position(&self) -> i64 {
         match self.aim {
-            Aim::Read(offset) => offset,
+            Aim::Read(offset) | Aim::End(offset) => offset,
             Aim::Lookup(_) | Aim::Rest => 0,
         }
     }

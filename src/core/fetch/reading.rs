@@ -40,8 +40,6 @@ pub(super) struct Reading {
     /// The fetch size, grown where a record is larger.
     pub(super) fetch_size: usize,
     pub(super) paused: bool,
-    /// The log does not have the next offset, but the user has yet to take what was read before.
-    pub(super) ends_when_taken: bool,
     pub(super) high_watermark: Option<i64>,
     pub(super) buffer: Buffer,
 }
@@ -53,6 +51,9 @@ pub(super) enum Aim {
     Lookup(At),
     /// Read from this offset on.
     Read(i64),
+    /// Nothing: the leader says that its log does not have this offset. The claim ends once the user
+    /// has taken what was read before.
+    End(i64),
     /// Nothing: the claim is being opened anew elsewhere, or the policy says to stand still.
     Rest,
 }

@@ -424,6 +424,46 @@ fn a_followers_word_that_an_offset_is_out_of_range_is_not_believed() {
 }
 
 #[test]
+fn a_claim_out_of_range_ends_when_the_user_has_taken_what_was_read_before() {
+    let mut bench = Bench::new(settings(), 1);
+    let sent = bench.fetch();
+    bench.feed(&sent, &[(0, 10)]);
+    assert_eq!(bench.deliver(), [(claim(0), 0)]);
+    let sent = bench.fetch();
+    let refused = fetched(0, ErrorCode::OFFSET_OUT_OF_RANGE, Vec::new());
+    assert!(bench.answer(&sent, vec![refused]).is_empty());
+    assert!(bench.fetcher.wants_room(), "it waits for the user");
+    bench.now += RETRY;
+    assert!(bench.try_fetch().is_none(), "the leader has said it");
+
+    let outcome = bench.fetcher.taken(claim(0), bench.fetcher.buffered());
+    assert!(
+        matches!(outcome, Some(Outcome::OutOfRange { offset: 1, .. })),
+        "{outcome:?}"
+    );
+}
+
+#[test]
+fn a_new_leader_is_asked_once_more_whether_it_has_the_offset() {
+    let mut bench = Bench::new(settings(), 1);
+    let sent = bench.fetch();
+    bench.feed(&sent, &[(0, 10)]);
+    bench.deliver();
+    let sent = bench.fetch();
+    let refused = fetched(0, ErrorCode::OFFSET_OUT_OF_RANGE, Vec::new());
+    bench.answer(&sent, vec![refused]);
+    let mut moved = description(1);
+    moved.topics[0].partitions[0].leader = Some(2);
+    bench.cluster.describe(bench.now, bench.now, moved);
+    bench.fetcher.leaders_changed(&bench.cluster);
+    let sent = bench.fetch();
+    assert_eq!(
+        (sent.to.broker.id, sent.ask.partitions[0].offset),
+        (Some(2), 1)
+    );
+}
+
+#[test]
 fn one_partition_that_fails_waits_alone() {
     let mut bench = Bench::new(settings(), 2);
     let sent = bench.fetch();

@@ -9,6 +9,7 @@ use std::{
 use super::{Fetcher, Outcome, Settings};
 use crate::{
     call::{self, Answer, Broker, Call, Target, Token, fetch, list_offsets, metadata},
+    config::Config,
     core::{Channel, ChannelId, ClaimId, Cluster, Tokens, Waits, cluster},
     error::{Error, ErrorKind},
     protocol::ErrorCode,
@@ -66,7 +67,7 @@ impl Bench {
     fn new(settings: Settings, partitions: i32) -> Self {
         let now = Instant::now();
         let mut cluster = Cluster::new(
-            cluster::Settings::of(&crate::Config::default()),
+            cluster::Settings::of(&Config::default()),
             vec![Broker {
                 id: None,
                 host: "b".to_owned(),

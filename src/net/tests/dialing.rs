@@ -77,7 +77,9 @@ fn an_address_that_swallows_packets_is_given_up_after_the_dial_timeout() {
     let error = client.beat(&target(hole.address)).unwrap_err();
     assert_kind(&error, &ErrorKind::Connect);
     let took = start.elapsed();
-    assert!((timeout..SOON).contains(&took), "{took:?}: {error:?}");
+    // The operating system is asked to wait in whole milliseconds, rounded down.
+    let least = timeout - Duration::from_millis(2);
+    assert!((least..SOON).contains(&took), "{took:?}: {error:?}");
 }
 
 #[test]

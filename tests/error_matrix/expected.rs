@@ -18,8 +18,8 @@ use crate::{
 pub(crate) struct Expected {
     /// Requests that follow in this order, with others between them. Two lists know nothing of each other.
     pub(crate) follow: Vec<Vec<Step>>,
-    /// No request of these follows.
-    pub(crate) never: Vec<ApiKey>,
+    /// None of these follows.
+    pub(crate) never: Vec<Step>,
     /// What comes on `notifications()`, the trigger's share included.
     pub(crate) notices: Vec<NotificationType>,
     /// What comes on `errors()`, the trigger's share included.
@@ -35,6 +35,10 @@ const LOST: [NotificationType; 3] = [
     NotificationType::RebalanceStart,
     NotificationType::RebalanceOk,
 ];
+const FIND: Step = Ask(ApiKey::FindCoordinator);
+const JOIN: Step = Ask(ApiKey::JoinGroup);
+const LOOK: Step = Ask(ApiKey::Metadata);
+const REJOIN: Step = JoinAs(Who::Same);
 /// Joining without a member id takes two requests: the first one is given the id.
 const AS_NEW: [Step; 2] = [JoinAs(Who::Nobody), JoinAs(Who::Another)];
 
@@ -51,8 +55,8 @@ impl Expected {
         self
     }
 
-    fn never(mut self, apis: &[ApiKey]) -> Self {
-        self.never.extend(apis);
+    fn never(mut self, steps: &[Step]) -> Self {
+        self.never.extend(steps);
         self
     }
 
@@ -88,8 +92,7 @@ fn unexpected(row: &Row) -> ! {
 
 /// The claims stay, with a heartbeat as soon as the group coordinator is known.
 fn of_find_coordinator(row: &Row) -> Expected {
-    let again = Expected::follow(&[Ask(ApiKey::FindCoordinator), Ask(ApiKey::Heartbeat)])
-        .never(&[ApiKey::JoinGroup]);
+    let again = Expected::follow(&[FIND, Ask(ApiKey::Heartbeat)]).never(&[JOIN]);
     match row.reaction {
         Reaction::Retry => again,
         Reaction::Report => again.told(row.code),
@@ -99,60 +102,54 @@ fn of_find_coordinator(row: &Row) -> Expected {
 
 /// The trigger has released the claims; one rebalance brings them back, whatever the tries.
 fn of_joining(row: &Row) -> Expected {
-    let join = [JoinAs(Who::Same), Ask(ApiKey::SyncGroup)];
-    let again = Expected::follow(&join).notices(&RELEASED);
+    let sync = Ask(ApiKey::SyncGroup);
+    let rejoin = Expected::follow(&[REJOIN, sync]).never(&[AS_NEW[0]]);
+    let as_new = Expected::follow(&AS_NEW).never(&[FIND]);
     match row.reaction {
-        Reaction::Retry | Reaction::Rejoin => again.never(&[ApiKey::FindCoordinator]),
-        Reaction::Report => again.never(&[ApiKey::FindCoordinator]).told(row.code),
-        Reaction::FindCoordinator => again.and(&[Ask(ApiKey::FindCoordinator), join[0]]),
-        Reaction::RejoinAsNew => Expected::follow(&AS_NEW)
-            .notices(&RELEASED)
-            .never(&[ApiKey::FindCoordinator]),
-        // The trigger has put the member out of the group.
-        Reaction::TakeMemberId => Expected::follow(&AS_NEW)
-            .notices(&LOST)
-            .told(ErrorCode::UNKNOWN_MEMBER_ID),
+        Reaction::Retry | Reaction::Rejoin => rejoin.never(&[FIND]).notices(&RELEASED),
+        Reaction::Report => rejoin.never(&[FIND]).notices(&RELEASED).told(row.code),
+        Reaction::FindCoordinator => rejoin.and(&[FIND, REJOIN]).notices(&RELEASED),
+        Reaction::RejoinAsNew => as_new.never(&[REJOIN]).notices(&RELEASED),
+        // Here the trigger has put the member out of the group.
+        Reaction::TakeMemberId => {
+            let told = as_new.told(ErrorCode::UNKNOWN_MEMBER_ID);
+            told.never(&[REJOIN]).notices(&LOST)
+        }
         _ => unexpected(row),
     }
 }
 
 /// What an answer means to a member that holds claims; `row.api` is asked again where they stay.
 fn of_membership(row: &Row) -> Expected {
-    let again = Expected::follow(&[Ask(row.api)]);
-    let rejoin = |steps: &[Step]| Expected::follow(steps).never(&[ApiKey::FindCoordinator]);
+    let stay = Expected::follow(&[Ask(row.api)]).never(&[JOIN]);
+    let rejoin = Expected::follow(&[REJOIN]).never(&[FIND, AS_NEW[0]]);
+    let as_new = Expected::follow(&AS_NEW).never(&[FIND, REJOIN]);
     match row.reaction {
-        Reaction::Retry => again.never(&[ApiKey::FindCoordinator, ApiKey::JoinGroup]),
-        Reaction::Report => again
-            .never(&[ApiKey::FindCoordinator, ApiKey::JoinGroup])
-            .told(row.code),
-        Reaction::FindCoordinator => {
-            Expected::follow(&[Ask(ApiKey::FindCoordinator), Ask(row.api)])
-                .never(&[ApiKey::JoinGroup])
-        }
-        Reaction::Release => rejoin(&[JoinAs(Who::Same)]).notices(&RELEASED),
-        Reaction::Rejoin => rejoin(&[JoinAs(Who::Same)]).notices(&LOST).told(row.code),
-        Reaction::RejoinAsNew => rejoin(&AS_NEW).notices(&LOST).told(row.code),
+        Reaction::Retry => stay.never(&[FIND]),
+        Reaction::Report => stay.never(&[FIND]).told(row.code),
+        Reaction::FindCoordinator => stay.and(&[FIND, Ask(row.api)]),
+        Reaction::Release => rejoin.notices(&RELEASED),
+        Reaction::Rejoin => rejoin.notices(&LOST).told(row.code),
+        Reaction::RejoinAsNew => as_new.notices(&LOST).told(row.code),
         _ => unexpected(row),
     }
 }
 
 fn of_offset_commit(row: &Row) -> Expected {
+    let expected = of_membership(row);
     match row.reaction {
         // What was marked is committed before the member joins.
-        Reaction::Release => {
-            of_membership(row).and(&[Ask(ApiKey::OffsetCommit), JoinAs(Who::Same)])
-        }
-        _ => of_membership(row),
+        Reaction::Release => expected.and(&[Ask(ApiKey::OffsetCommit), REJOIN]),
+        _ => expected,
     }
 }
 
 /// The trigger has released the claims, and they begin anew.
 fn of_offset_fetch(row: &Row) -> Expected {
+    let again = Ask(ApiKey::OffsetFetch);
     let mut expected = match row.reaction {
-        Reaction::RefreshMetadata => Expected::follow(&[Ask(ApiKey::OffsetFetch)])
-            .and(&[Ask(ApiKey::Metadata)])
-            .never(&[ApiKey::FindCoordinator, ApiKey::JoinGroup]),
-        _ => of_membership(row).and(&[Ask(ApiKey::OffsetFetch)]),
+        Reaction::RefreshMetadata => Expected::follow(&[again]).never(&[FIND, JOIN]),
+        _ => of_membership(row).and(&[again]),
     };
     expected.notices.splice(0..0, RELEASED);
     expected
@@ -168,7 +165,7 @@ fn of_list_offsets(row: &Row) -> Expected {
 fn of_fetch(row: &Row) -> Expected {
     match row.reaction {
         Reaction::ResetOffset => Expected::follow(&[Ask(ApiKey::ListOffsets), Ask(ApiKey::Fetch)])
-            .never(&[ApiKey::Metadata, ApiKey::JoinGroup])
+            .never(&[LOOK, JOIN])
             .told(row.code),
         _ => of_leader(row),
     }
@@ -176,26 +173,25 @@ fn of_fetch(row: &Row) -> Expected {
 
 /// What is asked of the leader of a partition does not concern the group.
 fn of_leader(row: &Row) -> Expected {
-    let again = Expected::follow(&[Ask(row.api)]).never(&[ApiKey::JoinGroup]);
+    let again = Expected::follow(&[Ask(row.api)]).never(&[JOIN]);
     match row.reaction {
-        Reaction::Retry => again.never(&[ApiKey::Metadata]),
-        Reaction::Report => again.never(&[ApiKey::Metadata]).told(row.code),
-        Reaction::RefreshMetadata => again.and(&[Ask(ApiKey::Metadata)]),
+        Reaction::Retry => again.never(&[LOOK]),
+        Reaction::Report => again.never(&[LOOK]).told(row.code),
+        Reaction::RefreshMetadata => again.and(&[LOOK]),
         _ => unexpected(row),
     }
 }
 
 fn of_metadata(row: &Row, place: Place) -> Expected {
-    let again = Expected::follow(&[Ask(ApiKey::Metadata)]);
+    let again = Expected::follow(&[LOOK]);
     match row.reaction {
-        Reaction::Retry => again.never(&[ApiKey::JoinGroup]),
-        Reaction::Proceed => Expected::default().never(&[ApiKey::Metadata, ApiKey::JoinGroup]),
+        Reaction::Retry => again.never(&[JOIN]),
+        Reaction::Proceed => Expected::default().never(&[LOOK, JOIN]),
         // The group goes on without the topic until it is there again.
-        Reaction::Report if place == Place::Topic => again
-            .and(&[JoinAs(Who::Same)])
-            .notices(&RELEASED)
-            .told(row.code),
-        Reaction::Report => again.never(&[ApiKey::JoinGroup]).told(row.code),
+        Reaction::Report if place == Place::Topic => {
+            again.and(&[REJOIN]).notices(&RELEASED).told(row.code)
+        }
+        Reaction::Report => again.never(&[JOIN]).told(row.code),
         _ => unexpected(row),
     }
 }

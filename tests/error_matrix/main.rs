@@ -1,9 +1,13 @@
 //! What follows from an error code, seen from outside: each row of `docs/reactions.md` is played.
 //!
 //! A consumer runs on the in-process Kafka. One request of the row's API is answered with the row's
-//! code, at the place where Kafka puts it, and what is seen then is compared with the reaction of the
+//! code, at each place where Kafka puts it, and what is seen then is compared with the reaction of the
 //! table: the requests that follow and those that must not, what becomes of the claims, what the user
 //! is told. Unless the reaction is the end, a record that is written later is delivered and committed.
+//! What passes by itself is also played until the user is told that it lasts.
+//!
+//! A new row is played without a word here, but for its place in the answers that have several
+//! (`place.rs`), and for a reaction that its API did not have before (`expected.rs`).
 
 mod expected;
 mod partitions;

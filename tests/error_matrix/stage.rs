@@ -126,7 +126,7 @@ impl Stage {
             .view(|cluster| cluster.requests().skip(self.prelude).cloned().collect())
     }
 
-    fn is(&self, request: &SeenRequest, step: Step) -> bool {
+    pub(crate) fn is(&self, request: &SeenRequest, step: Step) -> bool {
         let member_id = request.member_id.as_str();
         match step {
             Step::Ask(api) => request.api == api,

@@ -14,7 +14,9 @@ fn ids(brokers: &[Broker]) -> Vec<i32> {
 }
 
 fn client_of(kafka: &FakeCluster) -> Client {
-    Client::new(kafka.bootstrap(), Config::default()).unwrap()
+    let mut config = Config::default();
+    config.metadata.retry.backoff = Duration::from_millis(20);
+    Client::new(kafka.bootstrap(), config).unwrap()
 }
 
 #[test]

@@ -1,6 +1,10 @@
 //! Row 17: the offset to read is not in the log.
 
-use sarama_cluster::{Error, ErrorCode, config::OutOfRange, testing::ApiKey};
+use sarama_cluster::{
+    Error, ErrorCode,
+    config::OutOfRange,
+    testing::{ApiKey, Cluster},
+};
 
 use crate::{
     worker::Worker,
@@ -9,6 +13,13 @@ use crate::{
 
 fn is_out_of_range(error: &Error) -> bool {
     error.code() == Some(ErrorCode::OFFSET_OUT_OF_RANGE) && error.partition() == Some(0)
+}
+
+/// Waits for just this commit, whatever is in force before.
+fn await_commit(world: &World, offset: i64) {
+    let is_it =
+        |cluster: &Cluster| cluster.committed(GROUP, "t", 0) == Some((offset, String::new()));
+    world.kafka.await_until(PATIENCE, is_it);
 }
 
 #[test]
@@ -132,9 +143,7 @@ fn a_log_that_became_shorter_is_read_anew_by_the_policy() {
     world.truncate("t", 0, 4);
     worker.reader.await_error(is_out_of_range);
     world.produce("t", 0, 2);
-    world.kafka.await_until(PATIENCE, |cluster| {
-        cluster.committed(GROUP, "t", 0) == Some((6, String::new()))
-    });
+    await_commit(&world, 6);
     worker.stop();
     world.judge();
 }
@@ -148,7 +157,7 @@ fn in_partition_mode_an_offset_out_of_range_ends_the_handle_and_brings_another()
     // Nobody has taken the first handle, so nobody could hear of it there.
     let error = reader.consumer.errors().recv_timeout(PATIENCE).unwrap();
     assert!(is_out_of_range(&error), "{error:?}");
-    world.await_committed("t", 0, 0);
+    await_commit(&world, 0);
     reader.tell(error);
     let handle = reader.handle();
     assert_eq!(handle.part.initial_offset(), 0);

@@ -10,8 +10,8 @@ use crate::{
 /// Row 6: the errors and notifications are more than the channels hold.
 #[test]
 fn nobody_has_to_read_errors_and_notifications() {
-    const ERRORS: u64 = 400;
-    const LOSSES: u64 = 8;
+    const ERRORS: u64 = 300;
+    const LOSSES: u64 = 4;
     let world = World::with(&[("t", 1)]).incomplete();
     world.produce("t", 0, 3);
     let mut config = world.config();

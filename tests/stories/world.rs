@@ -79,6 +79,8 @@ impl World {
         let mut config = Config::default();
         config.metadata.retry.backoff = Duration::from_millis(20);
         config.consumer.retry.backoff = Duration::from_millis(50);
+        // What a new claim may have to wait for the last fetch of the one before.
+        config.consumer.max_wait_time = Duration::from_millis(100);
         config.consumer.returns.errors = true;
         config.consumer.offsets.commit_interval = Duration::from_millis(50);
         config.consumer.offsets.initial = match self.rules.initial {

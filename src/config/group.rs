@@ -234,9 +234,8 @@ pub struct Member {
 impl fmt::Debug for Member {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // What is in there is the program's business, and none of a log's.
-        let user_data = format_args!("{} bytes", self.user_data.len());
         f.debug_struct("Member")
-            .field("user_data", &user_data)
+            .field("user_data", &format_args!("{} bytes", self.user_data.len()))
             .finish()
     }
 }

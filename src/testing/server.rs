@@ -4,6 +4,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     io::{self, ErrorKind, Read, Write},
+    mem,
     net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream},
     sync::{
         Arc,
@@ -232,11 +233,11 @@ impl Server {
                 stop_accepting(address, &is_closing, acceptor);
             });
         }
-        let links = state
-            .links
-            .extract_if(|_, link| link.broker == broker)
-            .collect::<Vec<_>>();
-        for (connection, link) in links {
+        let (ended, kept): (HashMap<_, _>, HashMap<_, _>) = mem::take(&mut state.links)
+            .into_iter()
+            .partition(|(_, link)| link.broker == broker);
+        state.links = kept;
+        for (connection, link) in ended {
             link.end();
             state.cluster.connection_closed(connection);
         }
@@ -318,10 +319,7 @@ impl Server {
             for (_, link) in state.links.drain() {
                 link.end();
             }
-            (
-                std::mem::take(&mut state.doors),
-                std::mem::take(&mut state.threads),
-            )
+            (mem::take(&mut state.doors), mem::take(&mut state.threads))
         };
         self.sooner.notify_all();
         self.changed.notify_all();

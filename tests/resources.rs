@@ -205,6 +205,7 @@ fn await_that<E: std::fmt::Debug>(holds: impl Fn() -> Result<(), E>) {
     }
 }
 
+/// Scenario 8: and in every other state, too.
 #[test]
 fn nothing_outlives_a_close() {
     let before = Has::now();

@@ -20,7 +20,7 @@ use crate::{
 /// A machine under load may need that much longer than a bound says.
 const SLACK: Duration = Duration::from_secs(3);
 
-/// Row 4.
+/// Scenario 4: what was marked is committed, the rest comes to the next member.
 #[test]
 fn a_close_before_much_unread_loses_nothing() {
     let world = World::with(&[("t", 2)]);
@@ -42,7 +42,7 @@ fn a_close_before_much_unread_loses_nothing() {
     world.judge();
 }
 
-/// Row 5.
+/// Scenario 5: at a close, a reader stops somewhere, and has missed nothing before.
 #[test]
 fn a_reader_that_races_the_close_sees_a_prefix_and_the_end() {
     const RACES: i64 = 12;
@@ -60,7 +60,7 @@ fn a_reader_that_races_the_close_sees_a_prefix_and_the_end() {
     world.judge();
 }
 
-/// Row 7: a join waits for the others.
+/// Scenario 7: a join waits for the others.
 #[test]
 fn a_close_while_others_keep_the_join_waiting_leaves_the_group() {
     let world = World::with(&[("t", 1)]);
@@ -92,7 +92,7 @@ fn a_close_while_others_keep_the_join_waiting_leaves_the_group() {
     world.judge();
 }
 
-/// Row 7: the answers to these do not come.
+/// Scenario 7: the answers to these do not come.
 #[test]
 fn a_close_during_a_join_or_a_sync_is_quick() {
     for (api, nth, is_known) in [
@@ -123,7 +123,7 @@ fn a_close_during_a_join_or_a_sync_is_quick() {
     }
 }
 
-/// Row 8, as far as time and the outcome go.
+/// Scenario 8: the time and the outcome. `tests/resources.rs` counts what is left over.
 #[test]
 fn a_close_without_brokers_is_bounded_and_says_what_was_not_committed() {
     let world = World::with(&[("t", 1)]).incomplete();
@@ -162,7 +162,7 @@ fn a_close_without_brokers_and_without_marks_is_quick() {
     world.judge();
 }
 
-/// Row 9.
+/// Scenario 9: both are told the same.
 #[test]
 fn a_close_from_two_threads_has_one_result() {
     let world = World::with(&[("t", 1)]);
@@ -180,7 +180,7 @@ fn a_close_from_two_threads_has_one_result() {
     world.judge();
 }
 
-/// Row 9, where there is something to complain about.
+/// Scenario 9: the same, where there is something to complain about.
 #[test]
 fn a_failed_close_from_two_threads_fails_for_both_alike() {
     let world = World::with(&[("t", 1)]).incomplete();

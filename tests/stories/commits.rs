@@ -17,7 +17,7 @@ use crate::{
     world::{GROUP, PATIENCE, World},
 };
 
-/// Row 10.
+/// Scenario 10: no commit goes back, and nobody joins more often than needed.
 #[test]
 fn commits_from_four_threads_while_members_come_and_go() {
     const CYCLES: u64 = 5;
@@ -58,7 +58,7 @@ fn commits_from_four_threads_while_members_come_and_go() {
     world.judge();
 }
 
-/// Row 29.
+/// Scenario 29: records come between the first join and the second.
 #[test]
 fn a_group_at_newest_that_is_rebalanced_before_its_first_mark_skips_nothing() {
     let world = World::with(&[("t", 2)]).newest();
@@ -78,7 +78,7 @@ fn a_group_at_newest_that_is_rebalanced_before_its_first_mark_skips_nothing() {
     world.judge();
 }
 
-/// Row 29, while nothing but the switch has changed.
+/// Scenario 29: the same, where nothing but the switch has changed.
 #[test]
 fn without_the_switch_a_start_is_not_committed() {
     let world = World::with(&[("t", 1)]).newest();

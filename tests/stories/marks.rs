@@ -252,7 +252,7 @@ fn two_claims(reader: &Reader, world: &World) -> (Vec<Delivery>, Vec<Delivery>) 
     (old, new)
 }
 
-/// Row 33.
+/// Scenario 33: the partition has come back to the same member.
 #[test]
 fn a_late_mark_does_not_touch_the_next_claim() {
     let (world, reader) = one_partition(6);
@@ -353,7 +353,7 @@ fn messages_of_another_consumer_are_left_alone() {
     world.incomplete().judge();
 }
 
-/// Row 30, in multiplex mode.
+/// Scenario 30: in multiplex mode.
 #[test]
 fn a_handler_that_panics_on_its_first_message_commits_nothing() {
     let (world, reader) = one_partition(5);

@@ -12,7 +12,7 @@ use crate::{
     world::{GROUP, PATIENCE, World},
 };
 
-/// Row 1.
+/// Scenario 1: the work on one message takes three sessions.
 #[test]
 fn a_handler_slower_than_the_session_timeout_keeps_its_place() {
     let world = World::with(&[("t", 1)]);
@@ -34,7 +34,7 @@ fn a_handler_slower_than_the_session_timeout_keeps_its_place() {
     world.judge();
 }
 
-/// Row 2: it would hold the rebalance up for ever.
+/// Scenario 2: it would hold the rebalance up for ever.
 #[test]
 fn a_handler_that_outlasts_the_rebalance_loses_its_marks() {
     let world = World::with(&[("t", 1)]);
@@ -62,7 +62,7 @@ fn a_handler_that_outlasts_the_rebalance_loses_its_marks() {
     world.judge();
 }
 
-/// Row 3.
+/// Scenario 3: from one member to three and back, again and again.
 #[test]
 fn members_come_and_go_under_load() {
     const CYCLES: i64 = 20;
@@ -87,7 +87,7 @@ fn members_come_and_go_under_load() {
     world.judge();
 }
 
-/// Row 25.
+/// Scenario 25: three members and one partition.
 #[test]
 fn a_member_without_partitions_takes_over_from_one_that_dies() {
     let world = World::with(&[("t", 1)]);

@@ -1,4 +1,4 @@
-//! Row 31: what the suite of Go's sarama-cluster shows, and that order and gaps are right, too.
+//! What the suite of Go's sarama-cluster shows, and that order and gaps are right, too.
 
 use std::{
     collections::BTreeMap,
@@ -53,6 +53,7 @@ fn counts(claims: &BTreeMap<String, Vec<i32>>) -> Vec<usize> {
     claims.values().map(Vec::len).collect()
 }
 
+/// Scenario 31: two members, of which one goes.
 #[test]
 fn init_and_share() {
     let world = seeded(50);
@@ -74,6 +75,7 @@ fn init_and_share() {
     world.judge();
 }
 
+/// Scenario 31: five members share four partitions.
 #[test]
 fn more_consumers_than_partitions() {
     let world = seeded(10);
@@ -105,6 +107,7 @@ fn more_consumers_than_partitions() {
     world.incomplete().judge();
 }
 
+/// Scenario 31: the blacklist wins.
 #[test]
 fn whitelist_and_blacklist() {
     let world = seeded(1);
@@ -114,8 +117,10 @@ fn whitelist_and_blacklist() {
     let reader = world.start("a", (), config);
     reader.await_claims(4);
     assert_eq!(reader.consumer.subscriptions(), all_of(&TOPICS[..1]));
+    world.incomplete().judge();
 }
 
+/// Scenario 31: who is told what at two rebalances.
 #[test]
 fn notifications() {
     let world = seeded(10);
@@ -148,10 +153,11 @@ fn notifications() {
     assert_eq!(counts(&ok.released), [2, 2]);
     assert_eq!(counts(&ok.current), [2, 2]);
     assert!(reader.errors().is_empty());
+    world.incomplete().judge();
 }
 
-/// What the original does with offsets that were never delivered is not done here: a mark counts
-/// within what was sent.
+/// Scenario 31: what the original does with offsets that were never delivered is not done here, for a
+/// mark counts within what was sent.
 #[test]
 fn manual_mark_commit_and_reset() {
     let world = seeded(10);
@@ -194,6 +200,7 @@ fn manual_mark_commit_and_reset() {
     world.incomplete().judge();
 }
 
+/// Scenario 31: all of it, with a thread for each handle.
 #[test]
 fn three_members_consume_by_partition() {
     let world = seeded(250);
@@ -223,8 +230,8 @@ fn three_members_consume_by_partition() {
     world.judge();
 }
 
-/// Two members die while their handles are in use; a mark and a commit for each message; the dwell
-/// time is long. Nobody waits for anybody.
+/// Scenario 31: two members die while their handles are in use; a mark and a commit for each message;
+/// the dwell time is long. Nobody waits for anybody.
 #[test]
 fn no_lock_on_a_rebalance_while_dying() {
     let world = seeded(200).incomplete();
@@ -287,8 +294,8 @@ fn is_open(end: &Receiver<()>) -> bool {
     end.try_recv() == Err(TryRecvError::Empty)
 }
 
-/// Thirteen members that each take a number of messages and leave; 15,000 messages in the end, each
-/// once. The waits of the original are conditions here.
+/// Scenario 31: thirteen members that each take a number of messages and leave; 15,000 messages in the
+/// end, each once. The waits of the original are conditions here.
 #[test]
 fn thirteen_members_consume_commit_and_resume() {
     let world = seeded(0);
@@ -340,6 +347,7 @@ fn thirteen_members_consume_commit_and_resume() {
     world.judge();
 }
 
+/// Scenario 31: only the first does anything.
 #[test]
 fn close_may_be_called_several_times() {
     let world = seeded(1);
@@ -347,4 +355,5 @@ fn close_may_be_called_several_times() {
     for _ in 0..3 {
         reader.consumer.close().unwrap();
     }
+    world.incomplete().judge();
 }

@@ -134,7 +134,7 @@ fn a_dropped_handle_is_not_offered_again_while_a_message_is_in_hand() {
     world.judge();
 }
 
-/// Row 30, in partition mode.
+/// Scenario 30: in partition mode.
 #[test]
 fn a_handle_dropped_by_a_panic_is_reported_and_offered_again() {
     let (world, reader) = one_partition(5);

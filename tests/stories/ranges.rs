@@ -1,4 +1,4 @@
-//! Row 17: the offset to read is not in the log.
+//! The offset to read is not in the log.
 
 use sarama_cluster::{
     Error, ErrorCode,
@@ -22,6 +22,7 @@ fn await_commit(world: &World, offset: i64) {
     world.kafka.await_until(PATIENCE, is_it);
 }
 
+/// Scenario 17: retention was faster than the group.
 #[test]
 fn a_commit_below_the_log_leads_to_the_oldest_record_and_is_reported() {
     let world = World::with(&[("t", 1)]);
@@ -40,6 +41,7 @@ fn a_commit_below_the_log_leads_to_the_oldest_record_and_is_reported() {
     world.judge();
 }
 
+/// Scenario 17: the same, by the other policy.
 #[test]
 fn a_commit_below_the_log_leads_to_the_end_where_the_policy_says_so() {
     let world = World::with(&[("t", 1)]).skipping().incomplete();
@@ -54,6 +56,7 @@ fn a_commit_below_the_log_leads_to_the_end_where_the_policy_says_so() {
     world.judge();
 }
 
+/// Scenario 17: the log has lost its end.
 #[test]
 fn a_commit_beyond_the_log_leads_to_the_oldest_record_and_is_reported() {
     let world = World::with(&[("t", 1)]);
@@ -86,6 +89,7 @@ fn after_an_offset_out_of_range_a_restart_begins_where_the_group_was() {
     world.judge();
 }
 
+/// Scenario 17: the user decides, and until then nothing moves.
 #[test]
 fn where_the_policy_is_an_error_nothing_is_read_and_the_others_flow() {
     let world = World::with(&[("t", 2)]).incomplete();
@@ -112,7 +116,7 @@ fn where_the_policy_is_an_error_nothing_is_read_and_the_others_flow() {
     assert_eq!(world.committed("t", 0), Some(50));
 }
 
-/// Retention overtakes a reader that is slow.
+/// Scenario 17: retention overtakes a reader that is slow.
 #[test]
 fn a_log_that_is_cut_off_below_the_position_is_read_from_its_new_start() {
     let world = World::with(&[("t", 1)]);
@@ -132,7 +136,7 @@ fn a_log_that_is_cut_off_below_the_position_is_read_from_its_new_start() {
     world.judge();
 }
 
-/// An unclean election has lost the end of the log.
+/// Scenario 17: an unclean election has lost the end of the log.
 #[test]
 fn a_log_that_became_shorter_is_read_anew_by_the_policy() {
     let world = World::with(&[("t", 1)]);

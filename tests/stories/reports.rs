@@ -7,7 +7,7 @@ use crate::{
     world::{GROUP, World},
 };
 
-/// Row 6: the errors and notifications are more than the channels hold.
+/// Scenario 6: the errors and notifications are more than the channels hold.
 #[test]
 fn nobody_has_to_read_errors_and_notifications() {
     const ERRORS: u64 = 300;
@@ -43,7 +43,7 @@ fn nobody_has_to_read_errors_and_notifications() {
     assert_eq!(world.committed("t", 0), Some(1));
 }
 
-/// Row 6, in partition mode: nobody takes a handle, either.
+/// Scenario 6: in partition mode nobody takes a handle, either.
 #[test]
 fn nobody_has_to_take_handles() {
     let world = World::with(&[("t", 3)]);

@@ -27,7 +27,7 @@ fn unknown(topic: &str) -> impl Fn(&Error) -> bool {
     }
 }
 
-/// Row 11.
+/// Scenario 11: what is written to them before they are claimed is read, too.
 #[test]
 fn partitions_that_are_added_are_claimed_and_read_from_the_oldest() {
     let world = World::with(&[("t", 3)]);
@@ -52,7 +52,7 @@ fn partitions_that_are_added_are_claimed_and_read_from_the_oldest() {
     world.judge();
 }
 
-/// Row 11, for a group at newest: what came before anyone saw the partition is read, too.
+/// Scenario 11: also in a group at newest what came before anyone saw the partition is read.
 #[test]
 fn partitions_that_are_added_lose_nothing_in_a_group_at_newest() {
     let world = World::with(&[("t", 1)]).newest();

@@ -88,6 +88,7 @@ fn a_rolling_restart_moves_no_partition() {
     }
 }
 
+/// Scenario 8: on real Kafka.
 fn closing_is_bounded_when_all_brokers_are_gone() {
     for release in RELEASES {
         let kafka = Cluster::start(release, 1);

@@ -13,10 +13,12 @@ use crate::{SOON, assert_committed};
 
 kafka_tests::on_each_release![three_makes_share_by_range, three_makes_share_by_round_robin,];
 
+/// Scenario 26: by range.
 fn three_makes_share_by_range(kafka: &Cluster) {
     three_makes_share(kafka, Assignor::Range, Strategy::Range);
 }
 
+/// Scenario 26: by round robin.
 fn three_makes_share_by_round_robin(kafka: &Cluster) {
     three_makes_share(kafka, Assignor::RoundRobin, Strategy::RoundRobin);
 }

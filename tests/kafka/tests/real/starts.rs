@@ -76,6 +76,7 @@ impl<'a> Group<'a> {
     }
 }
 
+/// Scenario 17: on real Kafka, whose log start was moved.
 fn out_of_range_goes_on_at_the_oldest_and_says_so(kafka: &Cluster) {
     let mut group = Group::new(kafka);
     group.config.consumer.offsets.out_of_range = OutOfRange::Oldest;
@@ -89,6 +90,7 @@ fn out_of_range_goes_on_at_the_oldest_and_says_so(kafka: &Cluster) {
     group.assert_committed(100);
 }
 
+/// Scenario 17: the same, by the other policy.
 fn out_of_range_goes_on_at_the_newest_and_says_so(kafka: &Cluster) {
     let mut group = Group::new(kafka);
     group.config.consumer.offsets.out_of_range = OutOfRange::Newest;
@@ -110,7 +112,8 @@ fn out_of_range_goes_on_at_the_newest_and_says_so(kafka: &Cluster) {
     group.assert_committed(offset + 1);
 }
 
-/// The start is committed at once: else what is written between two members would be nobody's.
+/// Scenario 29: the start is committed at once, else what is written between two members would be
+/// nobody's.
 fn a_group_at_the_newest_that_reads_nothing_misses_nothing(kafka: &Cluster) {
     let mut group = Group::new(kafka);
     group.config.consumer.offsets.initial = InitialOffset::Newest;

@@ -45,11 +45,12 @@ fn a_topic_created_later_is_read_if_the_lists_say_so(kafka: &Cluster) {
     oracle::check(&name("later"), &written, &[&member.leave()], Repeats::Never);
 }
 
+/// Scenario 11: on real Kafka.
 fn new_partitions_are_read_from_their_start(kafka: &Cluster) {
     raise_partitions(kafka, InitialOffset::Oldest);
 }
 
-/// What is written to a partition before the group has heard of it must not be lost.
+/// Scenario 11: what is written to a partition before the group has heard of it must not be lost.
 fn new_partitions_are_read_from_their_start_also_by_a_group_at_the_newest(kafka: &Cluster) {
     raise_partitions(kafka, InitialOffset::Newest);
 }

@@ -79,6 +79,9 @@
 //! [`ack`](Consumer::ack) what they have done, in any order. All three are in the folder `examples`,
 //! and run on a Kafka of their own with `cargo run --example multiplex`, `partitions` or `pool`.
 //!
+//! Where messages are small and come by the million, [`batches`](Consumer::batches) hands them over many
+//! at a time, for a fraction of the cost of single ones; in partition mode, too.
+//!
 //! # What is delivered
 //!
 //! Every record from the group's start on, at least once, unless retention deletes it first. A *claim*
@@ -218,7 +221,8 @@ pub use crate::{
     client::{Broker, Client, OffsetSpec},
     config::{Config, ConfigError, ConsumerMode, KafkaVersion, Strategy, Subscription},
     consumer::{
-        CloseGuard, Closer, Consumer, ConsumerMessage, IgnoredCounts, Messages, Notification,
+        Batches, CloseGuard, Closer, Consumer, ConsumerMessage, Delivered, Deliveries,
+        IgnoredCounts, MessageBatch, MessageView, MessageViews, Messages, Notification,
         NotificationType, OffsetStash, PartitionConsumer, Partitions,
     },
     error::{Error, ErrorKind, Result},

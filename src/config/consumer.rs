@@ -139,6 +139,12 @@ pub struct Returns {
     ///
     /// Default `false`. Go: `Consumer.Return.Errors`.
     pub errors: bool,
+    /// Hands messages over by the batch, on [`Consumer::batches`](crate::Consumer::batches) or
+    /// [`PartitionConsumer::batches`](crate::PartitionConsumer::batches), instead of one by one: for
+    /// services that read millions of small records a second.
+    ///
+    /// Default `false`. Go has no such thing.
+    pub batches: bool,
 }
 
 /// Where reading starts and how progress is committed: `config.consumer.offsets`.

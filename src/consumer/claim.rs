@@ -3,6 +3,7 @@
 use std::{
     cmp::Ordering,
     fmt,
+    ops::RangeInclusive,
     sync::{
         Arc,
         atomic::{
@@ -182,7 +183,12 @@ impl Claim {
 
     /// This one message is processed.
     pub fn ack(&self, seq: u64, offset: i64) {
-        self.change(|marks| marks.ack(seq, offset));
+        self.ack_all(seq..=seq, offset);
+    }
+
+    /// These messages are processed; `last_offset` is the offset of the last of them.
+    pub(super) fn ack_all(&self, seqs: RangeInclusive<u64>, last_offset: i64) {
+        self.change(|marks| marks.ack_all(seqs, last_offset));
     }
 
     fn change(&self, change: impl FnOnce(&mut Marks) -> Result<(), Ignored>) {
@@ -213,12 +219,12 @@ impl Claim {
         marks
     }
 
-    /// A message was taken from the channel, but not given to the user, for the claim is over or
-    /// being released.
+    /// Messages, from this offset on, were taken from the channel, but not given to the user, for
+    /// the claim is over or being released.
     #[cold]
-    pub(super) fn message_skipped(&self, offset: i64) {
-        self.user_side.count_skipped();
-        self.marks().skip(offset);
+    pub(super) fn messages_skipped(&self, first_offset: i64, count: u64) {
+        self.user_side.count_skipped(count);
+        self.marks().skip(first_offset);
     }
 
     pub(super) fn block_begins(&self) {

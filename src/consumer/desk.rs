@@ -11,12 +11,12 @@ use crossbeam_channel::{Receiver, Sender};
 
 use super::{
     claim::Claim,
+    deliveries::{Batches, Messages},
     lossy::{self, Lossy},
     message::ConsumerMessage,
-    messages::Messages,
     notification::Notification,
     offers::{self, Offers, Partitions},
-    outlet::Outlet,
+    outlet::{Form, Outlet},
     partition::PartitionConsumer,
     shared::Shared,
     user_side::UserSide,
@@ -46,6 +46,7 @@ pub struct Desk {
     reports: Reports,
     commits: Commits,
     mode: ConsumerMode,
+    form: Form,
     close_timeout: Duration,
 }
 
@@ -54,6 +55,8 @@ pub struct Desk {
 pub struct Ends {
     /// The messages of all claims, in multiplex mode.
     pub messages: Messages,
+    /// The same by the batch, where the user wants them so.
+    pub batches: Batches,
     /// The handles of the claims, in partition mode.
     pub partitions: Partitions,
     /// What goes wrong, where the user wants to know.
@@ -152,11 +155,17 @@ impl Desk {
         let (errors, errors_out) = lossy::channel(REPORTS_KEPT, &user_side);
         let (notifications, notifications_out) = lossy::channel(REPORTS_KEPT, &user_side);
         let (offers, partitions) = offers::channel(&user_side);
-        let (outlet, messages) = Outlet::new(match settings.delivery {
+        let form = if config.consumer.returns.batches {
+            Form::Batched
+        } else {
+            Form::Single
+        };
+        let capacity = match settings.delivery {
             Delivery::Shared(capacity) => capacity,
             // Silent.
             Delivery::PerClaim(_) => 1,
-        });
+        };
+        let (outlet, messages, batches) = Outlet::open(capacity, form);
         let desk = Self {
             engine: Engine::new(
                 now,
@@ -179,10 +188,12 @@ impl Desk {
             },
             commits: Commits::default(),
             mode: config.group.mode,
+            form,
             close_timeout: config.close_timeout,
         };
         let ends = Ends {
             messages,
+            batches,
             partitions,
             errors: errors_out,
             notifications: notifications_out,
@@ -354,11 +365,15 @@ impl Desk {
         self.shared.begin(&claim);
         let mut errors = None;
         if self.mode == ConsumerMode::Partitions {
-            let (outlet, messages) = Outlet::new(opened.capacity);
+            let (outlet, messages, batches) = Outlet::open(opened.capacity, self.form);
             self.outlets.insert(opened.channel, outlet);
             let (own, receiver) = lossy::channel(REPORTS_KEPT, &self.user_side);
-            let handle =
-                PartitionConsumer::new(Arc::clone(&claim), messages, receiver, self.close_timeout);
+            let handle = PartitionConsumer::new(
+                Arc::clone(&claim),
+                (messages, batches),
+                receiver,
+                self.close_timeout,
+            );
             self.offers.offer(handle);
             errors = Some(own);
         }

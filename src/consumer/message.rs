@@ -5,12 +5,16 @@ mod tests;
 
 use std::{
     fmt,
-    sync::{Arc, Weak},
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
-use super::claim::Claim;
-use crate::record::{Block, Headers, RecordView};
+use super::{
+    claim::Claim,
+    delivered::{Delivered, DeliveredBlock, Place},
+    deliveries::Admit,
+};
+use crate::record::{Headers, RecordView};
 
 /// A record of a claimed partition.
 ///
@@ -27,32 +31,6 @@ pub struct ConsumerMessage {
 }
 
 const _: () = assert!(size_of::<ConsumerMessage>() == 16);
-
-/// Records of one batch with the claim that they are delivered under.
-#[derive(Debug)]
-pub(super) struct DeliveredBlock {
-    claim: Arc<Claim>,
-    records: Block,
-    /// The sequence number of the first record within the claim.
-    first_seq: u64,
-}
-
-impl DeliveredBlock {
-    fn new(claim: &Arc<Claim>, records: Block, first_seq: u64) -> Arc<Self> {
-        claim.block_begins();
-        Arc::new(Self {
-            claim: Arc::clone(claim),
-            records,
-            first_seq,
-        })
-    }
-}
-
-impl Drop for DeliveredBlock {
-    fn drop(&mut self) {
-        self.claim.block_ends();
-    }
-}
 
 impl ConsumerMessage {
     /// The topic.
@@ -79,8 +57,7 @@ impl ConsumerMessage {
 
     /// The timestamp, unless it is absent, before 1970, or too late for a [`SystemTime`].
     pub fn timestamp(&self) -> Option<SystemTime> {
-        let since_1970 = Duration::from_millis(u64::try_from(self.timestamp_ms()).ok()?);
-        SystemTime::UNIX_EPOCH.checked_add(since_1970)
+        time_of(self.timestamp_ms())
     }
 
     /// The key; null is not empty.
@@ -113,58 +90,40 @@ impl ConsumerMessage {
     #[must_use]
     pub fn detach(&self) -> Self {
         let block = self.block();
-        let records = block.records.detach(self.index as usize);
+        let records = block.records().detach(self.index as usize);
         Self {
-            block: Some(DeliveredBlock::new(&block.claim, records, self.seq())),
+            block: Some(DeliveredBlock::new(block.claim(), records, self.seq())),
             index: 0,
         }
     }
 
     /// The place in the order of delivery within the claim.
     pub(super) fn seq(&self) -> u64 {
-        self.block().first_seq + u64::from(self.index)
+        self.block().seq(self.index)
     }
 
     #[inline]
     pub(super) fn claim(&self) -> &Arc<Claim> {
-        &self.block().claim
+        self.block().claim()
     }
 
-    /// Whether the user is to be given this message, just taken from the channel.
-    #[inline]
-    pub(super) fn admit(&self) -> bool {
-        let claim = self.claim();
-        if self.index == 0 {
-            // The reader has come to the next block: there may be room for another one.
-            claim.user_side().waker().wake();
+    /// One message of a block.
+    pub(super) fn of(block: &Arc<DeliveredBlock>, index: u32) -> Self {
+        Self {
+            block: Some(Arc::clone(block)),
+            index,
         }
-        let current = claim.is_current();
-        if !current {
-            claim.message_skipped(self.offset());
-        }
-        current
     }
 
     /// Makes all messages of a block. It is shared so often before any reader sees it: else both
     /// sides would fight for the counter with every message.
-    pub(super) fn of_block(
-        claim: &Arc<Claim>,
-        records: Block,
-        first_seq: u64,
-        messages: &mut Vec<Self>,
-    ) -> Weak<DeliveredBlock> {
-        let count = u32::try_from(records.len()).expect("a block fits into a channel");
-        let block = DeliveredBlock::new(claim, records, first_seq);
-        let observer = Arc::downgrade(&block);
-        messages.extend((0..count - 1).map(|index| Self {
-            block: Some(Arc::clone(&block)),
-            index,
-        }));
+    pub(super) fn of_block(block: Arc<DeliveredBlock>, messages: &mut Vec<Self>) {
+        let last = block.last_index();
+        messages.extend((0..last).map(|index| Self::of(&block, index)));
         messages.push(Self {
             block: Some(block),
-            index: count - 1,
+            index: last,
         });
-        observer
     }
 
     #[inline]
@@ -174,7 +133,30 @@ impl ConsumerMessage {
 
     #[inline]
     fn record(&self) -> RecordView<'_> {
-        self.block().records.record(self.index as usize)
+        self.block().records().record(self.index as usize)
+    }
+}
+
+impl Admit for ConsumerMessage {
+    #[inline]
+    fn admit(&self) -> bool {
+        let claim = self.claim();
+        if self.index == 0 {
+            // The reader has come to the next block: there may be room for another one.
+            claim.user_side().waker().wake();
+        }
+        let current = claim.is_current();
+        if !current {
+            claim.messages_skipped(self.offset(), 1);
+        }
+        current
+    }
+}
+
+impl Delivered for ConsumerMessage {
+    #[inline]
+    fn place(&self) -> Place<'_> {
+        Place::one(self.block(), self.index)
     }
 }
 
@@ -198,7 +180,7 @@ impl Drop for ConsumerMessage {
         if self.claim().is_releasing()
             && let Some(block) = self.block.take()
         {
-            let claim = Arc::clone(&block.claim);
+            let claim = Arc::clone(block.claim());
             drop(block);
             claim.user_side().waker().wake();
         }
@@ -219,8 +201,14 @@ impl fmt::Debug for ConsumerMessage {
     }
 }
 
+/// A timestamp, unless it is absent, before 1970, or too late for a [`SystemTime`].
+pub(super) fn time_of(timestamp_ms: i64) -> Option<SystemTime> {
+    let since_1970 = Duration::from_millis(u64::try_from(timestamp_ms).ok()?);
+    SystemTime::UNIX_EPOCH.checked_add(since_1970)
+}
+
 /// The beginning of what may be text, and how long it is if that was not all.
-struct Excerpt<'a>(&'a [u8]);
+pub(super) struct Excerpt<'a>(pub(super) &'a [u8]);
 
 impl Excerpt<'_> {
     /// Enough to recognise a message by in a log line.

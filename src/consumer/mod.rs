@@ -1,13 +1,15 @@
 //! The group consumer and the threads behind it.
 
+mod batch;
 pub mod claim;
 mod closer;
 mod coordinator;
 mod decoder;
+mod delivered;
+mod deliveries;
 pub mod desk;
 mod lossy;
 mod message;
-mod messages;
 mod notification;
 mod offers;
 pub mod outlet;
@@ -26,9 +28,11 @@ use std::{collections::BTreeMap, fmt};
 use crossbeam_channel::{Receiver, Sender};
 
 pub use self::{
+    batch::{MessageBatch, MessageView, MessageViews},
     closer::{CloseGuard, Closer},
+    delivered::Delivered,
+    deliveries::{Batches, Deliveries, Messages},
     message::ConsumerMessage,
-    messages::Messages,
     notification::{Notification, NotificationType},
     offers::Partitions,
     partition::PartitionConsumer,
@@ -123,6 +127,31 @@ impl Consumer {
         &self.ends.messages
     }
 
+    /// The messages of all claims by the batch, in multiplex mode, while
+    /// [`config.consumer.returns.batches`](crate::config::consumer::Returns::batches) is set: then
+    /// [`messages`](Self::messages) stays silent. Else nothing ever comes. It ends when the consumer is
+    /// closed.
+    ///
+    /// A batch is marked or acknowledged as a whole, or message by message:
+    ///
+    /// ```no_run
+    /// # use sarama_cluster::{Config, Consumer, MessageView, Result};
+    /// # fn work(_: &MessageView<'_>) {}
+    /// # fn main() -> Result<()> {
+    /// let mut config = Config::default();
+    /// config.consumer.returns.batches = true;
+    /// let consumer = Consumer::new(["127.0.0.1:9092"], "my-consumer-group", ["my_topic"], config)?;
+    /// for batch in consumer.batches() {
+    ///     batch.iter().for_each(|msg| work(&msg));
+    ///     consumer.mark_offset(&batch, "");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn batches(&self) -> &Batches {
+        &self.ends.batches
+    }
+
     /// The handles of the claimed partitions, in partition mode. In multiplex mode none ever comes.
     /// It ends when the consumer is closed.
     pub fn partitions(&self) -> &Partitions {
@@ -152,12 +181,12 @@ impl Consumer {
         self.ends.shared.subscriptions()
     }
 
-    /// Marks a message *and all before it* in its claim as processed. The metadata is a word for the
-    /// next owner of the partition, committed with the offset.
+    /// Marks a message (of a batch: its last one) *and all before it* in its claim as processed. The
+    /// metadata is a word for the next owner of the partition, committed with the offset.
     ///
     /// A mark moves only forward. It is ignored, and counted, when the claim of the message is over.
-    pub fn mark_offset(&self, msg: &ConsumerMessage, metadata: &str) {
-        self.ends.user_side.mark(msg, metadata);
+    pub fn mark_offset(&self, delivered: &impl Delivered, metadata: &str) {
+        self.ends.user_side.mark(delivered, metadata);
     }
 
     /// Marks an offset and all before it in the present claim of a partition. Ignored, and counted,
@@ -177,10 +206,11 @@ impl Consumer {
         });
     }
 
-    /// Moves the mark of a message's claim back, so that this message is the last one processed. It
-    /// does not move the position that is read from. Ignored where the mark is not beyond it.
-    pub fn reset_offset(&self, msg: &ConsumerMessage, metadata: &str) {
-        self.ends.user_side.reset(msg, metadata);
+    /// Moves the mark of a message's claim back, so that this message (of a batch: its last one) is
+    /// the last one processed. It does not move the position that is read from. Ignored where the
+    /// mark is not beyond it.
+    pub fn reset_offset(&self, delivered: &impl Delivered, metadata: &str) {
+        self.ends.user_side.reset(delivered, metadata);
     }
 
     /// As [`reset_offset`](Self::reset_offset), in the present claim of a partition.
@@ -199,13 +229,14 @@ impl Consumer {
         });
     }
 
-    /// Acknowledges one message, in any order and from any thread. What is committed is the end of
-    /// the run of messages that are acknowledged without a gap, in the order of delivery.
+    /// Acknowledges one message, or all of a batch, in any order and from any thread. What is
+    /// committed is the end of the run of messages that are acknowledged without a gap, in the order
+    /// of delivery.
     ///
     /// Once this is used, at most 65,536 messages of a claim are out beyond the first one not
     /// acknowledged; then delivery pauses and [`errors`](Self::errors) says so.
-    pub fn ack(&self, msg: &ConsumerMessage) {
-        self.ends.user_side.ack(msg);
+    pub fn ack(&self, delivered: &impl Delivered) {
+        self.ends.user_side.ack(delivered);
     }
 
     /// Commits all marks now and waits for the answer.

@@ -17,9 +17,11 @@ use std::{
 use crossbeam_channel::{Receiver, Sender};
 
 use super::{
+    batch::MessageBatch,
     claim::Claim,
-    message::{ConsumerMessage, DeliveredBlock},
-    messages::Messages,
+    delivered::DeliveredBlock,
+    deliveries::{Batches, Deliveries, Messages},
+    message::ConsumerMessage,
 };
 use crate::{
     core::{ChannelId, ClaimId, engine::Progress, ledger::Ledger},
@@ -29,38 +31,91 @@ use crate::{
 /// Puts messages into one channel, and knows what has become of them. Nothing here waits.
 #[derive(Debug)]
 pub struct Outlet {
-    /// `None` when nothing more will come.
-    sender: Option<Sender<ConsumerMessage>>,
-    /// Counts what is in the channel, and takes nothing out. It also keeps the messages there when
-    /// the user's end is gone, or they would all seem to be taken.
-    receiver: Receiver<ConsumerMessage>,
+    messages: Line<ConsumerMessage>,
+    batches: Line<MessageBatch>,
+    /// Which of the two is used. The other one is there and stays empty.
+    form: Form,
     capacity: usize,
     sent: u64,
     /// How many messages were taken when that was last asked.
     told: u64,
     ledger: Ledger,
     /// The blocks in the channel, whole or in part, as in the ledger.
-    blocks: VecDeque<Weak<DeliveredBlock>>,
+    blocks: VecDeque<Inside>,
     /// The messages of the block that is being pushed. Empty, but keeps its memory.
-    messages: Vec<ConsumerMessage>,
+    of_block: Vec<ConsumerMessage>,
+}
+
+/// How messages are handed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// One by one.
+    Single,
+    /// By the block.
+    Batched,
+}
+
+/// Both ends of a channel.
+#[derive(Debug)]
+struct Line<T> {
+    /// `None` when nothing more will come.
+    sender: Option<Sender<T>>,
+    /// Counts what is in the channel, and takes nothing out. It also keeps the messages there when
+    /// the user's end is gone, or they would all seem to be taken.
+    receiver: Receiver<T>,
+}
+
+/// A block in the channel.
+#[derive(Debug)]
+struct Inside {
+    block: Weak<DeliveredBlock>,
+    len: usize,
+}
+
+impl<T> Line<T> {
+    fn new(capacity: usize) -> Self {
+        let (sender, receiver) = crossbeam_channel::bounded(capacity);
+        Self {
+            sender: Some(sender),
+            receiver,
+        }
+    }
+
+    fn send(&self, item: T) {
+        let sender = self.sender.as_ref();
+        let sender = sender.expect("nothing is pushed after the release");
+        let sent = sender.try_send(item);
+        assert!(sent.is_ok(), "there is room, and this end holds a receiver");
+    }
 }
 
 impl Outlet {
-    /// A channel for so many messages, at least one, with the user's end.
+    /// A channel for so many messages, at least one, that are handed over one by one, with the user's
+    /// end.
     pub fn new(capacity: usize) -> (Self, Messages) {
+        let (outlet, messages, _) = Self::open(capacity, Form::Single);
+        (outlet, messages)
+    }
+
+    /// A channel for so many messages, at least one, with the user's ends of both forms.
+    pub fn open(capacity: usize, form: Form) -> (Self, Messages, Batches) {
         assert!(capacity > 0, "without a place, sending would be waiting");
-        let (sender, receiver) = crossbeam_channel::bounded(capacity);
+        // There is no block without a message, so a batch always finds a place too.
+        let places = |of| if of == form { capacity } else { 1 };
         let outlet = Self {
-            sender: Some(sender),
-            receiver: receiver.clone(),
+            messages: Line::new(places(Form::Single)),
+            batches: Line::new(places(Form::Batched)),
+            form,
             capacity,
             sent: 0,
             told: 0,
             ledger: Ledger::default(),
             blocks: VecDeque::new(),
-            messages: Vec::new(),
+            of_block: Vec::new(),
         };
-        (outlet, Messages::new(receiver))
+        let messages = Deliveries::new(outlet.messages.receiver.clone());
+        let batches = Deliveries::new(outlet.batches.receiver.clone());
+        (outlet, messages, batches)
     }
 
     /// How many messages the channel can hold.
@@ -70,12 +125,19 @@ impl Outlet {
 
     /// How many it holds.
     pub fn len(&self) -> usize {
-        self.receiver.len()
+        match self.form {
+            Form::Single => self.messages.receiver.len(),
+            Form::Batched => {
+                let left = self.blocks.len() - self.batches.receiver.len();
+                let taken = self.blocks.iter().take(left).map(|inside| inside.len);
+                self.ledger.in_channel() - taken.sum::<usize>()
+            }
+        }
     }
 
     /// Whether it holds none.
     pub fn is_empty(&self) -> bool {
-        self.receiver.is_empty()
+        self.len() == 0
     }
 
     /// How many more it can hold.
@@ -89,19 +151,24 @@ impl Outlet {
             records.len() <= self.free(),
             "a block is pushed only where there is room"
         );
-        let sender = self.sender.as_ref();
-        let sender = sender.expect("nothing is pushed after the release");
         // The books are right before the user sees the first message.
-        self.sent += records.len() as u64;
-        let runs = dense_runs(&records);
-        self.ledger.sent(claim.id(), records.len(), runs);
+        let len = records.len();
+        self.sent += len as u64;
+        self.ledger.sent(claim.id(), len, dense_runs(&records));
         let first_seq = claim.sent(dense_runs(&records), records.last_offset());
-        let messages = &mut self.messages;
-        let block = ConsumerMessage::of_block(claim, records, first_seq, messages);
-        self.blocks.push_back(block);
-        for message in messages.drain(..) {
-            let sent = sender.try_send(message);
-            assert!(sent.is_ok(), "there is room, and this end holds a receiver");
+        let block = DeliveredBlock::new(claim, records, first_seq);
+        self.blocks.push_back(Inside {
+            block: Arc::downgrade(&block),
+            len,
+        });
+        match self.form {
+            Form::Single => {
+                ConsumerMessage::of_block(block, &mut self.of_block);
+                for message in self.of_block.drain(..) {
+                    self.messages.send(message);
+                }
+            }
+            Form::Batched => self.batches.send(MessageBatch::new(block)),
         }
     }
 
@@ -121,7 +188,8 @@ impl Outlet {
         self.look();
         claim.close_marks(self.ledger.account(claim.id()).last_taken);
         if claim.channel() == ChannelId::Of(claim.id()) {
-            self.sender = None;
+            self.messages.sender = None;
+            self.batches.sender = None;
         }
     }
 
@@ -147,7 +215,8 @@ impl Outlet {
             // First how often the block is shared that may be partly in the channel: at most the
             // one at the front. If a message of it was detached and dropped before this look, the
             // fence makes the block of its copy count below.
-            let shared = self.blocks.front().map_or(0, Weak::strong_count);
+            let shared = self.blocks.front();
+            let shared = shared.map_or(0, |inside| inside.block.strong_count());
             fence(SeqCst);
             let live_blocks = claim.live_blocks();
             // Last what is in the channel, which can only have become less.

@@ -15,7 +15,10 @@ use std::{
 
 use crossbeam_channel::Receiver;
 
-use super::{claim::Claim, messages::Messages};
+use super::{
+    claim::Claim,
+    deliveries::{Batches, Messages},
+};
 use crate::{
     core::{ClaimId, engine::Gone},
     error::{Error, ErrorKind, Result},
@@ -31,6 +34,7 @@ use crate::{
 pub struct PartitionConsumer {
     claim: Arc<Claim>,
     messages: Messages,
+    batches: Batches,
     errors: Receiver<Error>,
     close_timeout: Duration,
     paused: AtomicBool,
@@ -50,13 +54,14 @@ impl PartitionConsumer {
     #[doc(hidden)]
     pub fn new(
         claim: Arc<Claim>,
-        messages: Messages,
+        (messages, batches): (Messages, Batches),
         errors: Receiver<Error>,
         close_timeout: Duration,
     ) -> Self {
         Self {
             claim,
             messages,
+            batches,
             errors,
             close_timeout,
             paused: AtomicBool::new(false),
@@ -88,6 +93,12 @@ impl PartitionConsumer {
     /// The messages of this partition. They end when the claim is over or being released.
     pub fn messages(&self) -> &Messages {
         &self.messages
+    }
+
+    /// The messages of this partition by the batch, while `consumer.returns.batches` is set; else
+    /// none ever comes. They end when the claim is over or being released.
+    pub fn batches(&self) -> &Batches {
+        &self.batches
     }
 
     /// What went wrong with this partition, where `consumer.returns.errors` is set. If nobody reads

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use crossbeam_channel::Receiver;
 
 use super::{
-    claim::Claim, message::ConsumerMessage, messages::Messages, outlet::Outlet,
+    claim::Claim, deliveries::Messages, message::ConsumerMessage, outlet::Outlet,
     user_side::UserSide, waker::Waker,
 };
 use crate::{

@@ -12,7 +12,7 @@ use std::{
 
 use parking_lot::Mutex;
 
-use super::{claim::Claim, message::ConsumerMessage, user_side::UserSide};
+use super::{claim::Claim, delivered::Delivered, user_side::UserSide};
 
 /// Offsets of processed messages, collected to be marked in one go: by
 /// [`Consumer::mark_offsets`](crate::Consumer::mark_offsets), or by
@@ -38,9 +38,9 @@ impl OffsetStash {
         Self::default()
     }
 
-    /// This message is processed. Moves the entry only forward.
-    pub fn mark_offset(&self, message: &ConsumerMessage, metadata: &str) {
-        self.put_message(message, metadata, Ordering::Greater);
+    /// This message, or the last one of a batch, is processed. Moves the entry only forward.
+    pub fn mark_offset(&self, delivered: &impl Delivered, metadata: &str) {
+        self.put_delivered(delivered, metadata, Ordering::Greater);
     }
 
     /// The message at this offset is processed. Moves the entry only forward.
@@ -53,9 +53,10 @@ impl OffsetStash {
         );
     }
 
-    /// This message is the last one processed. Moves the entry only back.
-    pub fn reset_offset(&self, message: &ConsumerMessage, metadata: &str) {
-        self.put_message(message, metadata, Ordering::Less);
+    /// This message, or the last one of a batch, is the last one processed. Moves the entry only
+    /// back.
+    pub fn reset_offset(&self, delivered: &impl Delivered, metadata: &str) {
+        self.put_delivered(delivered, metadata, Ordering::Less);
     }
 
     /// The message at this offset is the last one processed. Moves the entry only back.
@@ -120,10 +121,11 @@ impl OffsetStash {
         }
     }
 
-    fn put_message(&self, message: &ConsumerMessage, metadata: &str, direction: Ordering) {
-        let claim = Some(Arc::clone(message.claim()));
-        let entry = Entry::new(message.offset(), metadata, claim);
-        self.put(message.topic(), message.partition(), entry, direction);
+    fn put_delivered(&self, delivered: &impl Delivered, metadata: &str, direction: Ordering) {
+        let place = delivered.place();
+        let claim = place.claim();
+        let entry = Entry::new(place.last_offset(), metadata, Some(Arc::clone(claim)));
+        self.put(claim.topic(), claim.partition(), entry, direction);
     }
 
     fn put(&self, topic: &str, partition: i32, new: Entry, direction: Ordering) {

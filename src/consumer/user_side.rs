@@ -10,7 +10,7 @@ use std::{
 
 use parking_lot::Mutex;
 
-use super::{claim::Claim, message::ConsumerMessage, partition::HandleNews, waker::Waker};
+use super::{claim::Claim, delivered::Delivered, partition::HandleNews, waker::Waker};
 use crate::core::{ClaimId, marks::Ignored};
 
 /// One for each consumer: how its users reach the coordinator, and what they did in vain.
@@ -83,25 +83,28 @@ impl UserSide {
         }
     }
 
-    /// This message and all before it in its claim are processed.
+    /// This message, or the last one of these, and all before it in its claim are processed.
     #[inline]
-    pub fn mark(&self, message: &ConsumerMessage, metadata: &str) {
-        if self.owns(message.claim()) {
-            message.claim().mark(message.offset(), metadata);
+    pub fn mark(&self, delivered: &impl Delivered, metadata: &str) {
+        let place = delivered.place();
+        if self.owns(place.claim()) {
+            place.claim().mark(place.last_offset(), metadata);
         }
     }
 
-    /// All after this message is not processed.
-    pub fn reset(&self, message: &ConsumerMessage, metadata: &str) {
-        if self.owns(message.claim()) {
-            message.claim().reset(message.offset(), metadata);
+    /// All after this message, or the last one of these, is not processed.
+    pub fn reset(&self, delivered: &impl Delivered, metadata: &str) {
+        let place = delivered.place();
+        if self.owns(place.claim()) {
+            place.claim().reset(place.last_offset(), metadata);
         }
     }
 
-    /// This one message is processed.
-    pub fn ack(&self, message: &ConsumerMessage) {
-        if self.owns(message.claim()) {
-            message.claim().ack(message.seq(), message.offset());
+    /// These messages are processed.
+    pub fn ack(&self, delivered: &impl Delivered) {
+        let place = delivered.place();
+        if self.owns(place.claim()) {
+            place.claim().ack_all(place.seqs(), place.last_offset());
         }
     }
 
@@ -157,8 +160,8 @@ impl UserSide {
         counter.fetch_add(1, Relaxed);
     }
 
-    pub(super) fn count_skipped(&self) {
-        self.ignored.skipped.fetch_add(1, Relaxed);
+    pub(super) fn count_skipped(&self, count: u64) {
+        self.ignored.skipped.fetch_add(count, Relaxed);
     }
 
     pub(super) fn count_unread(&self) {

@@ -57,6 +57,11 @@ impl Ledger {
         self.claims.entry(claim).or_default().blocks += 1;
     }
 
+    /// How many messages the channel held at the last look, and those sent since.
+    pub fn in_channel(&self) -> usize {
+        self.in_channel
+    }
+
     /// The channel now holds so many messages: the others were taken. Returns how many blocks have
     /// left it whole.
     pub fn remaining(&mut self, in_channel: usize) -> usize {

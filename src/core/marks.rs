@@ -5,6 +5,8 @@ mod runs;
 #[cfg(test)]
 mod tests;
 
+use std::ops::RangeInclusive;
+
 use acks::Acks;
 use runs::Runs;
 
@@ -137,14 +139,19 @@ impl Marks {
     /// This one message is processed. The mark follows the contiguous run of such messages, with
     /// empty metadata.
     pub fn ack(&mut self, seq: u64, offset: i64) -> Result<(), Ignored> {
-        self.admit(offset)?;
+        self.ack_all(seq..=seq, offset)
+    }
+
+    /// As [`ack`](Self::ack), for successive messages up to the one at `last_offset`.
+    pub fn ack_all(&mut self, seqs: RangeInclusive<u64>, last_offset: i64) -> Result<(), Ignored> {
+        self.admit(last_offset)?;
         let acks = self
             .acks
             .get_or_insert_with(|| Acks::new(self.runs.count_below(self.next)));
-        if seq >= acks.end().saturating_add(ACKS_AHEAD) {
+        if *seqs.end() >= acks.end().saturating_add(ACKS_AHEAD) {
             return Err(Ignored::Beyond);
         }
-        acks.insert(seq);
+        seqs.for_each(|seq| acks.insert(seq));
         self.changes += 1;
         let next = self.runs.end_of(acks.end());
         if next > self.next {

@@ -20,7 +20,8 @@ fn messages_of(records: &[NewRecord<'_>]) -> Vec<ConsumerMessage> {
     }
     let mut messages = Vec::new();
     let claim = Consumer::new().claim(10);
-    ConsumerMessage::of_block(&claim, decoded(&batch), 0, &mut messages);
+    let block = DeliveredBlock::new(&claim, decoded(&batch), 0);
+    ConsumerMessage::of_block(block, &mut messages);
     messages
 }
 
@@ -118,7 +119,7 @@ fn a_detached_message_is_the_same_but_for_the_memory_of_its_batch() {
         batch.upgrade().is_none(),
         "nothing holds the batch any more"
     );
-    assert!(detached[1].block().records.bytes() < 100);
+    assert!(detached[1].block().records().bytes() < 100);
     let twice = detached[1].detach();
     assert_eq!(twice.value(), Some(&b"small"[..]));
 }
@@ -173,7 +174,7 @@ fn every_drop_wakes_the_coordinator_during_a_release() {
 
 #[test]
 fn a_drop_is_told_when_the_reference_is_gone() {
-    let block = Arc::new(OnceLock::<Weak<DeliveredBlock>>::new());
+    let block = Arc::new(OnceLock::<std::sync::Weak<DeliveredBlock>>::new());
     let counts = Arc::new(Mutex::new(Vec::new()));
     let waker = {
         let (block, counts) = (Arc::clone(&block), Arc::clone(&counts));
@@ -182,7 +183,9 @@ fn a_drop_is_told_when_the_reference_is_gone() {
     let consumer = Consumer::with_waker(waker);
     let claim = consumer.claim(0);
     let mut messages = Vec::new();
-    let observer = ConsumerMessage::of_block(&claim, self::block(0..3), 0, &mut messages);
+    let delivered = DeliveredBlock::new(&claim, self::block(0..3), 0);
+    let observer = Arc::downgrade(&delivered);
+    ConsumerMessage::of_block(delivered, &mut messages);
     block.set(observer).unwrap();
     claim.begin_release();
     while let Some(message) = messages.pop() {

@@ -12,7 +12,7 @@ use std::{
 
 use super::*;
 use crate::consumer::{
-    messages::Messages,
+    deliveries::Messages,
     sample::{Consumer, block},
 };
 

@@ -1,7 +1,10 @@
 use crossbeam_channel::TryRecvError;
 
 use super::*;
-use crate::consumer::sample::{Consumer, block, channel_with, offsets};
+use crate::consumer::{
+    deliveries::Admit,
+    sample::{Consumer, block, channel_with, offsets},
+};
 
 #[test]
 fn what_was_taken_is_told_when_it_has_changed() {

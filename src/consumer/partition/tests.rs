@@ -3,7 +3,7 @@ use std::{panic, panic::AssertUnwindSafe};
 use super::*;
 use crate::consumer::{
     lossy,
-    outlet::Outlet,
+    outlet::{Form, Outlet},
     sample::{Consumer, block, offsets},
 };
 
@@ -17,10 +17,10 @@ struct Parts {
 fn parts(close_timeout: Duration) -> Parts {
     let consumer = Consumer::new();
     let claim = consumer.claim_alone(100);
-    let (mut outlet, messages) = Outlet::new(16);
+    let (mut outlet, messages, batches) = Outlet::open(16, Form::Single);
     outlet.push(&claim, block(100..110));
     let (_, errors) = lossy::channel(1, &consumer.user_side);
-    let handle = PartitionConsumer::new(claim, messages, errors, close_timeout);
+    let handle = PartitionConsumer::new(claim, (messages, batches), errors, close_timeout);
     Parts {
         consumer,
         outlet,

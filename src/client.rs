@@ -21,7 +21,7 @@ use crate::{
     config::Config,
     core::{Tokens, cluster},
     error::{Error, ErrorKind, Result},
-    net::{Completion, Pool},
+    net::{Completion, OnCompletion, Pool},
     protocol::{ApiKey, ErrorCode},
 };
 
@@ -444,6 +444,11 @@ pub(crate) struct Lease {
 impl Lease {
     pub(crate) fn config(&self) -> &Arc<Config> {
         &self.client.inner.config
+    }
+
+    /// Connections of one's own, with the client's settings and what it knows of the brokers.
+    pub(crate) fn pool(&self, on_completion: OnCompletion) -> Pool {
+        Pool::beside(&self.client.inner.state.lock().pool, on_completion)
     }
 
     /// Where to start from.

@@ -22,7 +22,6 @@ use crate::{
     config::{Config, Subscription},
     core::{engine, fetch::Job},
     error::{Error, ErrorKind, Result},
-    net::Pool,
     record::Limits,
 };
 
@@ -58,7 +57,7 @@ pub(super) fn start(lease: Lease, group_id: &str, subscription: Subscription) ->
     let (decoder, decoder_thread) = spawn_decoder(group_id, &config, &inbox)?;
     let coordinator = Coordinator {
         desk,
-        pool: Pool::new(Arc::clone(&config), on_completion),
+        pool: lease.pool(on_completion),
         decoder,
         inbox: outside,
         tick: Tick::new(),

@@ -22,7 +22,7 @@ use crate::{
 use super::{
     dial::Dialer,
     exchange::{Bounds, Deadline, Exchange, Failure},
-    handshake::{self, OldBrokers},
+    handshake::{self, Ages},
     job::{CONTEXT, Job, Reply},
     stream::Cutoff,
 };
@@ -30,7 +30,7 @@ use super::{
 /// What all connections of a pool have in common.
 pub(super) struct Shared {
     pub(super) config: Arc<Config>,
-    pub(super) old_brokers: OldBrokers,
+    pub(super) ages: Arc<Ages>,
     pub(super) timing: Timing,
 }
 
@@ -39,7 +39,7 @@ pub(super) struct Shared {
 pub(super) struct Timing {
     /// A connection without work for so long is closed.
     pub(super) max_idle: Duration,
-    /// How long a broker may be silent on ApiVersions before it is suspected not to know it.
+    /// How long a broker may be silent on the first question before it is asked another one.
     pub(super) patience: Duration,
 }
 
@@ -197,7 +197,7 @@ impl Connection {
                 Err(Trouble::Call(error)) => Err(error),
                 Err(_) if self.cutoff.is_cut() => return disconnected(),
                 Err(Trouble::Connection(error) | Trouble::Unanswered(error)) => {
-                    self.shared.old_brokers.forget(&self.target.broker);
+                    self.shared.ages.forget(&self.target.broker);
                     return error;
                 }
             };
@@ -215,7 +215,7 @@ impl Connection {
                 // not reach this one, or not much of it.
                 Err(Trouble::Unanswered(_)) => {
                     self.open = None;
-                    self.shared.old_brokers.forget(&self.target.broker);
+                    self.shared.ages.forget(&self.target.broker);
                 }
                 result => return result,
             }

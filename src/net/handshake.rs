@@ -1,11 +1,18 @@
 //! What a new connection begins with: finding out which versions the broker speaks.
 //!
-//! Brokers since 0.10 are asked by ApiVersions. A 0.9 broker does not know that request: 0.9.0.1 never
-//! answers it, 0.9.0.0 closes the connection. So does a broker that restarts, or a TLS port, and so
-//! neither proves anything. What does: on a fresh connection a Metadata request of version 0 is
-//! answered, and an ApiVersions request behind it is not.
+//! Brokers since 0.10 are asked by ApiVersions. To a 0.9 broker that question must not be put: its
+//! network thread falls over it and loses the requests of other clients that it has just read, and who
+//! sent them waits in vain. Whether the question is put or not, silence and closed connections prove
+//! nothing, for so do a broker that restarts and a TLS port. But a 0.9 broker takes no notice of the
+//! version of a Metadata request: it answers version 1 in version 0, which no other broker does. So the
+//! first connection of a client begins with such a request, and so does any that follows on silence.
 
-use std::{collections::HashSet, io, time::Instant};
+use std::{
+    collections::HashSet,
+    io,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Instant,
+};
 
 use parking_lot::Mutex;
 
@@ -18,6 +25,7 @@ use crate::{
         api_versions::{self, ApiVersion},
         header, metadata,
     },
+    wire,
 };
 
 use super::{
@@ -32,23 +40,29 @@ const LARGEST_ANSWER: usize = 1024 * 1024;
 
 const CONTEXT: &str = "handshake";
 
-/// The brokers that were found not to know ApiVersions, so that not every connection pays for finding
-/// out. Only a hint: a broker may be upgraded, so the first trouble with it ends the hint.
+/// What is known of the age of brokers, so that not every connection pays for finding out.
 #[derive(Debug, Default)]
-pub(super) struct OldBrokers(Mutex<HashSet<(String, u16)>>);
+pub(super) struct Ages {
+    /// Those without ApiVersions. Only a hint: a broker may be upgraded, so the first trouble with it
+    /// ends the hint.
+    old: Mutex<HashSet<(String, u16)>>,
+    /// A broker has told its versions. Then the others know the question too, except in the middle of
+    /// an upgrade from 0.9.
+    is_modern: AtomicBool,
+}
 
-impl OldBrokers {
-    fn know(&self, broker: &Broker) -> bool {
-        self.0.lock().contains(&address(broker))
+impl Ages {
+    fn is_old(&self, broker: &Broker) -> bool {
+        self.old.lock().contains(&address(broker))
     }
 
-    fn add(&self, broker: &Broker) {
-        self.0.lock().insert(address(broker));
+    fn add_old(&self, broker: &Broker) {
+        self.old.lock().insert(address(broker));
     }
 
     /// A connection to this broker was refused or lost.
     pub(super) fn forget(&self, broker: &Broker) {
-        self.0.lock().remove(&address(broker));
+        self.old.lock().remove(&address(broker));
     }
 }
 
@@ -63,12 +77,15 @@ pub(super) fn open(dialer: &Dialer<'_>, shared: &Shared) -> Result<(Exchange, Ve
         shared,
         deadline: Instant::now() + shared.config.net.dial_timeout,
     };
-    let exchange = handshake.dial()?;
     let release = shared.config.version;
-    if release < KafkaVersion::V0_10_0_0 || shared.old_brokers.know(dialer.broker) {
-        return Ok((exchange, handshake.oldest()));
+    if release < KafkaVersion::V0_10_0_0 || shared.ages.is_old(dialer.broker) {
+        return Ok((handshake.dial()?, handshake.oldest()));
     }
-    handshake.negotiate(exchange)
+    if shared.ages.is_modern.load(Ordering::Relaxed) {
+        handshake.greet()
+    } else {
+        handshake.look()
+    }
 }
 
 struct Handshake<'a> {
@@ -77,10 +94,10 @@ struct Handshake<'a> {
     deadline: Instant,
 }
 
-/// Why a broker did not tell its versions.
+/// Why a broker did not answer as expected.
 enum Refusal {
     /// It said nothing, or closed the connection.
-    Nothing(Failure),
+    Nothing(ApiKey, Failure),
     /// It said something else.
     Else(Error),
 }
@@ -95,30 +112,98 @@ impl Handshake<'_> {
         Versions::of_release(self.shared.config.version.min(KafkaVersion::V0_9_0_0))
     }
 
-    fn negotiate(&self, mut exchange: Exchange) -> Result<(Exchange, Versions), Error> {
+    /// Asks for the versions, and on silence how old the broker is.
+    fn greet(&self) -> Result<(Exchange, Versions), Error> {
+        let mut exchange = self.dial()?;
+        let (until, has_time) = self.first_try();
+        match self.ask_versions(&mut exchange, until) {
+            Ok(versions) => return Ok((exchange, versions)),
+            Err(refusal) => self.may_try_again(exchange, refusal, has_time)?,
+        }
+        let mut exchange = self.dial()?;
+        let is_old = self.ask_age(&mut exchange, self.deadline);
+        self.begin(exchange, is_old.map_err(Refusal::into_error)?)
+    }
+
+    /// Asks how old the broker is, and then for the versions.
+    fn look(&self) -> Result<(Exchange, Versions), Error> {
+        let mut exchange = self.dial()?;
+        let (until, has_time) = self.first_try();
+        match self.ask_age(&mut exchange, until) {
+            Ok(is_old) => return self.begin(exchange, is_old),
+            // Whoever does not take that request may take the other.
+            Err(refusal) => self.may_try_again(exchange, refusal, has_time)?,
+        }
+        self.begin(self.dial()?, false)
+    }
+
+    /// How long the first question may take, and whether there is time for a second one.
+    fn first_try(&self) -> (Instant, bool) {
         let patience = self.shared.timing.patience;
         let now = Instant::now();
-        // Suspicion is of no use without the time for a proof.
-        let may_suspect = now + 4 * patience <= self.deadline;
-        let until = match may_suspect {
+        let has_time = now + 4 * patience <= self.deadline;
+        let until = match has_time {
             true => now + patience,
             // Some time is kept to find out what else it may be.
             false => now + self.deadline.saturating_duration_since(now) * 4 / 5,
         };
-        let failure = match self.ask_versions(&mut exchange, until) {
-            Ok(versions) => return Ok((exchange, versions)),
-            Err(Refusal::Nothing(failure)) => failure,
-            Err(refusal) => return Err(refusal.into_error()),
+        (until, has_time)
+    }
+
+    /// Whether it makes sense to ask something else, on another connection.
+    fn may_try_again(
+        &self,
+        mut exchange: Exchange,
+        refusal: Refusal,
+        has_time: bool,
+    ) -> Result<(), Error> {
+        let Refusal::Nothing(_, failure) = &refusal else {
+            return Err(refusal.into_error());
         };
-        let is_silent = matches!(failure, Failure::Late(_));
+        let patience = self.shared.timing.patience;
         let until = self.deadline.min(Instant::now() + patience / 5);
-        if is_silent && let Some(protocol) = exchange.provoke(until) {
+        if matches!(failure, Failure::Late(_))
+            && let Some(protocol) = exchange.provoke(until)
+        {
             return Err(Error::new(ErrorKind::NotKafka(protocol), CONTEXT));
         }
-        drop(exchange);
-        match may_suspect {
-            true => self.prove_old(),
-            false => Err(Refusal::Nothing(failure).into_error()),
+        match has_time {
+            true => Ok(()),
+            false => Err(refusal.into_error()),
+        }
+    }
+
+    /// Finds the versions of a broker whose age is known.
+    fn begin(&self, mut exchange: Exchange, is_old: bool) -> Result<(Exchange, Versions), Error> {
+        let ages = &self.shared.ages;
+        if is_old {
+            log::info!(
+                "{} does not know ApiVersions: Kafka 0.9",
+                self.dialer.broker
+            );
+            ages.add_old(self.dialer.broker);
+            return Ok((exchange, self.oldest()));
+        }
+        let versions = self.ask_versions(&mut exchange, self.deadline);
+        let versions = versions.map_err(Refusal::into_error)?;
+        ages.is_modern.store(true, Ordering::Relaxed);
+        Ok((exchange, versions))
+    }
+
+    /// Whether the broker is a 0.9, by the layout of an answer.
+    fn ask_age(&self, exchange: &mut Exchange, until: Instant) -> Result<bool, Refusal> {
+        // No topics; to a 0.9 broker these are all, because one that is asked for may be created.
+        let request = metadata::Request {
+            topics: Some(Vec::new()),
+            ..Default::default()
+        };
+        let largest = self.shared.config.limits.response;
+        let answer = self.ask(exchange, &request, 1, until, largest)?;
+        let decode = |version| header::decode_response::<metadata::Request>(answer, version);
+        match decode(1) {
+            Ok(_) => Ok(false),
+            Err(_) if decode(0).is_ok() => Ok(true),
+            Err(error) => Err(Refusal::broken(ApiKey::Metadata, error)),
         }
     }
 
@@ -130,10 +215,14 @@ impl Handshake<'_> {
             ..Default::default()
         };
         let mut version = *api_versions::Request::VERSIONS.end();
+        let refused = |code| Refusal::other(ApiKey::ApiVersions, Error::broker_code(code, CONTEXT));
         // A broker that refuses tells the version to use, or else speaks version 0. One that refuses
         // that too would refuse for ever.
         for _ in 0..2 {
             let answer = self.ask(exchange, &request, version, until, LARGEST_ANSWER)?;
+            let answer = header::decode_response::<api_versions::Request>(answer, version);
+            let (_, answer) =
+                answer.map_err(|error| Refusal::broken(ApiKey::ApiVersions, error))?;
             let api_versions::Response {
                 error_code,
                 api_keys,
@@ -144,60 +233,25 @@ impl Handshake<'_> {
                     return Ok(Versions::negotiate(&api_keys, self.shared.config.version));
                 }
                 ErrorCode::UNSUPPORTED_VERSION => version = version_to_use(&api_keys, version),
-                code => return Err(Refusal::Else(Error::broker_code(code, CONTEXT))),
+                code => return Err(refused(code)),
             }
         }
-        Err(Refusal::Else(Error::broker_code(
-            ErrorCode::UNSUPPORTED_VERSION,
-            CONTEXT,
-        )))
+        Err(refused(ErrorCode::UNSUPPORTED_VERSION))
     }
 
-    /// Decides whether the broker is a 0.9, on a fresh connection. If it is, that connection is of no
-    /// use: behind the request that it does not know, the broker answers nothing.
-    fn prove_old(&self) -> Result<(Exchange, Versions), Error> {
-        let patience = self.shared.timing.patience;
-        let mut exchange = self.dial()?;
-        // All topics, because in version 0 asking for one may create it.
-        let request = metadata::Request::all_topics(0);
-        let until = self.deadline - patience;
-        self.ask(
-            &mut exchange,
-            &request,
-            0,
-            until,
-            self.shared.config.limits.response,
-        )
-        .map_err(Refusal::into_error)?;
-        match self.ask_versions(&mut exchange, Instant::now() + patience) {
-            Ok(versions) => Ok((exchange, versions)),
-            Err(Refusal::Nothing(_)) => {
-                log::info!(
-                    "{} does not know ApiVersions: Kafka 0.9",
-                    self.dialer.broker
-                );
-                drop(exchange);
-                let exchange = self.dial()?;
-                self.shared.old_brokers.add(self.dialer.broker);
-                Ok((exchange, self.oldest()))
-            }
-            Err(refusal) => Err(refusal.into_error()),
-        }
-    }
-
-    fn ask<R: Request>(
+    /// Gives the frame of the answer.
+    fn ask<'a, R: Request>(
         &self,
-        exchange: &mut Exchange,
+        exchange: &'a mut Exchange,
         request: &R,
         version: i16,
         until: Instant,
         largest_answer: usize,
-    ) -> Result<R::Response, Refusal> {
-        let broken =
-            |source| Refusal::Else(Error::new(ErrorKind::Protocol, CONTEXT).because(source));
+    ) -> Result<&'a [u8], Refusal> {
         let client_id = Some(self.shared.config.client_id.as_str());
         let id = exchange.correlation_id();
-        let frame = header::encode_request(request, version, id, client_id).map_err(broken)?;
+        let frame = header::encode_request(request, version, id, client_id)
+            .map_err(|error| Refusal::broken(R::API, error))?;
         let deadline = Deadline {
             at: until,
             limit: self.shared.config.net.dial_timeout,
@@ -207,29 +261,38 @@ impl Handshake<'_> {
             read: deadline,
             answer: largest_answer,
         };
-        let answer = exchange
+        exchange
             .ask(&frame, bounds)
             .map_err(|failure| match failure {
-                Failure::Unanswered(_) | Failure::Late(_) => Refusal::Nothing(failure),
-                failure => Refusal::Else(failure.into_error(CONTEXT)),
-            })?;
-        let (_, answer) = header::decode_response::<R>(answer, version).map_err(broken)?;
-        Ok(answer)
+                Failure::Unanswered(_) | Failure::Late(_) => Refusal::Nothing(R::API, failure),
+                failure => Refusal::other(R::API, failure.into_error(CONTEXT)),
+            })
     }
 }
 
 impl Refusal {
+    fn other(api: ApiKey, error: Error) -> Self {
+        Self::Else(error.at_api(api))
+    }
+
+    /// The broker's bytes make no sense.
+    fn broken(api: ApiKey, source: wire::Error) -> Self {
+        Self::other(
+            api,
+            Error::new(ErrorKind::Protocol, CONTEXT).because(source),
+        )
+    }
+
     fn into_error(self) -> Error {
-        let error = match self {
-            Self::Nothing(Failure::Unanswered(source)) => {
+        match self {
+            Self::Nothing(api, Failure::Unanswered(source)) => {
                 let words = "closed at the first request, as TLS ports do";
                 let source = io::Error::new(source.kind(), words);
-                Failure::Unanswered(source).into_error(CONTEXT)
+                Failure::Unanswered(source).into_error(CONTEXT).at_api(api)
             }
-            Self::Nothing(failure) => failure.into_error(CONTEXT),
+            Self::Nothing(api, failure) => failure.into_error(CONTEXT).at_api(api),
             Self::Else(error) => error,
-        };
-        error.at_api(ApiKey::ApiVersions)
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use crate::{
 
 use super::{
     connection::{Ending, Handle, Shared, Timing},
-    handshake::OldBrokers,
+    handshake::Ages,
     job::{CONTEXT, Job, OnCompletion, Reply},
 };
 
@@ -46,6 +46,12 @@ impl Pool {
         Self::with_timing(config, on_completion, TIMING)
     }
 
+    /// The same, for the settings and the brokers of another pool: what that one has found out about
+    /// the age of brokers, this one knows, and the other way round.
+    pub fn beside(other: &Self, on_completion: OnCompletion) -> Self {
+        Self::with_shared(Arc::clone(&other.shared), on_completion)
+    }
+
     pub(super) fn with_timing(
         config: Arc<Config>,
         on_completion: OnCompletion,
@@ -53,11 +59,15 @@ impl Pool {
     ) -> Self {
         let shared = Shared {
             config,
-            old_brokers: OldBrokers::default(),
+            ages: Arc::new(Ages::default()),
             timing,
         };
+        Self::with_shared(Arc::new(shared), on_completion)
+    }
+
+    fn with_shared(shared: Arc<Shared>, on_completion: OnCompletion) -> Self {
         Self {
-            shared: Arc::new(shared),
+            shared,
             on_completion,
             connections: HashMap::new(),
             ending: Vec::new(),

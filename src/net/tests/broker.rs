@@ -17,7 +17,7 @@ use crate::protocol::{
     ApiKey, ErrorCode, Request,
     api_versions::{self, ApiVersion},
     header::{self, RequestHeader},
-    heartbeat,
+    heartbeat, metadata,
 };
 
 /// Accepts connections and runs the script for each, on a thread of its own. Dropping it closes all
@@ -118,12 +118,24 @@ impl Peer {
         Some(Asked { header, frame })
     }
 
-    /// The next request, which must be of this API.
+    /// The next request, which must be of this API. The first connection of a client asks for the age
+    /// of the broker before its versions; that is answered here.
     #[track_caller]
     pub(super) fn expect(&mut self, api: ApiKey) -> Asked {
-        let asked = self.read().expect("a request comes");
+        let mut asked = self.read().expect("a request comes");
+        if api == ApiKey::ApiVersions && asked.header.api() == Some(ApiKey::Metadata) {
+            self.show_age(&asked);
+            asked = self.read().expect("a request comes");
+        }
         assert_eq!(asked.header.api(), Some(api));
         asked
+    }
+
+    /// Answers the question for the age as brokers since 0.10 do.
+    pub(super) fn show_age(&mut self, asked: &Asked) {
+        assert_eq!(asked.header.api_version, 1);
+        assert_eq!(asked.body::<metadata::Request>().topics, Some(Vec::new()));
+        self.answer::<metadata::Request>(asked, &metadata::Response::default());
     }
 
     /// Nothing more comes.

@@ -27,10 +27,11 @@ use super::{
 fn calls_to_one_target_are_asked_one_after_the_other_on_one_connection() {
     let broker = Broker::start(|_, mut peer| {
         peer.greet();
+        // Two questions have gone before.
         for code in 0..50 {
             let asked = peer.expect(ApiKey::Heartbeat);
             assert_eq!(asked.header.client_id.as_deref(), Some("me"));
-            assert_eq!(asked.header.correlation_id, 1 + i32::from(code));
+            assert_eq!(asked.header.correlation_id, 2 + i32::from(code));
             let body: heartbeat::Request = asked.body();
             assert_eq!(body.member_id, "m");
             // If the next request were there already, it would be answered here.
@@ -185,7 +186,7 @@ fn answered_by(bytes: &'static [u8], words: &str) {
 fn what_is_no_answer_ends_the_connection() {
     answered_by(
         &[0, 0, 0, 10, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0],
-        "the answer is to request 9, not to 1",
+        "the answer is to request 9, not to 2",
     );
     answered_by(
         &[0, 0, 0, 2, 0, 0],
@@ -197,11 +198,11 @@ fn what_is_no_answer_ends_the_connection() {
         "an answer of 2147483647 bytes, more than the 104857600 allowed",
     );
     answered_by(
-        &[0, 0, 0, 6, 0, 0, 0, 1, 0, 0],
+        &[0, 0, 0, 6, 0, 0, 0, 2, 0, 0],
         "4 bytes needed, 2 left (at heartbeat::Response.throttle_time_ms)",
     );
     answered_by(
-        &[0, 0, 0, 10, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0],
+        &[0, 0, 0, 10, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0],
         "1 bytes behind the answer",
     );
 }

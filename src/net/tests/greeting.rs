@@ -211,16 +211,7 @@ fn old_broker(peer: &mut Peer, unknown: Unknown, greetings: &AtomicUsize) {
                 assert_eq!(asked.header.api_version, 0);
                 peer.answer::<heartbeat::Request>(&asked, &beaten(9));
             }
-            Some(ApiKey::Metadata) => {
-                assert_eq!(asked.header.api_version, 0);
-                let body: metadata::Request = asked.body();
-                assert_eq!(
-                    body.topics,
-                    Some(Vec::new()),
-                    "asks for all, so creates none"
-                );
-                peer.answer::<metadata::Request>(&asked, &metadata::Response::default());
-            }
+            Some(ApiKey::Metadata) => old_metadata(peer, &asked),
             _ => {
                 greetings.fetch_add(1, Ordering::SeqCst);
                 match unknown {
@@ -232,8 +223,65 @@ fn old_broker(peer: &mut Peer, unknown: Unknown, greetings: &AtomicUsize) {
     }
 }
 
+/// Answers in version 0, whatever the version of the request.
+fn old_metadata(peer: &mut Peer, asked: &Asked) {
+    let body: metadata::Request = asked.body();
+    let none = Some(Vec::new());
+    assert_eq!(body.topics, none, "one that is asked for may be created");
+    let brokers = (1..4).map(|node_id| metadata::Broker {
+        node_id,
+        host: "127.0.0.1".into(),
+        port: 9092,
+        ..Default::default()
+    });
+    let response = metadata::Response {
+        brokers: brokers.collect(),
+        ..Default::default()
+    };
+    let id = asked.header.correlation_id;
+    let frame = crate::protocol::header::encode_response::<metadata::Request>(&response, 0, id);
+    peer.send(&frame.unwrap());
+}
+
 #[test]
-fn a_broker_that_knows_metadata_and_not_the_greeting_is_a_0_9_and_remembered_as_one() {
+fn a_0_9_is_known_by_its_metadata_and_never_asked_what_it_does_not_know() {
+    let greetings = Arc::<AtomicUsize>::default();
+    let broker = Broker::start({
+        let greetings = Arc::clone(&greetings);
+        move |_, mut peer| old_broker(&mut peer, Unknown::Silence, &greetings)
+    });
+    let to = target(broker.address);
+    let mut client = Client::new();
+    assert_eq!(client.beat(&to).unwrap(), 9);
+    assert_eq!(broker.connections(), 1);
+
+    let mut other_lane = to.clone();
+    other_lane.lane = Lane::Fetch;
+    assert_eq!(client.beat(&other_lane).unwrap(), 9);
+    assert_eq!(broker.connections(), 2);
+    assert_eq!(greetings.load(Ordering::SeqCst), 0);
+}
+
+/// A client that soon has doubts about a silent broker, and gives up after some more time.
+fn suspicious_client() -> Client {
+    Client::with_patience(SHORT, |config| config.net.dial_timeout = 5 * SHORT)
+}
+
+/// A client that has met a newer broker, which is another one than its next.
+fn worldly_client() -> Client {
+    let modern = Broker::start(|_, mut peer| {
+        peer.greet();
+        peer.beat(0);
+        peer.expect_end();
+    });
+    let mut client = suspicious_client();
+    assert_eq!(client.beat(&target(modern.address)).unwrap(), 0);
+    client.pool.disconnect(&target(modern.address));
+    client
+}
+
+#[test]
+fn a_0_9_among_newer_ones_is_recognised_by_the_second_question_and_remembered() {
     for unknown in [Unknown::Silence, Unknown::Close] {
         let greetings = Arc::<AtomicUsize>::default();
         let broker = Broker::start({
@@ -241,67 +289,85 @@ fn a_broker_that_knows_metadata_and_not_the_greeting_is_a_0_9_and_remembered_as_
             move |_, mut peer| old_broker(&mut peer, unknown, &greetings)
         });
         let to = target(broker.address);
-        let mut client = Client::with_patience(SHORT, |_| ());
+        let mut client = worldly_client();
         assert_eq!(client.beat(&to).unwrap(), 9);
-        assert_eq!(
-            greetings.load(Ordering::SeqCst),
-            2,
-            "one that makes suspicious, one as the proof"
-        );
-        assert_eq!(broker.connections(), 3);
+        assert_eq!(greetings.load(Ordering::SeqCst), 1);
+        assert_eq!(broker.connections(), 2);
 
         let mut other_lane = to.clone();
         other_lane.lane = Lane::Fetch;
         assert_eq!(client.beat(&other_lane).unwrap(), 9);
-        assert_eq!(greetings.load(Ordering::SeqCst), 2);
-        assert_eq!(broker.connections(), 4);
+        assert_eq!(greetings.load(Ordering::SeqCst), 1);
+        assert_eq!(broker.connections(), 3);
     }
 }
 
 #[test]
 fn a_lost_connection_ends_the_memory_of_a_0_9() {
     let broker = Broker::start(|number, mut peer| match number {
-        0 | 1 => old_broker(&mut peer, Unknown::Close, &AtomicUsize::new(0)),
-        // The third is closed for the upgrade.
-        2 => {
-            let asked = peer.expect(ApiKey::Heartbeat);
-            peer.answer::<heartbeat::Request>(&asked, &beaten(0));
+        // Closed for the upgrade.
+        0 => {
+            let asked = peer.read().unwrap();
+            old_metadata(&mut peer, &asked);
+            peer.beat(0);
         }
         _ => {
             peer.greet();
             peer.beat(4);
+            peer.wait_for_end();
         }
     });
     let to = target(broker.address);
-    let mut client = Client::with_patience(SHORT, |_| ());
+    let mut client = Client::new();
     assert_eq!(client.beat(&to).unwrap(), 0);
     assert_eq!(client.beat(&to).unwrap(), 4);
-    assert_eq!(broker.connections(), 4);
+    assert_eq!(broker.connections(), 2);
+}
+
+/// The questions of the first connections of a broker are lost, in whatever way, and then it answers.
+fn loses_connections(lost: usize, unknown: Unknown) -> Broker {
+    Broker::start(move |number, mut peer| {
+        if number < lost {
+            let _ = peer.read();
+            match unknown {
+                Unknown::Silence => peer.wait_for_end(),
+                Unknown::Close => {}
+            }
+            return;
+        }
+        // In the newest version, which no 0.9 is asked for.
+        peer.greet();
+        let asked = peer.expect(ApiKey::Heartbeat);
+        assert_eq!(
+            asked.header.api_version,
+            *ApiKey::Heartbeat.versions().end()
+        );
+        peer.answer::<heartbeat::Request>(&asked, &beaten(7));
+        peer.wait_for_end();
+    })
 }
 
 #[test]
-fn a_broker_that_was_only_slow_is_not_taken_for_a_0_9() {
-    let broker = Broker::start(|number, mut peer| match number {
-        0 => peer.wait_for_end(),
-        1 => {
-            let asked = peer.expect(ApiKey::Metadata);
-            peer.answer::<metadata::Request>(&asked, &metadata::Response::default());
-            peer.greet();
-            peer.beat(1);
-            peer.wait_for_end();
+fn a_broker_that_restarts_or_was_only_slow_is_not_taken_for_a_0_9() {
+    for unknown in [Unknown::Silence, Unknown::Close] {
+        for lost in 1..3 {
+            for is_worldly in [false, true] {
+                let broker = loses_connections(lost, unknown);
+                let to = target(broker.address);
+                let mut client = match is_worldly {
+                    true => worldly_client(),
+                    false => suspicious_client(),
+                };
+                // The owner of the pool tries again; each try takes two connections.
+                let mut tries = 1;
+                while client.beat(&to).is_err() {
+                    tries += 1;
+                }
+                assert_eq!(broker.connections(), lost + 1);
+                assert_eq!(tries, lost / 2 + 1);
+            }
         }
-        _ => {
-            peer.greet();
-            peer.beat(2);
-        }
-    });
-    let to = target(broker.address);
-    let mut client = Client::with_patience(SHORT, |_| ());
-    assert_eq!(client.beat(&to).unwrap(), 1);
-    let mut other_lane = to.clone();
-    other_lane.lane = Lane::Fetch;
-    assert_eq!(client.beat(&other_lane).unwrap(), 2);
-    assert_eq!(broker.connections(), 3);
+    }
 }
 
 #[test]

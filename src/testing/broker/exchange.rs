@@ -213,15 +213,20 @@ impl Cluster {
             };
         };
         self.last_request += 1;
+        // Before 0.10 the version of this request was not looked at.
+        let version = match api {
+            ApiKey::Metadata if *versions.end() == 0 => 0,
+            _ => header.api_version,
+        };
         let ticket = Ticket {
             id: RequestId(self.last_request),
             connection: id,
             broker,
-            version: header.api_version,
+            version,
             correlation_id: header.correlation_id,
             plan: Plan::default(),
         };
-        if !versions.contains(&header.api_version) {
+        if !versions.contains(&version) {
             return match api {
                 ApiKey::ApiVersions => self.refuse_version(now, &ticket),
                 _ => self.close(id),

@@ -87,6 +87,14 @@ fn a_broker_of_0_9_is_silent_to_api_versions_or_hangs_up_and_answers_metadata() 
                 .len(),
             1
         );
+        // Whatever the version of the request, the answer is in version 0.
+        story.send(line, 1, &metadata::Request::default());
+        let Some(Action::Send(bytes)) = story.output(line) else {
+            panic!("no answer")
+        };
+        decode_response::<metadata::Request>(&bytes[4..], 0).unwrap();
+        decode_response::<metadata::Request>(&bytes[4..], 1).unwrap_err();
+
         story.send(line, 0, &api_versions::Request::default());
         story.pass(Duration::from_secs(3600));
         assert_eq!(story.output(line), output);

@@ -1,5 +1,8 @@
 //! Commits: one at a time, each a snapshot of the marks.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     collections::BTreeMap,
     sync::Arc,
@@ -113,6 +116,8 @@ struct InFlight {
     sent_at: Instant,
     items: Vec<Item>,
     tickets: Vec<Ticket>,
+    /// The claims are over, so there is nothing to try again.
+    abandoned: bool,
 }
 
 /// The longest wait between two tries.
@@ -137,7 +142,8 @@ impl Committer {
     /// Somebody wants all marks committed, now.
     pub fn ask(&mut self, now: Instant, ticket: Ticket) {
         self.waiting.push(ticket);
-        if self.retry.tries() == 0 {
+        // After a failure it is tried again in its time.
+        if self.retry_at().is_none() {
             self.due = Some(now);
         }
     }
@@ -235,6 +241,7 @@ impl Committer {
             sent_at: now,
             items,
             tickets,
+            abandoned: false,
         });
         Snapshot::Call(token, Call::OffsetCommit(ask), self.settings.timeout)
     }
@@ -257,7 +264,9 @@ impl Committer {
                 outcomes.push(Outcome::Unheard {
                     sent_at: flight.sent_at,
                 });
-                self.failed(now, flight.tickets, error.doing("commit"), &mut outcomes);
+                if !flight.abandoned {
+                    self.failed(now, flight.tickets, error.doing("commit"), &mut outcomes);
+                }
                 return outcomes;
             }
         };
@@ -281,8 +290,10 @@ impl Committer {
                 .at_api(ApiKey::OffsetCommit)
                 .at_partition(&item.topic, item.partition);
             if reaction(ApiKey::OffsetCommit, code) == Reaction::Report {
-                self.refused
-                    .insert(item.claim, (item.next, item.metadata.clone()));
+                if !flight.abandoned {
+                    self.refused
+                        .insert(item.claim, (item.next, item.metadata.clone()));
+                }
                 outcomes.push(Outcome::Refused(item, error.clone()));
             } else if word == ErrorCode::NONE {
                 word = code;
@@ -298,6 +309,8 @@ impl Committer {
             });
         }
         match failure {
+            // Nobody waits for it any more, and what comes next has nothing to do with it.
+            _ if flight.abandoned => {}
             None => {
                 self.retry.reset();
                 self.failure = None;
@@ -324,7 +337,7 @@ impl Committer {
         outcomes: &mut Vec<Outcome>,
     ) {
         let at = self.retry.next(now, &mut self.rng);
-        if self.settings.interval.is_some() || !tickets.is_empty() {
+        if self.settings.interval.is_some() || !tickets.is_empty() || self.is_awaited() {
             self.due = Some(at);
         }
         self.failure = Some(error.clone());
@@ -335,7 +348,10 @@ impl Committer {
         };
         if self.retry.tries() > most {
             self.retry.reset();
-            self.due = self.settings.interval.map(|every| now + every);
+            // Who has come meanwhile has tries of its own.
+            if !self.is_awaited() {
+                self.due = self.settings.interval.map(|every| now + every);
+            }
             outcomes.push(Outcome::Failed(error.clone()));
             outcomes.push(Outcome::Done(tickets, Err(error)));
         } else {
@@ -343,13 +359,15 @@ impl Committer {
         }
     }
 
-    /// The generation is over: who waits is told, and what was refused is forgotten.
+    /// The claims are over: who waits is told, what was refused is forgotten, and a commit on its way is
+    /// not tried again.
     pub fn abandon(&mut self, error: &Error) -> Option<Outcome> {
         self.refused.clear();
         self.retry.reset();
         let mut tickets = std::mem::take(&mut self.waiting);
         if let Some(flight) = &mut self.in_flight {
             tickets.append(&mut flight.tickets);
+            flight.abandoned = true;
         }
         (!tickets.is_empty()).then(|| Outcome::Done(tickets, Err(error.clone())))
     }

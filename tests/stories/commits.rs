@@ -171,6 +171,45 @@ fn without_auto_commit_a_commit_by_hand_is_possible_during_a_rebalance() {
     world.judge();
 }
 
+/// The group coordinator says nothing more to a commit, and the group waits no longer: the next join is
+/// not kept waiting by it, and who has asked is not told that all is well.
+#[test]
+fn a_commit_without_an_answer_delays_no_join_and_fails() {
+    for auto_commit in [true, false] {
+        let world = World::with(&[("t", 1)]);
+        world.produce("t", 0, 3);
+        let mut config = world.config();
+        config.group.rebalance.timeout = Duration::from_secs(6);
+        // Who commits by hand has time to ask for it.
+        config.group.offsets.synchronization.dwell_time = Duration::from_secs(2);
+        config.consumer.offsets.auto_commit.enable = auto_commit;
+        config.consumer.offsets.commit_interval = Duration::from_secs(600);
+        config.consumer.offsets.commit_start = false;
+        let reader = world.start("a", "t", config);
+        reader.consume(1);
+        let member = world.kafka.members(GROUP).remove(0).member_id;
+        let held = world.kafka.inject(Fault::on(ApiKey::OffsetCommit).hold());
+        let other = world.join("b");
+        thread::scope(|scope| {
+            reader.await_notification(sarama_cluster::NotificationType::RebalanceStart, 2);
+            let commit = scope.spawn(|| reader.consumer.commit_offsets());
+            let error = commit.join().unwrap().unwrap_err();
+            assert_eq!(*error.kind(), ErrorKind::RebalanceInProgress, "{error:?}");
+        });
+        world.await_members(2);
+        let members = world.kafka.members(GROUP);
+        let stays = members.iter().any(|m| m.member_id == member);
+        assert!(stays, "it was not too late to stay: {members:?}");
+        world.kafka.lift(held);
+        let (reader, other) = (Worker::start(reader), Worker::start(other));
+        world.produce("t", 0, 1);
+        world.await_deliveries(4);
+        reader.stop();
+        other.stop();
+        world.judge();
+    }
+}
+
 #[test]
 fn nothing_to_commit_is_committed_at_once() {
     let world = World::with(&[("t", 1)]);

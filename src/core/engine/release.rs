@@ -209,11 +209,15 @@ impl Engine {
         let Some(release) = &mut self.release else {
             return;
         };
-        if now >= release.deadline || (by_hand && !self.committer.is_awaited()) {
+        if now >= release.deadline {
+            return self.released_late(now);
+        }
+        let busy = self.committer.is_busy();
+        if by_hand && !busy && !self.committer.is_awaited() {
             return self.released(now);
         }
         // One commit at a time: the one on its way may have older marks. After a failure it waits.
-        if self.committer.is_busy() || release.retry_at.is_some_and(|at| at > now) {
+        if busy || release.retry_at.is_some_and(|at| at > now) {
             return;
         }
         release.retry_at = None;
@@ -301,9 +305,34 @@ impl Engine {
     pub(super) fn release_timeout(&mut self, now: Instant) {
         let Some(release) = &self.release else { return };
         if now >= release.deadline {
-            self.released(now);
+            self.released_late(now);
         } else {
             self.observe();
+        }
+    }
+
+    /// The commit is waited for no longer. What was marked and is not committed will be delivered
+    /// again; who waits for it is told, and so is who closes.
+    fn released_late(&mut self, now: Instant) {
+        let error = match self.closing {
+            Some(_) => ErrorKind::Timeout(self.settings.close_timeout),
+            None => ErrorKind::RebalanceInProgress,
+        };
+        let error = Error::new(error, "commit");
+        // Else the call that follows would wait behind the one that is not answered.
+        let hangs = self.committer.is_busy();
+        if let Some(session) = self.group.session().filter(|_| hangs) {
+            self.actions
+                .push_back(Action::Disconnect(session.coordinator));
+        }
+        let by_hand = self.settings.commit.interval.is_none();
+        let in_vain = !by_hand || hangs || self.committer.is_awaited();
+        if let Some(outcome) = self.committer.abandon(&error) {
+            self.commit_outcomes(now, vec![outcome]);
+        }
+        self.released(now);
+        if let Some(closing) = self.closing.as_mut().filter(|_| in_vain) {
+            closing.failure.get_or_insert(error);
         }
     }
 

@@ -1,0 +1,167 @@
+//! Who waits for a commit is told, whatever becomes of the one before.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use super::{Committer, Item, Outcome, Settings, Snapshot, Ticket};
+use crate::{
+    call::{Broker, Lane, Target, metadata, offset_commit},
+    config::Config,
+    core::{ClaimId, Cluster, Tokens, cluster, group::Session},
+    error::{Error, ErrorKind},
+    protocol::ErrorCode,
+};
+
+const BACKOFF: Duration = Duration::from_millis(100);
+const RETRIES: u32 = 3;
+const ONE: Ticket = Ticket(1);
+const OTHER: Ticket = Ticket(2);
+
+/// Commits by hand, of one partition.
+struct Stage {
+    committer: Committer,
+    cluster: Cluster,
+    session: Session,
+    tokens: Tokens,
+    now: Instant,
+}
+
+impl Stage {
+    fn new() -> Self {
+        let now = Instant::now();
+        let broker = Broker {
+            id: Some(1),
+            host: "localhost".to_owned(),
+            port: 9092,
+        };
+        let settings = Settings {
+            group_id: "group".to_owned(),
+            interval: None,
+            retention: None,
+            retry_max: RETRIES,
+            last_retry_max: RETRIES,
+            retry_backoff: BACKOFF,
+            timeout: Duration::from_secs(10),
+        };
+        let mut cluster = Cluster::new(
+            cluster::Settings::of(&Config::default()),
+            vec![broker.clone()],
+            1,
+        );
+        cluster.describe(now, now, metadata::Answer::default());
+        Self {
+            committer: Committer::new(now, settings, 1),
+            cluster,
+            session: Session {
+                coordinator: Target {
+                    broker,
+                    lane: Lane::Group,
+                },
+                generation: 1,
+                member_id: "member".to_owned(),
+                instance_id: None,
+            },
+            tokens: Tokens::default(),
+            now,
+        }
+    }
+
+    fn ask(&mut self, ticket: Ticket) {
+        self.committer.ask(self.now, ticket);
+    }
+
+    /// What is marked goes out, as soon as it is due.
+    fn send(&mut self) {
+        let due = self.committer.deadline().expect("somebody waits");
+        self.now = self.now.max(due);
+        let item = Item {
+            claim: ClaimId(1),
+            topic: Arc::from("t"),
+            partition: 0,
+            next: 5,
+            metadata: String::new(),
+        };
+        let snapshot = self.committer.snapshot(
+            self.now,
+            vec![item],
+            Some(&self.session),
+            &self.cluster,
+            &mut self.tokens,
+        );
+        assert!(matches!(snapshot, Snapshot::Call(..)), "{snapshot:?}");
+    }
+
+    /// The broker answers so. Gives who was told, and whether it went well.
+    fn answer(&mut self, code: ErrorCode) -> Vec<(Ticket, bool)> {
+        let answer = offset_commit::Answer {
+            partitions: vec![offset_commit::Committed {
+                topic: "t".to_owned(),
+                partition: 0,
+                error: code,
+            }],
+        };
+        told(self.committer.answer(self.now, Ok(answer)))
+    }
+}
+
+fn told(outcomes: impl IntoIterator<Item = Outcome>) -> Vec<(Ticket, bool)> {
+    let done = outcomes.into_iter().filter_map(|outcome| match outcome {
+        Outcome::Done(tickets, result) => Some((tickets, result.is_ok())),
+        _ => None,
+    });
+    done.flat_map(|(tickets, well)| tickets.into_iter().map(move |ticket| (ticket, well)))
+        .collect()
+}
+
+#[test]
+fn who_comes_while_it_is_tried_again_is_next() {
+    let mut stage = Stage::new();
+    stage.ask(ONE);
+    stage.send();
+    assert_eq!(stage.answer(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS), []);
+    stage.send();
+    stage.ask(OTHER);
+    assert_eq!(stage.answer(ErrorCode::NONE), [(ONE, true)]);
+    stage.send();
+    assert_eq!(stage.answer(ErrorCode::NONE), [(OTHER, true)]);
+}
+
+#[test]
+fn who_comes_before_the_last_try_fails_has_tries_of_its_own() {
+    let mut stage = Stage::new();
+    stage.ask(ONE);
+    let loading = ErrorCode::COORDINATOR_LOAD_IN_PROGRESS;
+    for _ in 0..RETRIES {
+        stage.send();
+        assert_eq!(stage.answer(loading), []);
+    }
+    stage.send();
+    stage.ask(OTHER);
+    assert_eq!(stage.answer(loading), [(ONE, false)]);
+    for _ in 0..RETRIES {
+        stage.send();
+        assert_eq!(stage.answer(loading), []);
+    }
+    stage.send();
+    assert_eq!(stage.answer(loading), [(OTHER, false)]);
+}
+
+#[test]
+fn a_commit_of_claims_that_are_over_is_not_tried_again_and_keeps_nobody_waiting() {
+    for code in [ErrorCode::UNKNOWN_MEMBER_ID, ErrorCode::NONE] {
+        let mut stage = Stage::new();
+        stage.ask(ONE);
+        stage.send();
+        let lost = Error::new(ErrorKind::SessionExpired, "heartbeat");
+        let outcome = stage.committer.abandon(&lost);
+        assert_eq!(told(outcome), [(ONE, false)]);
+        assert_eq!(stage.answer(code), []);
+        assert_eq!(stage.committer.deadline(), None);
+        assert!(stage.committer.failure().is_none());
+        stage.ask(OTHER);
+        stage.send();
+        assert_eq!(stage.answer(ErrorCode::NONE), [(OTHER, true)]);
+    }
+}

@@ -2,6 +2,7 @@
 
 mod bootstrap;
 mod offsets;
+mod state;
 
 use std::{
     collections::BTreeSet,
@@ -14,14 +15,14 @@ use std::{
 
 use parking_lot::Mutex;
 
-use self::bootstrap::Bootstrap;
 pub use self::offsets::OffsetSpec;
+use self::{bootstrap::Bootstrap, state::State};
 use crate::{
-    call::{self, Answer, Call, Lane, Target, find_coordinator, metadata},
+    call::{self, Call, find_coordinator, metadata},
     config::Config,
     core::{Tokens, cluster},
     error::{Error, ErrorKind, Result},
-    net::{Completion, OnCompletion, Pool},
+    net::{OnCompletion, Pool},
     protocol::{ApiKey, ErrorCode},
 };
 
@@ -43,17 +44,6 @@ struct Inner {
     state: Mutex<State>,
     serves_consumer: AtomicBool,
     closed: AtomicBool,
-}
-
-struct State {
-    pool: Pool,
-    completions: crossbeam_channel::Receiver<Completion>,
-    tokens: Tokens,
-    cluster: cluster::Cluster,
-    controller: Option<i32>,
-    cluster_id: Option<String>,
-    last: metadata::Answer,
-    coordinators: std::collections::HashMap<String, call::Broker>,
 }
 
 /// A broker of the cluster.
@@ -329,7 +319,7 @@ impl Client {
         let mut tries = 0;
         loop {
             let answer = state
-                .ask_any(config, &Call::FindCoordinator(ask.clone()))?
+                .ask_any(config, &Call::FindCoordinator(ask.clone()), None)?
                 .into_find_coordinator();
             if let (ErrorCode::NONE, Some(found)) = (answer.error, answer.coordinator) {
                 let broker = call::Broker {
@@ -468,57 +458,6 @@ impl Drop for Lease {
             .inner
             .serves_consumer
             .store(false, Ordering::Release);
-    }
-}
-
-impl State {
-    fn describe(&mut self, asked_at: Instant, answer: metadata::Answer) {
-        self.controller = answer.controller_id;
-        self.cluster_id.clone_from(&answer.cluster_id);
-        self.cluster
-            .describe(Instant::now(), asked_at, answer.clone());
-        self.last = answer;
-    }
-
-    fn refresh(&mut self, config: &Config) -> Result<()> {
-        let asked_at = Instant::now();
-        let ask = metadata::Ask {
-            topics: None,
-            allow_auto_topic_creation: config.metadata.allow_auto_topic_creation,
-        };
-        let answer = self.ask_any(config, &Call::Metadata(ask))?.into_metadata();
-        self.describe(asked_at, answer);
-        Ok(())
-    }
-
-    /// Asks one broker after the other until one answers.
-    fn ask_any(&mut self, config: &Config, call: &Call) -> Result<Answer> {
-        let mut tries = self.cluster.brokers().count() + self.cluster.bootstrap().len();
-        loop {
-            let to = Target {
-                broker: self.cluster.any_broker(),
-                lane: Lane::Control,
-            };
-            match self.ask(&to, call.clone(), config.net.read_timeout) {
-                Err(_) if tries > 1 => tries -= 1,
-                result => return result,
-            }
-        }
-    }
-
-    fn ask(&mut self, to: &Target, call: Call, timeout: Duration) -> Result<Answer> {
-        let token = self.tokens.fresh();
-        self.pool.send(to, token, call, timeout);
-        loop {
-            let completion = self
-                .completions
-                .recv()
-                .map_err(|_| Error::new(ErrorKind::Closed, "client"))?;
-            // Late answers of the bootstrap, for which another broker was quicker.
-            if completion.token == token {
-                return completion.result;
-            }
-        }
     }
 }
 

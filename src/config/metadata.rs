@@ -24,8 +24,9 @@ pub struct Metadata {
     /// Default `true`. Go: `Metadata.Full`.
     pub full: bool,
 
-    /// How long one refresh may take, all brokers and retries together; `None` sets no limit
-    /// beyond those of the single attempts.
+    /// How long a refresh that a [`Client`](crate::Client) is told to make may take, all brokers
+    /// together. A consumer refreshes in the background and never gives up; there it is the time of
+    /// one attempt. `None` sets no limit beyond `config.net.read_timeout` for each attempt.
     ///
     /// Default `None`. Go: `Metadata.Timeout`.
     pub timeout: Option<Duration>,

@@ -1,13 +1,13 @@
 //! What a client tells of a cluster, and the consumers it serves.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use sarama_cluster::{
     Broker, Client, Config, Consumer, ErrorCode, ErrorKind, OffsetSpec,
     testing::{ApiKey, FakeCluster, Fault, Record},
 };
 
-use crate::world::{GROUP, World};
+use crate::world::{GROUP, PATIENCE, World};
 
 fn ids(brokers: &[Broker]) -> Vec<i32> {
     brokers.iter().map(Broker::id).collect()
@@ -49,6 +49,27 @@ fn it_knows_brokers_topics_and_partitions() {
         assert_eq!(replicas, [1, 2, 3]);
         assert_eq!(client.in_sync_replicas("t", partition).unwrap().len(), 3);
     }
+}
+
+#[test]
+fn a_refresh_takes_no_longer_than_it_may() {
+    const LIMIT: Duration = Duration::from_millis(300);
+    let kafka = FakeCluster::builder().brokers(3).topic("t", 1).start();
+    let mut config = Config::default();
+    config.metadata.timeout = Some(LIMIT);
+    let client = Client::new(kafka.bootstrap(), config).unwrap();
+    for broker in 1..=3 {
+        kafka.cut_off(broker);
+    }
+    let began = Instant::now();
+    let error = client.refresh_metadata(["t"]).unwrap_err();
+    assert_eq!(*error.kind(), ErrorKind::Timeout(LIMIT), "{error:?}");
+    assert!(began.elapsed() < PATIENCE, "{:?}", began.elapsed());
+    for broker in 1..=3 {
+        kafka.reconnect(broker);
+    }
+    // What was not answered is not waited for.
+    client.close();
 }
 
 #[test]

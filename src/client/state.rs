@@ -1,0 +1,110 @@
+//! What a client knows, and how it asks.
+
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+
+use crate::{
+    call::{self, Answer, Call, Lane, Target, metadata},
+    config::Config,
+    core::{Tokens, cluster},
+    error::{Error, ErrorKind, Result},
+    net::{Completion, Pool},
+};
+
+/// What is changed by one caller at a time: the connections, and what was said on them.
+pub(super) struct State {
+    pub(super) pool: Pool,
+    pub(super) completions: Receiver<Completion>,
+    pub(super) tokens: Tokens,
+    pub(super) cluster: cluster::Cluster,
+    pub(super) controller: Option<i32>,
+    pub(super) cluster_id: Option<String>,
+    pub(super) last: metadata::Answer,
+    pub(super) coordinators: HashMap<String, call::Broker>,
+}
+
+impl State {
+    pub(super) fn describe(&mut self, asked_at: Instant, answer: metadata::Answer) {
+        self.controller = answer.controller_id;
+        self.cluster_id.clone_from(&answer.cluster_id);
+        self.cluster
+            .describe(Instant::now(), asked_at, answer.clone());
+        self.last = answer;
+    }
+
+    pub(super) fn refresh(&mut self, config: &Config) -> Result<()> {
+        let asked_at = Instant::now();
+        let ask = metadata::Ask {
+            topics: None,
+            allow_auto_topic_creation: config.metadata.allow_auto_topic_creation,
+        };
+        let within = config.metadata.timeout;
+        let answer = self.ask_any(config, &Call::Metadata(ask), within)?;
+        let answer = answer.into_metadata();
+        self.describe(asked_at, answer);
+        Ok(())
+    }
+
+    /// Asks one broker after the other until one answers, or the time is up.
+    pub(super) fn ask_any(
+        &mut self,
+        config: &Config,
+        call: &Call,
+        within: Option<Duration>,
+    ) -> Result<Answer> {
+        let deadline = within.map(|time| Instant::now() + time);
+        let mut tries = self.cluster.brokers().count() + self.cluster.bootstrap().len();
+        loop {
+            let to = Target {
+                broker: self.cluster.any_broker(),
+                lane: Lane::Control,
+            };
+            let answer = self.ask_until(&to, call.clone(), config.net.read_timeout, deadline);
+            let is_late = deadline.is_some_and(|at| at <= Instant::now());
+            match (answer, within) {
+                (Some(Err(_)), _) if tries > 1 && !is_late => tries -= 1,
+                (Some(answer), _) => return answer,
+                (None, within) => {
+                    let error = ErrorKind::Timeout(within.unwrap_or_default());
+                    return Err(Error::new(error, "metadata").at_broker(&to.broker));
+                }
+            }
+        }
+    }
+
+    pub(super) fn ask(&mut self, to: &Target, call: Call, timeout: Duration) -> Result<Answer> {
+        let answer = self.ask_until(to, call, timeout, None);
+        answer.expect("without a deadline it is waited for")
+    }
+
+    /// `None` where the deadline passes before there is an answer or a failure.
+    fn ask_until(
+        &mut self,
+        to: &Target,
+        call: Call,
+        timeout: Duration,
+        deadline: Option<Instant>,
+    ) -> Option<Result<Answer>> {
+        let token = self.tokens.fresh();
+        self.pool.send(to, token, call, timeout);
+        loop {
+            let completion = match deadline {
+                Some(at) => self.completions.recv_deadline(at),
+                None => self.completions.recv().map_err(RecvTimeoutError::from),
+            };
+            match completion {
+                Ok(completion) if completion.token == token => return Some(completion.result),
+                // Late: others were quicker, or it was not waited for any longer.
+                Ok(_) => {}
+                Err(RecvTimeoutError::Timeout) => return None,
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Some(Err(Error::new(ErrorKind::Closed, "client")));
+                }
+            }
+        }
+    }
+}

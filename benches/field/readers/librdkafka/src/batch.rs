@@ -23,12 +23,7 @@ pub(crate) fn read(config: &ClientConfig, topic: &str, watch: &Watch) -> Result<
     while !is_over {
         // SAFETY: the queue is valid, and there is room for so many pointers.
         let count = unsafe {
-            rd::rd_kafka_consume_batch_queue(
-                consumer.queue,
-                WAIT_MS,
-                messages.as_mut_ptr(),
-                BATCH,
-            )
+            rd::rd_kafka_consume_batch_queue(consumer.queue, WAIT_MS, messages.as_mut_ptr(), BATCH)
         };
         for &message in &messages[..usize::try_from(count)?] {
             // SAFETY: librdkafka has just given it, and its payload lives until it is destroyed.

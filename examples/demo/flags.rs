@@ -45,7 +45,7 @@ impl Flags {
                     flags.time = Some(Duration::from_secs(parser.value()?.parse()?));
                 }
                 Short('h') | Long("help") => return Ok(None),
-                _ => return Err(argument.unexpected().into()),
+                _ => return Err(format!("{}; see --help", argument.unexpected()).into()),
             }
         }
         match (flags.brokers.is_empty(), flags.topics.is_empty()) {

@@ -10,8 +10,9 @@ use std::{
 
 use sarama_cluster::{Notification, NotificationType};
 
-/// So often a message is shown, however many there are.
+/// So often a message is shown where there are many, and so many at once after some quiet.
 const SAMPLE_EVERY: Duration = Duration::from_millis(250);
+const AT_ONCE: u32 = 20;
 
 /// The lines of one member. Its threads share it.
 pub(crate) struct Screen {
@@ -20,6 +21,7 @@ pub(crate) struct Screen {
 }
 
 struct Sample {
+    /// When the next message may be shown. It lies back where few came of late.
     next_at: Instant,
     /// Messages since the last one shown, and all.
     left_out: u64,
@@ -29,7 +31,7 @@ struct Sample {
 impl Screen {
     pub(super) fn new(member: &'static str) -> Self {
         let sample = Sample {
-            next_at: Instant::now(),
+            next_at: after_quiet(Instant::now()),
             left_out: 0,
             total: 0,
         };
@@ -39,7 +41,7 @@ impl Screen {
         }
     }
 
-    /// Shows a message if it is time for the next one.
+    /// Shows a message, unless there are more than a person can read.
     pub(crate) fn sample(&self, message: fmt::Arguments<'_>) {
         let now = Instant::now();
         let mut sample = self.sample.lock().expect("nothing below panics");
@@ -53,7 +55,7 @@ impl Screen {
             n => self.say(format_args!("{message}   (and {n} before it)")),
         }
         sample.left_out = 0;
-        sample.next_at = now + SAMPLE_EVERY;
+        sample.next_at = sample.next_at.max(after_quiet(now)) + SAMPLE_EVERY;
     }
 
     /// Shows how the claims have changed.
@@ -82,6 +84,11 @@ impl Screen {
     fn say(&self, what: fmt::Arguments<'_>) {
         println!("{:6} {what}", self.member);
     }
+}
+
+/// What `next_at` is at the least.
+fn after_quiet(now: Instant) -> Instant {
+    now.checked_sub(AT_ONCE * SAMPLE_EVERY).unwrap_or(now)
 }
 
 /// Bytes as text, where they are some.

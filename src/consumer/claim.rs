@@ -7,7 +7,7 @@ use std::{
     sync::{
         Arc,
         atomic::{
-            AtomicI64, AtomicU8, AtomicUsize,
+            AtomicBool, AtomicI64, AtomicU8, AtomicU64, AtomicUsize,
             Ordering::{Relaxed, SeqCst},
         },
     },
@@ -28,9 +28,12 @@ const LIVE: u8 = 0;
 const RELEASING: u8 = 1;
 const ENDED: u8 = 2;
 
-/// While messages are acknowledged one by one the coordinator is woken once for so many, in case it
-/// waits for the oldest ones.
-const ACKS_PER_WAKE: u64 = 1024;
+/// While messages are acknowledged one by one the coordinator is told of each stretch of so many, in
+/// case it waits for the oldest ones.
+const ACKS_PER_TELL: u64 = 1024;
+
+/// No stretch was told of yet.
+const UNTOLD: u64 = u64::MAX;
 
 /// Below all offsets.
 const NONE: i64 = i64::MIN;
@@ -50,7 +53,13 @@ pub struct Claim {
     last_sent: AtomicI64,
     /// The next offset to read by the highest mark that `marks` has not been told of.
     marked: AtomicI64,
+    /// Whether messages are acknowledged one by one: then every mark may open the window, and goes to
+    /// `marks` at once.
+    uses_acks: AtomicBool,
     marks: Mutex<Marks>,
+    /// The stretch of the first message not acknowledged, as the coordinator was told; changed under
+    /// the lock of `marks`.
+    told: AtomicU64,
     /// Goes with `marks`, for those who wait until delivery has stopped.
     stopped: Condvar,
     /// How many blocks of this claim have a message that exists, in the channel or in a user's hands.
@@ -74,6 +83,8 @@ impl Claim {
             state: AtomicU8::new(LIVE),
             last_sent: AtomicI64::new(NONE),
             marked: AtomicI64::new(NONE),
+            uses_acks: AtomicBool::new(false),
+            told: AtomicU64::new(UNTOLD),
             stopped: Condvar::new(),
             live_blocks: AtomicUsize::new(0),
         })
@@ -163,12 +174,12 @@ impl Claim {
     pub fn mark(&self, offset: i64, metadata: &str) {
         // Nearly all marks: one atomic maximum instead of a lock.
         let sent = self.start <= offset && offset <= self.last_sent.load(Relaxed);
-        if metadata.is_empty() && sent && self.is_current() {
+        if metadata.is_empty() && sent && self.is_quiet() {
             self.marked.fetch_max(offset + 1, SeqCst);
             // The release comes first in the coordinator and the look at `marked` second; here it
             // is the other way round, all sequentially consistent. So the coordinator sees this
-            // mark, or it is told now.
-            if !self.is_current() {
+            // mark, or it is told now. The same holds for the first ack.
+            if !self.is_quiet() {
                 self.change(|_| Ok(()));
             }
         } else {
@@ -188,22 +199,37 @@ impl Claim {
 
     /// These messages are processed; `last_offset` is the offset of the last of them.
     pub(super) fn ack_all(&self, seqs: RangeInclusive<u64>, last_offset: i64) {
+        self.uses_acks.store(true, SeqCst);
         self.change(|marks| marks.ack_all(seqs, last_offset));
+    }
+
+    /// Whether nobody needs to know at once what is marked.
+    #[inline]
+    fn is_quiet(&self) -> bool {
+        self.is_current() && !self.uses_acks.load(SeqCst)
     }
 
     fn change(&self, change: impl FnOnce(&mut Marks) -> Result<(), Ignored>) {
         let mut marks = self.marks();
-        let stretch = |marks: &Marks| marks.first_unacked().map(|seq| seq / ACKS_PER_WAKE);
-        let before = stretch(&marks);
         if let Err(why) = change(&mut marks) {
             self.user_side.count_ignored(why);
         }
-        let window_moved = stretch(&marks) != before;
+        self.tell_of_acks(&marks);
         drop(marks);
         // If the coordinator had the lock before, its change of the state is seen here; if it gets
         // it later, it sees the marks as they are now.
-        if window_moved || self.is_releasing() {
+        if self.is_releasing() {
             self.user_side.waker().wake();
+        }
+    }
+
+    fn tell_of_acks(&self, marks: &Marks) {
+        let Some(first_unacked) = marks.first_unacked() else {
+            return;
+        };
+        let stretch = first_unacked / ACKS_PER_TELL;
+        if self.told.swap(stretch, Relaxed) != stretch {
+            self.user_side.tell_of_acks(self.id, first_unacked);
         }
     }
 

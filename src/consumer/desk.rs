@@ -91,8 +91,6 @@ struct Held {
     claim: Arc<Claim>,
     /// The errors of its handle, in partition mode, while there is one.
     errors: Option<Lossy<Error>>,
-    /// How far its messages are acknowledged, as the engine was told.
-    first_unacked: Option<u64>,
 }
 
 /// Where errors and notifications go. A channel that nobody wants is kept all the same: it
@@ -270,18 +268,15 @@ impl Desk {
                 );
             }
         }
-        for (id, held) in &mut self.claims {
-            let acked = held.claim.first_unacked();
-            if let Some(first_unacked) = acked.filter(|_| acked != held.first_unacked) {
-                held.first_unacked = acked;
-                self.engine.handle(
-                    now,
-                    Event::Acked {
-                        claim: *id,
-                        first_unacked,
-                    },
-                );
-            }
+        for (claim, first_unacked) in self.user_side.take_acks() {
+            changed = true;
+            self.engine.handle(
+                now,
+                Event::Acked {
+                    claim,
+                    first_unacked,
+                },
+            );
         }
         self.offers.proceed();
         changed
@@ -377,14 +372,7 @@ impl Desk {
             self.offers.offer(handle);
             errors = Some(own);
         }
-        self.claims.insert(
-            opened.claim,
-            Held {
-                claim,
-                errors,
-                first_unacked: None,
-            },
-        );
+        self.claims.insert(opened.claim, Held { claim, errors });
     }
 
     fn end(&mut self, id: ClaimId) {

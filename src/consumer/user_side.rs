@@ -19,6 +19,8 @@ pub struct UserSide {
     waker: Waker,
     ignored: Counters,
     handle_news: Mutex<BTreeMap<ClaimId, HandleNews>>,
+    /// How many messages of a claim come before the first one not acknowledged.
+    acks: Mutex<BTreeMap<ClaimId, u64>>,
 }
 
 #[derive(Debug, Default)]
@@ -60,6 +62,7 @@ impl UserSide {
             waker,
             ignored: Counters::default(),
             handle_news: Mutex::default(),
+            acks: Mutex::default(),
         })
     }
 
@@ -127,6 +130,17 @@ impl UserSide {
     /// What users have said of their handles since this was last asked. A kick tells when to ask.
     pub fn take_handle_news(&self) -> BTreeMap<ClaimId, HandleNews> {
         std::mem::take(&mut self.handle_news.lock())
+    }
+
+    /// How far claims are acknowledged one by one, where that has changed by much since this was
+    /// last asked.
+    pub fn take_acks(&self) -> BTreeMap<ClaimId, u64> {
+        std::mem::take(&mut self.acks.lock())
+    }
+
+    pub(super) fn tell_of_acks(&self, claim: ClaimId, first_unacked: u64) {
+        self.acks.lock().insert(claim, first_unacked);
+        self.waker.wake();
     }
 
     pub(super) fn tell_of_handle(&self, claim: ClaimId, tell: impl FnOnce(&mut HandleNews)) {

@@ -12,8 +12,8 @@ use std::{
 use crate::{
     call::{Call, Token, offset_commit},
     core::{
-        Backoff, ClaimId, Tokens, cluster::Cluster, group::Session, reaction::Reaction,
-        reaction::reaction,
+        Backoff, ByPartition, ClaimId, Tokens, cluster::Cluster, group::Session,
+        reaction::Reaction, reaction::reaction,
     },
     error::{Error, ErrorKind, Result},
     protocol::{ApiKey, ErrorCode},
@@ -259,7 +259,7 @@ impl Committer {
             .expect("the caller has asked whether it is waited for");
         let mut outcomes = Vec::new();
         let mut answers = match result {
-            Ok(answer) => answer.partitions,
+            Ok(answer) => ByPartition::new(answer.partitions),
             Err(error) => {
                 outcomes.push(Outcome::Unheard {
                     sent_at: flight.sent_at,
@@ -274,12 +274,8 @@ impl Committer {
         let mut word = ErrorCode::NONE;
         let mut some_committed = false;
         for item in flight.items {
-            let found = answers
-                .iter()
-                .position(|a| *a.topic == *item.topic && a.partition == item.partition);
-            let code = found.map_or(ErrorCode::UNKNOWN_SERVER_ERROR, |at| {
-                answers.swap_remove(at).error
-            });
+            let answered = answers.take(&item.topic, item.partition);
+            let code = answered.map_or(ErrorCode::UNKNOWN_SERVER_ERROR, |a| a.error);
             if code == ErrorCode::NONE {
                 some_committed = true;
                 self.refused.remove(&item.claim);

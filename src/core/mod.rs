@@ -5,6 +5,7 @@
 
 pub mod assignor;
 mod backoff;
+mod by_partition;
 mod channel;
 pub mod cluster;
 pub mod commit;
@@ -19,6 +20,7 @@ pub mod starts;
 
 pub use self::{
     backoff::{Backoff, Waits},
+    by_partition::ByPartition,
     channel::{Channel, ChannelId},
     cluster::Cluster,
     ids::{ClaimId, Tokens},

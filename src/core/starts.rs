@@ -8,7 +8,10 @@ use std::{
 
 use crate::{
     call::{Call, Token, offset_fetch},
-    core::{Backoff, ClaimId, Tokens, cluster::Cluster, reaction::Reaction, reaction::reaction},
+    core::{
+        Backoff, ByPartition, ClaimId, Tokens, cluster::Cluster, reaction::Reaction,
+        reaction::reaction,
+    },
     error::{Error, Result},
     protocol::{ApiKey, ErrorCode},
 };
@@ -164,15 +167,12 @@ impl Starts {
             self.later(now);
             return outcomes;
         }
-        let mut found = answer.partitions;
+        let mut found = ByPartition::new(answer.partitions);
         for claim in asked {
             let Some((topic, partition)) = self.pending.get(&claim).cloned() else {
                 continue;
             };
-            let at = found
-                .iter()
-                .position(|p| *p.topic == *topic && p.partition == partition);
-            match at.map(|at| found.swap_remove(at)) {
+            match found.take(&topic, partition) {
                 Some(p) if p.error == ErrorCode::NONE => {
                     self.pending.remove(&claim);
                     outcomes.push(match p.offset.filter(|o| *o >= 0) {

@@ -168,26 +168,28 @@ impl Engine {
         self.open(id, offset, String::new(), commit_start);
     }
 
+    /// The claims whose handle was dropped, and that wait to be offered again.
+    pub(super) fn dropped(&self) -> impl Iterator<Item = &Claim> {
+        self.dropped.iter().map(|id| &self.claims[id])
+    }
+
     /// The claim begins to deliver.
     pub(super) fn open(&mut self, id: ClaimId, start: i64, metadata: String, commit_start: bool) {
         let total = self.claims.len();
         let Some(claim) = self.claims.get_mut(&id) else {
             return;
         };
-        let channel = match self.settings.delivery {
-            Delivery::Shared(_) => ChannelId::Shared,
-            Delivery::PerClaim(size) => {
-                let capacity = ChannelSize::of_one_in(size, total);
-                self.channels
-                    .insert(ChannelId::Of(id), Channel::new(capacity));
-                ChannelId::Of(id)
-            }
-        };
+        let channel = self.settings.delivery.channel_of(id);
+        if let Delivery::PerClaim(size) = self.settings.delivery {
+            let capacity = ChannelSize::of_one_in(size, total);
+            self.channels.insert(channel, Channel::new(capacity));
+        }
+        let capacity = self.channels[&channel].capacity();
         claim.stage = Stage::Open(start);
         self.actions.push_back(Action::Open(Opened {
             claim: id,
             channel,
-            capacity: self.channels[&channel].capacity(),
+            capacity,
             topic: Arc::clone(&claim.topic),
             partition: claim.partition,
             start,
@@ -195,8 +197,13 @@ impl Engine {
             commit_start,
         }));
         let topic = Arc::clone(&claim.topic);
-        self.fetcher
-            .read(id, channel, &topic, (claim.partition, start), &self.cluster);
+        self.fetcher.read(
+            id,
+            (channel, capacity),
+            &topic,
+            (claim.partition, start),
+            &self.cluster,
+        );
     }
 
     /// Delivers no more to this claim; what the user has in hand may still be marked.
@@ -212,6 +219,10 @@ impl Engine {
                 self.actions.push_back(Action::Hold(id));
             }
             claim.stage = held(start);
+            match claim.awaits_progress() {
+                true => self.dropped.insert(id),
+                false => self.dropped.remove(&id),
+            };
         }
     }
 
@@ -220,6 +231,7 @@ impl Engine {
         let Some(claim) = self.claims.remove(&id) else {
             return;
         };
+        self.dropped.remove(&id);
         self.fetcher.remove(id);
         if let Some(channel) = self.channels.remove(&ChannelId::Of(id)) {
             self.fetcher.taken(id, channel.bytes());
@@ -268,24 +280,22 @@ impl Engine {
         {
             claim.first_unacked = Some(first_unacked);
             claim.ack_room_reported = false;
+            self.fetcher.stir(self.settings.delivery.channel_of(id));
         }
     }
 
-    /// A claim that is given nothing because of what is not acknowledged: said once.
-    pub(super) fn report_full_windows(&mut self) {
-        let mut full = Vec::new();
-        for (id, claim) in &mut self.claims {
-            if claim.first_unacked.is_some()
-                && !claim.ack_room_reported
-                && self.fetcher.is_held_back(*id, |n| claim.may_get(n))
-            {
+    /// Claims that are given nothing because of what is not acknowledged: said once.
+    pub(super) fn report_full_windows(&mut self, held_back: &[ClaimId]) {
+        for id in held_back {
+            let Some(claim) = self.claims.get_mut(id) else {
+                continue;
+            };
+            if claim.first_unacked.is_some() && !claim.ack_room_reported {
                 claim.ack_room_reported = true;
                 let error = Error::new(ErrorKind::AckWindowFull, "deliver");
-                full.push((*id, error.at_partition(&claim.topic, claim.partition)));
+                let error = error.at_partition(&claim.topic, claim.partition);
+                self.report(Some(*id), error);
             }
-        }
-        for (id, error) in full {
-            self.report(Some(id), error);
         }
     }
 

@@ -43,6 +43,8 @@ pub struct Engine {
     committer: Committer,
     claims: BTreeMap<ClaimId, Claim>,
     claims_made: u64,
+    /// Those whose handle was dropped.
+    dropped: BTreeSet<ClaimId>,
     channels: BTreeMap<ChannelId, Channel>,
     /// The claims are being given up: for a rebalance, or for good.
     release: Option<Release>,
@@ -97,6 +99,7 @@ impl Engine {
             committer: Committer::new(now, settings.commit.clone(), seeds.u64(..)),
             claims: BTreeMap::new(),
             claims_made: 0,
+            dropped: BTreeSet::new(),
             channels,
             release: None,
             closing: None,
@@ -161,7 +164,7 @@ impl Engine {
             self.committer.deadline().filter(|_| !self.observing),
             self.release.as_ref().and_then(Release::deadline),
             self.closing.as_ref().map(Closing::deadline),
-            self.claims.values().filter_map(Claim::deadline).min(),
+            self.dropped().filter_map(Claim::deadline).min(),
         ]
         .into_iter()
         .flatten()
@@ -180,7 +183,10 @@ impl Engine {
 
     fn timeout(&mut self, now: Instant) {
         self.fetcher.expire(now);
-        self.claims.values_mut().for_each(|claim| claim.expire(now));
+        for id in &self.dropped {
+            let claim = self.claims.get_mut(id);
+            claim.expect("it ends with its claim").expire(now);
+        }
         // The claims are released, as far as they can be, before the membership goes on without them.
         self.release_timeout(now);
         self.group.handle_timeout(now);
@@ -248,14 +254,19 @@ impl Engine {
 
     /// Decoded blocks go to the user, batches to the decoder.
     fn deliver(&mut self, now: Instant) {
-        for (id, channel) in &mut self.channels {
-            if !channel.is_low() {
+        while let Some(id) = self.fetcher.poll_stirred() {
+            let channel = self.channels.get_mut(&id);
+            let Some(channel) = channel.filter(|channel| channel.is_low()) else {
+                // It is stirred again when its user has taken enough.
                 continue;
-            }
+            };
             let claims = &mut self.claims;
+            let mut held_back = Vec::new();
             while let Some((claim, block)) =
-                self.fetcher.poll_block(now, *id, channel, |claim, count| {
-                    claims.get(&claim).is_some_and(|c| c.may_get(count))
+                self.fetcher.poll_block(now, id, channel, |claim, count| {
+                    let may_get = claims.get(&claim).is_some_and(|c| c.may_get(count));
+                    held_back.extend((!may_get).then_some(claim));
+                    may_get
                 })
             {
                 claims
@@ -264,8 +275,8 @@ impl Engine {
                     .sent += block.len() as u64;
                 self.actions.push_back(Action::Push { claim, block });
             }
+            self.report_full_windows(&held_back);
         }
-        self.report_full_windows();
         while let Some(job) = self.fetcher.poll_job(&self.channels) {
             self.actions.push_back(Action::Decode(job));
         }
@@ -275,6 +286,7 @@ impl Engine {
         let Some(channel) = self.channels.get_mut(&id) else {
             return;
         };
+        self.fetcher.stir(id);
         let taken = channel.take(total).into_iter();
         let outcomes = taken.filter_map(|(claim, bytes)| self.fetcher.taken(claim, bytes));
         let outcomes = outcomes.collect();
@@ -297,7 +309,7 @@ impl Engine {
 
     /// Whether the next step depends on what users do with messages that they have in hand.
     pub fn awaits_progress(&self) -> bool {
-        self.release.is_some() || self.claims.values().any(Claim::awaits_progress)
+        self.release.is_some() || !self.dropped.is_empty()
     }
 
     fn report(&mut self, claim: Option<ClaimId>, error: Error) {

@@ -8,7 +8,7 @@ use crate::{
         Config, ConsumerMode, InitialOffset, IsolationLevel, OutOfRange, Subscription,
         group::Topics,
     },
-    core::{Waits, cluster, commit, fetch, group as membership},
+    core::{ChannelId, ClaimId, Waits, cluster, commit, fetch, group as membership},
 };
 
 /// What the engine needs to know from the start.
@@ -120,6 +120,14 @@ impl Settings {
 }
 
 impl Delivery {
+    /// The channel of a claim's messages.
+    pub(super) fn channel_of(self, claim: ClaimId) -> ChannelId {
+        match self {
+            Self::Shared(_) => ChannelId::Shared,
+            Self::PerClaim(_) => ChannelId::Of(claim),
+        }
+    }
+
     fn of(config: &Config) -> Self {
         let wished = config.channel_buffer_size;
         match config.group.mode {

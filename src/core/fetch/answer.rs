@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Aim, Asked, Fetcher, Outcome};
+use super::{Aim, Asked, Fetcher, Outcome, Question};
 use crate::{
     call::{Answer, Broker, Token, fetch},
-    core::{ClaimId, cluster::Cluster, reaction::Reaction, reaction::reaction},
+    core::{ByPartition, ClaimId, cluster::Cluster, reaction::Reaction, reaction::reaction},
     error::{Error, ErrorKind, Result},
     protocol::{ApiKey, ErrorCode},
     record::{self, Decoded, Decompressor, Limits, transactions::AbortedTransactions},
@@ -58,10 +58,12 @@ impl Fetcher {
         error: Error,
     ) -> Vec<Outcome> {
         let mut outcomes = Vec::new();
-        if let Some(reading) = self.readings.get_mut(&claim) {
-            reading.aim = Aim::Read(offset);
-            self.retry_later(now, claim, error, true, &mut outcomes);
-        }
+        let Some(mut reading) = self.readings.change(claim) else {
+            return outcomes;
+        };
+        reading.aim = Aim::Read(offset);
+        drop(reading);
+        self.retry_later(now, claim, error, true, &mut outcomes);
         outcomes
     }
 
@@ -70,7 +72,7 @@ impl Fetcher {
         &mut self,
         now: Instant,
         broker: &Broker,
-        asked: Asked,
+        asked: Question,
         error: &Error,
     ) -> Vec<Outcome> {
         let work = self
@@ -83,10 +85,11 @@ impl Fetcher {
         let loud = failures > self.settings.quiet_retries
             && (failures - self.settings.quiet_retries).is_power_of_two();
         for (claim, epoch) in asked.claims {
-            let Some(reading) = self.readings.get_mut(&claim).filter(|r| r.epoch == epoch) else {
+            let reading = self.readings.change(claim);
+            let Some(mut reading) = reading.filter(|r| r.epoch == epoch) else {
                 continue;
             };
-            reading.asked = false;
+            reading.asked = Asked::No;
             // The leader knows better than a follower that is gone.
             reading.follower = None;
             if loud {
@@ -104,33 +107,34 @@ impl Fetcher {
         &mut self,
         now: Instant,
         broker: &Broker,
-        asked: Asked,
+        asked: Question,
         answer: fetch::Answer,
         cluster: &Cluster,
     ) -> Vec<Outcome> {
         let mut outcomes = Vec::new();
         let mut fruitful = false;
-        let mut partitions = answer.partitions;
+        let mut partitions = ByPartition::new(answer.partitions);
         for (claim, epoch) in asked.claims {
-            let Some(reading) = self.readings.get_mut(&claim).filter(|r| r.epoch == epoch) else {
+            let reading = self.readings.change(claim);
+            let Some(mut reading) = reading.filter(|r| r.epoch == epoch) else {
                 continue;
             };
-            reading.asked = false;
-            let found = partitions
-                .iter()
-                .position(|p| p.topic == *reading.topic && p.partition == reading.partition);
+            reading.asked = Asked::No;
             if answer.error != ErrorCode::NONE {
+                drop(reading);
                 self.refused(now, claim, ApiKey::Fetch, answer.error, &mut outcomes);
                 continue;
             }
-            let Some(fetched) = found.map(|at| partitions.swap_remove(at)) else {
+            let Some(fetched) = partitions.take(&reading.topic, reading.partition) else {
                 let error = Error::new(ErrorKind::Protocol, "fetch")
                     .at_api(ApiKey::Fetch)
                     .at_broker(broker)
                     .at_partition(&reading.topic, reading.partition);
+                drop(reading);
                 self.retry_later(now, claim, error, true, &mut outcomes);
                 continue;
             };
+            drop(reading);
             fruitful |= !fetched.batches.is_empty();
             if fetched.error == ErrorCode::NONE {
                 self.partition_fetched(now, claim, fetched, cluster, &mut outcomes);
@@ -175,9 +179,9 @@ impl Fetcher {
         code: ErrorCode,
         outcomes: &mut Vec<Outcome>,
     ) {
-        let reading = self
+        let mut reading = self
             .readings
-            .get_mut(&claim)
+            .change(claim)
             .expect("the caller has found it");
         let from_follower = reading
             .leader
@@ -192,8 +196,10 @@ impl Fetcher {
                 unreachable!("only claims that read are fetched for")
             };
             reading.aim = Aim::End(offset);
+            drop(reading);
             return outcomes.extend(self.end_if_taken(claim));
         }
+        drop(reading);
         self.refused(now, claim, ApiKey::Fetch, code, outcomes);
     }
 
@@ -205,9 +211,9 @@ impl Fetcher {
         cluster: &Cluster,
         outcomes: &mut Vec<Outcome>,
     ) {
-        let reading = self
+        let mut reading = self
             .readings
-            .get_mut(&claim)
+            .change(claim)
             .expect("the caller has found it");
         let Aim::Read(mut next) = reading.aim else {
             unreachable!("only claims that read are fetched for")
@@ -251,11 +257,12 @@ impl Fetcher {
         }
         reading.aim = Aim::Read(next);
         if got {
-            self.turns.counter += 1;
-            self.turns.asked.insert(claim, self.turns.counter);
+            self.turns.served += 1;
+            reading.turn = self.turns.served;
             reading.retry.reset();
             reading.fetch_size = self.settings.default_bytes;
         }
+        drop(reading);
         if let Some(needed) = fetched.needs_bytes.filter(|_| !got) {
             self.grow(now, claim, needed, outcomes);
         } else if let Some(error) = broken {
@@ -270,21 +277,22 @@ impl Fetcher {
             .max_partition_bytes
             .unwrap_or(usize::MAX)
             .min(self.settings.largest_answer);
-        let reading = self
+        let mut reading = self
             .readings
-            .get_mut(&claim)
+            .change(claim)
             .expect("the caller has found it");
         if needed <= most && needed > reading.fetch_size {
             reading.fetch_size = needed.next_power_of_two().min(most);
             return;
         }
         let error = record::Error::new(
-            self.readings[&claim].position(),
+            reading.position(),
             record::ErrorKind::BatchTooLarge {
                 size: needed,
                 limit: most,
             },
         );
+        drop(reading);
         self.broken(now, claim, error, outcomes);
     }
 
@@ -296,7 +304,7 @@ impl Fetcher {
         error: record::Error,
         outcomes: &mut Vec<Outcome>,
     ) {
-        let Some(reading) = self.readings.get(&claim) else {
+        let Some(reading) = self.readings.get(claim) else {
             return;
         };
         let error = Error::from(error)

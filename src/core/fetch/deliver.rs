@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Instant};
 
-use super::{Aim, Fetcher, Outcome};
+use super::{Aim, Asked, Fetcher, Outcome};
 use crate::{
     core::{Channel, ChannelId, ClaimId},
     record::{self, Batch, Block, Decompressor, Limits},
@@ -75,17 +75,12 @@ impl Fetcher {
     /// The next job for the decoder: for the claim whose turn it is, among those whose channel will
     /// want more soon.
     pub fn poll_job(&mut self, channels: &BTreeMap<ChannelId, Channel>) -> Option<Job> {
-        let mut ahead: BTreeMap<ChannelId, usize> = BTreeMap::new();
-        for reading in self.readings.values() {
-            *ahead.entry(reading.channel).or_default() += reading.buffer.ahead();
-        }
-        let claim = self.in_turn(self.turns.decoded, |reading| {
-            let channel = channels.get(&reading.channel);
-            reading.buffer.wants_decoding()
-                && channel.is_some_and(|c| ahead[&reading.channel] < c.capacity())
-        })?;
-        self.turns.decoded = Some(claim);
-        let reading = self.readings.get_mut(&claim).expect("it was just found");
+        let claim = self.readings.next_to_decode(self.turns.decoded)?;
+        let mut reading = self
+            .readings
+            .change(claim)
+            .expect("who stands in a line is there");
+        self.turns.decoded = Some((reading.channel, claim));
         let channel = &channels[&reading.channel];
         let batches = reading.buffer.decode(channel.capacity() / 2, JOB_BYTES);
         Some(Job {
@@ -101,11 +96,8 @@ impl Fetcher {
     pub fn decoded(&mut self, now: Instant, done: Decoded) -> Vec<Outcome> {
         let mut outcomes = Vec::new();
         // The claim has ended meanwhile: its bytes were released then.
-        let Some(reading) = self
-            .readings
-            .get_mut(&done.claim)
-            .filter(|r| r.epoch == done.epoch)
-        else {
+        let reading = self.readings.change(done.claim);
+        let Some(mut reading) = reading.filter(|r| r.epoch == done.epoch) else {
             return outcomes;
         };
         reading.delivered_to = done
@@ -117,61 +109,48 @@ impl Fetcher {
         if let Some(error) = done.failed {
             self.budget.release(reading.buffer.drop_waiting());
             reading.bump();
-            reading.asked = false;
+            reading.asked = Asked::No;
             reading.aim = Aim::Read(reading.delivered_to);
+            drop(reading);
             self.broken(now, done.claim, error, &mut outcomes);
+        } else {
+            drop(reading);
         }
         // A batch of which compaction has left nothing brings no block that could be taken.
         outcomes.extend(self.end_if_taken(done.claim));
         outcomes
     }
 
-    /// The next block for a channel that has room, from the claim whose turn it is. `open` tells
+    /// Something has changed for a channel that may let it get more.
+    pub fn stir(&mut self, channel: ChannelId) {
+        self.readings.stir(channel);
+    }
+
+    /// The next channel that may get more than when it was looked at last.
+    pub fn poll_stirred(&mut self) -> Option<ChannelId> {
+        self.readings.poll_stirred()
+    }
+
+    /// The next block for a channel that has room, from the claim whose turn it is. `may_get` tells
     /// whether a claim may be given so many messages more.
     pub fn poll_block(
         &mut self,
         now: Instant,
         id: ChannelId,
         channel: &mut Channel,
-        open: impl Fn(ClaimId, usize) -> bool,
+        mut may_get: impl FnMut(ClaimId, usize) -> bool,
     ) -> Option<(ClaimId, Block)> {
-        let claim = self.in_turn(self.turns.pushed, |reading| {
-            let next = reading
-                .buffer
-                .peek()
-                .filter(|_| reading.channel == id && !reading.paused);
-            next.is_some_and(|block| channel.fits(block.len()) && open(reading.claim, block.len()))
+        let claim = self.readings.next_ready(id, self.turns.pushed, |reading| {
+            let next = reading.buffer.peek();
+            next.is_some_and(|block| {
+                channel.fits(block.len()) && may_get(reading.claim, block.len())
+            })
         })?;
         self.turns.pushed = Some(claim);
-        let block = self.readings.get_mut(&claim)?.buffer.pop(now)?;
+        let mut reading = self.readings.change(claim)?;
+        let block = reading.buffer.pop(now)?;
+        reading.delivered += block.bytes();
         channel.push(claim, block.len(), block.bytes());
-        *self.delivered.entry(claim).or_default() += block.bytes();
         Some((claim, block))
-    }
-
-    /// Whether a block of a claim is ready and may not be given to the user.
-    pub fn is_held_back(&self, claim: ClaimId, may_get: impl FnOnce(usize) -> bool) -> bool {
-        let next = self
-            .readings
-            .get(&claim)
-            .and_then(|reading| reading.buffer.peek());
-        next.is_some_and(|block| !may_get(block.len()))
-    }
-
-    /// The first claim behind `last`, in a circle, that this holds for.
-    fn in_turn(
-        &self,
-        last: Option<ClaimId>,
-        wanted: impl Fn(&super::Reading) -> bool,
-    ) -> Option<ClaimId> {
-        use std::ops::Bound::{Excluded, Included, Unbounded};
-        let from = last.map_or(Unbounded, Excluded);
-        let to = last.map_or(Excluded(ClaimId(0)), Included);
-        self.readings
-            .range((from, Unbounded))
-            .chain(self.readings.range((Unbounded, to)))
-            .map(|(_, reading)| reading)
-            .find(|reading| wanted(reading))
-            .map(|reading| reading.claim)
     }
 }

@@ -5,10 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Aim, Asked, Fetcher, Loop, Outcome};
+use super::{Aim, Asked, Fetcher, Loop, Outcome, Question};
 use crate::{
     call::{Broker, Call, Lane, Target, Token, list_offsets},
-    core::{ClaimId, Tokens, reaction::Reaction, reaction::reaction},
+    core::{ByPartition, ClaimId, Tokens, reaction::Reaction, reaction::reaction},
     error::{Error, ErrorKind, Result},
     protocol::{ApiKey, ErrorCode},
 };
@@ -21,11 +21,8 @@ impl Fetcher {
         tokens: &mut Tokens,
     ) -> Option<(Target, Token, Call, Duration)> {
         let mut wishes: BTreeMap<Broker, Vec<ClaimId>> = BTreeMap::new();
-        for reading in self
-            .readings
-            .values()
-            .filter(|r| matches!(r.aim, Aim::Lookup(_)) && r.is_due(now))
-        {
+        self.readings.expire(now);
+        for reading in self.readings.lookups() {
             let Some((broker, _)) = &reading.leader else {
                 continue;
             };
@@ -40,15 +37,14 @@ impl Fetcher {
         let mut asked = Vec::with_capacity(claims.len());
         let mut partitions = Vec::with_capacity(claims.len());
         for claim in claims {
-            let reading = self
+            let mut reading = self
                 .readings
-                .get_mut(&claim)
+                .change(claim)
                 .expect("wishes are made of readings");
             let Aim::Lookup(at) = reading.aim else {
                 unreachable!("only look-ups are wished for")
             };
-            reading.asked = true;
-            reading.not_before = None;
+            reading.asked = Asked::Here;
             asked.push((claim, reading.epoch));
             partitions.push(list_offsets::Partition {
                 topic: reading.topic.to_string(),
@@ -59,7 +55,7 @@ impl Fetcher {
         }
         let token = tokens.fresh();
         let work = self.loops.entry(broker.clone()).or_insert_with(Loop::new);
-        work.lookup = Some(Asked {
+        work.lookup = Some(Question {
             token,
             at: now,
             max_wait: Duration::ZERO,
@@ -85,35 +81,36 @@ impl Fetcher {
     pub(super) fn looked_up(
         &mut self,
         now: Instant,
-        asked: Asked,
+        asked: Question,
         result: Result<list_offsets::Answer>,
     ) -> Vec<Outcome> {
         let mut outcomes = Vec::new();
-        let (mut listed, failure) = match result {
+        let (listed, failure) = match result {
             Ok(answer) => (answer.partitions, None),
             Err(error) => (Vec::new(), Some(error)),
         };
+        let mut listed = ByPartition::new(listed);
         for (claim, epoch) in asked.claims {
-            let Some(reading) = self.readings.get_mut(&claim).filter(|r| r.epoch == epoch) else {
+            let reading = self.readings.change(claim);
+            let Some(mut reading) = reading.filter(|r| r.epoch == epoch) else {
                 continue;
             };
-            reading.asked = false;
-            let found = listed
-                .iter()
-                .position(|l| l.topic == *reading.topic && l.partition == reading.partition);
-            match (found.map(|at| listed.swap_remove(at)), &failure) {
+            reading.asked = Asked::No;
+            match (listed.take(&reading.topic, reading.partition), &failure) {
                 (Some(l), _) if l.error == ErrorCode::NONE && l.offset.is_some_and(|o| o >= 0) => {
                     reading.retry.reset();
                     reading.aim = Aim::Rest;
                     outcomes.extend(l.offset.map(|offset| Outcome::Resolved { claim, offset }));
                 }
                 (Some(l), _) if l.error != ErrorCode::NONE => {
+                    drop(reading);
                     self.refused(now, claim, ApiKey::ListOffsets, l.error, &mut outcomes);
                 }
                 (_, Some(error)) => {
                     let error = error
                         .clone()
                         .at_partition(&reading.topic, reading.partition);
+                    drop(reading);
                     self.retry_later(now, claim, error, false, &mut outcomes);
                     outcomes.push(Outcome::StaleMetadata);
                 }
@@ -122,6 +119,7 @@ impl Fetcher {
                     let error = Error::new(ErrorKind::Protocol, "list offsets")
                         .at_api(ApiKey::ListOffsets)
                         .at_partition(&reading.topic, reading.partition);
+                    drop(reading);
                     self.retry_later(now, claim, error, true, &mut outcomes);
                 }
             }
@@ -143,7 +141,7 @@ impl Fetcher {
         } else {
             "list offsets"
         };
-        let error = self.readings[&claim].error(code, context).at_api(api);
+        let error = self.reading(claim).error(code, context).at_api(api);
         match reaction(api, code) {
             Reaction::RefreshMetadata => {
                 outcomes.push(Outcome::StaleMetadata);
@@ -164,7 +162,7 @@ impl Fetcher {
         loud: bool,
         outcomes: &mut Vec<Outcome>,
     ) {
-        let Some(reading) = self.readings.get_mut(&claim) else {
+        let Some(mut reading) = self.readings.change(claim) else {
             return;
         };
         reading.fail(now, &mut self.rng);

@@ -11,6 +11,7 @@ mod deliver;
 mod lookup;
 mod plan;
 mod reading;
+mod readings;
 #[cfg(test)]
 mod tests;
 
@@ -24,7 +25,8 @@ pub use deliver::{Decoded, Job};
 
 use self::{
     budget::Budget,
-    reading::{Aim, Buffer, Reading},
+    reading::{Aim, Asked, Buffer, Reading},
+    readings::{Filed, Readings},
 };
 use crate::{
     call::{Broker, Token, list_offsets::At},
@@ -96,12 +98,9 @@ pub enum Outcome {
 #[derive(Debug)]
 pub struct Fetcher {
     settings: Settings,
-    readings: BTreeMap<ClaimId, Reading>,
+    readings: Readings,
     loops: BTreeMap<Broker, Loop>,
     budget: Budget,
-    /// Bytes of each claim in the user's channels.
-    delivered: BTreeMap<ClaimId, usize>,
-    /// Counts the turns at being asked for and at being decoded or delivered, for fairness.
     turns: Turns,
     rng: fastrand::Rng,
 }
@@ -109,8 +108,8 @@ pub struct Fetcher {
 /// The work with one broker.
 #[derive(Debug)]
 struct Loop {
-    fetch: Option<Asked>,
-    lookup: Option<Asked>,
+    fetch: Option<Question>,
+    lookup: Option<Question>,
     retry: Backoff,
     not_before: Option<Instant>,
     /// Answers in a row that came early and brought nothing.
@@ -119,7 +118,7 @@ struct Loop {
 
 /// A request on its way.
 #[derive(Debug)]
-struct Asked {
+struct Question {
     token: Token,
     at: Instant,
     max_wait: Duration,
@@ -131,10 +130,10 @@ struct Asked {
 /// Round robin over claims: who was served longest ago comes first.
 #[derive(Debug, Default)]
 struct Turns {
-    asked: BTreeMap<ClaimId, u64>,
-    decoded: Option<ClaimId>,
+    /// How many answers have brought something for a claim.
+    served: u64,
+    decoded: Option<(ChannelId, ClaimId)>,
     pushed: Option<ClaimId>,
-    counter: u64,
 }
 
 /// The longest wait between two requests to a broker that fails.
@@ -147,10 +146,9 @@ impl Fetcher {
     pub fn new(settings: Settings, seed: u64) -> Self {
         Self {
             budget: Budget::new(settings.budget),
+            readings: Readings::new(settings.budget),
             settings,
-            readings: BTreeMap::new(),
             loops: BTreeMap::new(),
-            delivered: BTreeMap::new(),
             turns: Turns::default(),
             rng: fastrand::Rng::with_seed(seed),
         }
@@ -165,21 +163,16 @@ impl Fetcher {
         at: At,
         cluster: &Cluster,
     ) {
-        self.insert(
-            claim,
-            ChannelId::Of(claim),
-            topic,
-            partition,
-            Aim::Lookup(at),
-            cluster,
-        );
+        // Nothing will go into its channel before it reads.
+        let channel = (ChannelId::Of(claim), 0);
+        self.insert(claim, channel, topic, partition, Aim::Lookup(at), cluster);
     }
 
-    /// Reads for a claim, from this offset on.
+    /// Reads for a claim, from this offset on, for a channel that can hold so many messages.
     pub fn read(
         &mut self,
         claim: ClaimId,
-        channel: ChannelId,
+        channel: (ChannelId, usize),
         topic: &Arc<str>,
         at: (i32, i64),
         cluster: &Cluster,
@@ -191,15 +184,18 @@ impl Fetcher {
     fn insert(
         &mut self,
         claim: ClaimId,
-        channel: ChannelId,
+        (channel, capacity): (ChannelId, usize),
         topic: &Arc<str>,
         partition: i32,
         aim: Aim,
         cluster: &Cluster,
     ) {
+        // A claim that was looked up and now reads must not be answered by its former self.
+        let epoch = self.remove(claim).map_or(0, |old| old + 1);
         let mut reading = Reading {
             claim,
             channel,
+            capacity,
             topic: Arc::clone(topic),
             partition,
             delivered_to: if let Aim::Read(offset) = aim {
@@ -208,8 +204,9 @@ impl Fetcher {
                 0
             },
             aim,
-            epoch: 0,
-            asked: false,
+            epoch,
+            asked: Asked::No,
+            turn: 0,
             not_before: None,
             retry: Backoff::of(&self.settings.retry),
             leader: None,
@@ -219,31 +216,28 @@ impl Fetcher {
             paused: false,
             high_watermark: None,
             buffer: Buffer::default(),
+            delivered: 0,
+            filed: Filed::default(),
         };
         reading.find_leader(cluster);
-        // A claim that was looked up and now reads must not be answered by its former self.
-        if let Some(old) = self.readings.remove(&claim) {
-            reading.epoch = old.epoch + 1;
-            self.forget(old);
-        }
-        self.readings.insert(claim, reading);
+        self.readings.insert(reading);
+    }
+
+    fn reading(&self, claim: ClaimId) -> &Reading {
+        self.readings.get(claim).expect("the caller has found it")
     }
 
     /// Stops reading for a claim and drops what is buffered, but for what is in the user's channel.
-    pub fn remove(&mut self, claim: ClaimId) {
-        if let Some(reading) = self.readings.remove(&claim) {
-            self.forget(reading);
-        }
-        self.turns.asked.remove(&claim);
-    }
-
-    fn forget(&mut self, mut reading: Reading) {
+    /// Returns the epoch that its reading was in.
+    pub fn remove(&mut self, claim: ClaimId) -> Option<u32> {
+        let mut reading = self.readings.remove(claim)?;
         self.budget.release(reading.buffer.drop_all());
+        Some(reading.epoch)
     }
 
     /// Stops fetching for a claim, or goes on; what is buffered stays.
     pub fn pause(&mut self, claim: ClaimId, paused: bool) {
-        if let Some(reading) = self.readings.get_mut(&claim) {
+        if let Some(mut reading) = self.readings.change(claim) {
             reading.paused = paused;
         }
     }
@@ -258,17 +252,18 @@ impl Fetcher {
     /// The cluster was described anew. A partition that stays without a leader is reported.
     pub fn leaders_changed(&mut self, cluster: &Cluster) -> Vec<Outcome> {
         let mut outcomes = Vec::new();
-        for reading in self.readings.values_mut() {
+        let loud = self.settings.quiet_retries + 1;
+        self.readings.change_all(|reading| {
             reading.find_leader(cluster);
             let Err(error) = cluster.leader(&reading.topic, reading.partition) else {
                 reading.leaderless = 0;
-                continue;
+                return;
             };
             reading.leaderless += 1;
-            if reading.leaderless == self.settings.quiet_retries + 1 {
+            if reading.leaderless == loud {
                 outcomes.push(Outcome::Report(reading.claim, error.doing("fetch")));
             }
-        }
+        });
         let known = |b: &Broker| b.id.is_none_or(|id| cluster.broker(id) == Some(b));
         self.loops
             .retain(|broker, work| work.is_busy() || known(broker));
@@ -278,23 +273,18 @@ impl Fetcher {
     /// Bytes of a claim have left the user's channel.
     pub fn taken(&mut self, claim: ClaimId, bytes: usize) -> Option<Outcome> {
         self.budget.release(bytes);
-        if let Some(left) = self.delivered.get_mut(&claim) {
-            *left -= bytes;
-            if *left == 0 {
-                self.delivered.remove(&claim);
-            }
-        }
+        self.readings.change(claim)?.delivered -= bytes;
         self.end_if_taken(claim)
     }
 
     /// Ends the reading of a claim at an offset that the log does not have, once nothing that was read
     /// before is left.
     fn end_if_taken(&mut self, claim: ClaimId) -> Option<Outcome> {
-        let reading = self.readings.get_mut(&claim)?;
+        let mut reading = self.readings.change(claim)?;
         let Aim::End(offset) = reading.aim else {
             return None;
         };
-        if reading.buffer.bytes() > 0 || self.delivered.contains_key(&claim) {
+        if reading.buffer.bytes() + reading.delivered > 0 {
             return None;
         }
         reading.aim = Aim::Rest;
@@ -313,10 +303,7 @@ impl Fetcher {
 
     /// Whether something waits for the user to make room.
     pub fn wants_room(&self) -> bool {
-        let waits = |r: &Reading| r.buffer.bytes() > 0 || matches!(r.aim, Aim::End(_));
-        let share = self.share();
-        self.readings.values().any(waits)
-            || self.delivered.values().any(|bytes| *bytes >= share)
+        self.readings.wait_for_user()
             || (!self.readings.is_empty() && self.budget.free() < self.budget.limit() / 2)
     }
 
@@ -327,24 +314,17 @@ impl Fetcher {
 
     /// When a wait ends after which there may be something to ask.
     pub fn deadline(&self) -> Option<Instant> {
-        let readings = self
-            .readings
-            .values()
-            .filter(|r| !r.asked && !r.paused)
-            .filter_map(|r| r.not_before);
         let loops = self
             .loops
             .values()
             .filter(|l| l.fetch.is_none())
             .filter_map(|l| l.not_before);
-        readings.chain(loops).min()
+        self.readings.deadline().into_iter().chain(loops).min()
     }
 
     /// Waits that are over need not be waited for again.
     pub fn expire(&mut self, now: Instant) {
-        for reading in self.readings.values_mut() {
-            reading.not_before = reading.not_before.filter(|at| *at > now);
-        }
+        self.readings.expire(now);
         for work in self.loops.values_mut() {
             work.not_before = work.not_before.filter(|at| *at > now);
         }
@@ -371,55 +351,5 @@ impl Loop {
 
     fn is_busy(&self) -> bool {
         self.fetch.is_some() || self.lookup.is_some()
-    }
-}
-
-impl Reading {
-    fn find_leader(&mut self, cluster: &Cluster) {
-        let leader = cluster
-            .leader(&self.topic, self.partition)
-            .ok()
-            .map(|l| (l.broker, l.epoch));
-        if leader != self.leader {
-            // The new leader names its own followers, and speaks for its own log.
-            self.follower = None;
-            self.leader = leader;
-            if let Aim::End(offset) = self.aim {
-                self.aim = Aim::Read(offset);
-            }
-        }
-    }
-
-    /// Whom to read from.
-    fn source(&self) -> Option<&Broker> {
-        self.follower
-            .as_ref()
-            .or(self.leader.as_ref().map(|(broker, _)| broker))
-    }
-
-    /// The next offset to read; 0 while that is not known.
-    fn position(&self) -> i64 {
-        match self.aim {
-            Aim::Read(offset) | Aim::End(offset) => offset,
-            Aim::Lookup(_) | Aim::Rest => 0,
-        }
-    }
-
-    fn is_due(&self, now: Instant) -> bool {
-        !self.asked && self.not_before.is_none_or(|at| at <= now)
-    }
-
-    /// A failure: wait, and tell the user where it does not heal quickly by itself.
-    fn fail(&mut self, now: Instant, rng: &mut fastrand::Rng) {
-        self.not_before = Some(self.retry.next(now, rng));
-    }
-
-    /// What is on its way or being decoded has become worthless.
-    fn bump(&mut self) {
-        self.epoch += 1;
-    }
-
-    fn error(&self, code: ErrorCode, context: &'static str) -> Error {
-        Error::broker_code(code, context).at_partition(&self.topic, self.partition)
     }
 }

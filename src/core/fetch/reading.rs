@@ -6,9 +6,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::readings::Filed;
 use crate::{
     call::{Broker, list_offsets::At},
-    core::{Backoff, ChannelId, ClaimId},
+    core::{Backoff, ChannelId, ClaimId, Cluster},
+    error::Error,
+    protocol::ErrorCode,
     record::{Batch, Block},
 };
 
@@ -17,8 +20,9 @@ use crate::{
 pub(super) struct Reading {
     /// The claim.
     pub(super) claim: ClaimId,
-    /// The channel that its messages go to.
+    /// The channel that its messages go to, and how many it can hold.
     pub(super) channel: ChannelId,
+    pub(super) capacity: usize,
     /// The topic.
     pub(super) topic: Arc<str>,
     /// The partition.
@@ -29,7 +33,9 @@ pub(super) struct Reading {
     /// Counts up whenever what is on its way or decoded has become worthless.
     pub(super) epoch: u32,
     /// Whether a request for it is on its way.
-    pub(super) asked: bool,
+    pub(super) asked: Asked,
+    /// When it was served last, in turns of all.
+    pub(super) turn: u64,
     pub(super) not_before: Option<Instant>,
     pub(super) retry: Backoff,
     /// The leader as last heard, and a follower that the leader has named to read from.
@@ -42,6 +48,21 @@ pub(super) struct Reading {
     pub(super) paused: bool,
     pub(super) high_watermark: Option<i64>,
     pub(super) buffer: Buffer,
+    /// Bytes in the user's channel.
+    pub(super) delivered: usize,
+    /// The lines that it stands in.
+    pub(super) filed: Filed,
+}
+
+/// Whether a request is on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// None is.
+    No,
+    /// To the broker to read from.
+    Here,
+    /// To the broker that was the one to read from.
+    Elsewhere,
 }
 
 /// What is to be done next.
@@ -82,6 +103,70 @@ struct Movement {
     bytes: usize,
     /// Bytes a second over the last time span that was measured.
     rate: f64,
+}
+
+impl Reading {
+    /// The leader may have changed.
+    pub(super) fn find_leader(&mut self, cluster: &Cluster) {
+        let leader = cluster
+            .leader(&self.topic, self.partition)
+            .ok()
+            .map(|l| (l.broker, l.epoch));
+        if leader != self.leader {
+            // The new leader names its own followers, and speaks for its own log.
+            self.follower = None;
+            self.leader = leader;
+            if self.asked == Asked::Here {
+                self.asked = Asked::Elsewhere;
+            }
+            if let Aim::End(offset) = self.aim {
+                self.aim = Aim::Read(offset);
+            }
+        }
+    }
+
+    /// Whom to read from.
+    pub(super) fn source(&self) -> Option<&Broker> {
+        self.follower
+            .as_ref()
+            .or(self.leader.as_ref().map(|(broker, _)| broker))
+    }
+
+    /// The next offset to read; 0 while that is not known.
+    pub(super) fn position(&self) -> i64 {
+        match self.aim {
+            Aim::Read(offset) | Aim::End(offset) => offset,
+            Aim::Lookup(_) | Aim::Rest => 0,
+        }
+    }
+
+    /// How many bytes may be asked for by one that may hold `share`; `None` while enough is buffered.
+    pub(super) fn credit(&self, share: usize) -> Option<usize> {
+        let unread = self.buffer.bytes();
+        let held = unread + self.delivered;
+        if held == 0 {
+            // Whatever the shares: one fetch must be able to hold the next record.
+            return Some(self.fetch_size);
+        }
+        if unread >= 2 * self.fetch_size || held >= share {
+            return None;
+        }
+        Some(self.fetch_size.min(share - held).max(1))
+    }
+
+    /// A failure: wait, and tell the user where it does not heal quickly by itself.
+    pub(super) fn fail(&mut self, now: Instant, rng: &mut fastrand::Rng) {
+        self.not_before = Some(self.retry.next(now, rng));
+    }
+
+    /// What is on its way or being decoded has become worthless.
+    pub(super) fn bump(&mut self) {
+        self.epoch += 1;
+    }
+
+    pub(super) fn error(&self, code: ErrorCode, context: &'static str) -> Error {
+        Error::broker_code(code, context).at_partition(&self.topic, self.partition)
+    }
 }
 
 impl Buffer {

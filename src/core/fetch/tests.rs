@@ -90,9 +90,13 @@ impl Bench {
                 .insert(ChannelId::Of(claim), Channel::new(16));
             let topic = Arc::from("t");
             let at = (partition, 0);
-            bench
-                .fetcher
-                .read(claim, ChannelId::Of(claim), &topic, at, &bench.cluster);
+            bench.fetcher.read(
+                claim,
+                (ChannelId::Of(claim), 16),
+                &topic,
+                at,
+                &bench.cluster,
+            );
         }
         bench
     }
@@ -153,6 +157,63 @@ impl Bench {
             }
         }
         delivered
+    }
+}
+
+/// Whatever happens, each reading stands in the lines that a look at all readings would find.
+#[test]
+fn the_lines_are_right_after_every_change() {
+    for seed in 0..20 {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let mut bench = Bench::new(settings(), 12);
+        let mut sent = Vec::new();
+        for _ in 0..300 {
+            let chosen = claim(rng.i32(0..12));
+            match rng.u32(0..9) {
+                0 | 1 => sent.extend(bench.try_fetch()),
+                2 | 3 if !sent.is_empty() => {
+                    let question = sent.swap_remove(rng.usize(..sent.len()));
+                    let sizes = [1, 300, 40 * KIB].map(|size| (rng.i32(0..12), size));
+                    bench.feed(&question, &sizes);
+                }
+                4 if !sent.is_empty() => {
+                    let question = sent.swap_remove(rng.usize(..sent.len()));
+                    let code = rng.choice([
+                        ErrorCode::NOT_LEADER_OR_FOLLOWER,
+                        ErrorCode::OFFSET_OUT_OF_RANGE,
+                    ]);
+                    let code = code.unwrap();
+                    let refused = |p: &fetch::Partition| fetched(p.partition, code, Vec::new());
+                    bench.answer(
+                        &question,
+                        question.ask.partitions.iter().map(refused).collect(),
+                    );
+                }
+                5 => _ = bench.deliver(),
+                6 => {
+                    let held = bench
+                        .fetcher
+                        .readings
+                        .get(chosen)
+                        .map_or(0, |r| r.delivered);
+                    bench.fetcher.taken(chosen, held);
+                }
+                7 => bench.fetcher.pause(chosen, rng.bool()),
+                _ => {
+                    bench.fetcher.remove(chosen);
+                    let at = (chosen.0 as i32 - 1, 0);
+                    let channel = (ChannelId::Of(chosen), 16);
+                    let topic = Arc::from("t");
+                    bench
+                        .fetcher
+                        .read(chosen, channel, &topic, at, &bench.cluster);
+                    bench.channels.insert(channel.0, Channel::new(16));
+                }
+            }
+            bench.now += Duration::from_millis(rng.u64(0..500));
+            bench.fetcher.readings.settle();
+            bench.fetcher.readings.check();
+        }
     }
 }
 
@@ -245,7 +306,7 @@ fn a_claim_that_is_not_read_is_left_out_and_the_others_go_on() {
         let at = (1, 0);
         bench.fetcher.read(
             claim(1),
-            ChannelId::Of(claim(1)),
+            (ChannelId::Of(claim(1)), 16),
             &Arc::from("t"),
             at,
             &bench.cluster,

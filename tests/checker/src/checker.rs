@@ -411,6 +411,8 @@ impl Checker {
         let since = at.saturating_sub(self.rules.told_late);
         let rules = self.rules;
         let partition = self.partition_mut(claim.place);
+        let granted = partition.grants.get(&claim.member);
+        let generation = generation.or(granted.map(|grant| grant.generation));
         let allowed = partition.allowed_starts(claim, generation, cause, since, &rules);
         let repeats_from = match cause {
             // Where the policy says may be anywhere below.

@@ -2,7 +2,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::BinaryHeap,
+    collections::{BTreeMap, BinaryHeap, btree_map::Entry},
     fs::File,
     io::{self, BufRead, BufReader},
     path::Path,
@@ -18,24 +18,33 @@ use crate::{Checker, event::Time};
 /// # Errors
 /// If a file cannot be read, or has a line that is no event.
 pub fn check_files<P: AsRef<Path>>(checker: &mut Checker, files: &[P]) -> io::Result<Time> {
-    let mut sources = Vec::new();
+    // A file is open from its first event to its last only: there may be more of them than a process may open.
+    let mut open = BTreeMap::new();
     let mut next = BinaryHeap::new();
     for (index, file) in files.iter().enumerate() {
         let mut source = Source::open(file.as_ref())?;
         if source.advance()? {
             next.push(Reverse((source.at, index)));
         }
-        sources.push(source);
     }
     let mut last = Time::ZERO;
     while let Some(Reverse((at, index))) = next.pop() {
-        let source = &mut sources[index];
         last = at;
+        let source = match open.entry(index) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => {
+                let mut source = Source::open(files[index].as_ref())?;
+                source.advance()?;
+                entry.insert(source)
+            }
+        };
         checker
             .read(source.line.trim_end())
             .map_err(|why| source.fault(&why))?;
         if source.advance()? {
             next.push(Reverse((source.at, index)));
+        } else {
+            open.remove(&index);
         }
     }
     Ok(last)

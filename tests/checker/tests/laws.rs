@@ -507,6 +507,24 @@ fn generation_numbers_say_which_is_later() {
 }
 
 #[test]
+fn generation_of_a_claim_is_that_of_its_grant() {
+    let log = |first: &str| {
+        format!(
+            "produced t 0 0-9\ngranted t 0 a 1\n{first}\ngranted t 0 b 2\n\
+             claimed b 1 t 0 0 assigned\nsuspended a\nclaimed a 1 t 0 0 assigned\n\
+             delivered a 1 t 0 0\ndelivered b 1 t 0 0-9\nmarked b 1 t 0 9\ncommitted t 0 10 b"
+        )
+    };
+    assert_eq!(broken(&[&log("")]), [], "a was late, and is excused");
+    let laws = broken(&[&log("granted t 0 a 3")]);
+    assert_eq!(
+        laws,
+        [Law::Generation],
+        "b goes on though a has a later one"
+    );
+}
+
+#[test]
 fn generation_nothing_comes_after_the_end_or_from_nowhere() {
     let ended = "ended a 1 t 0\ndelivered a 1 t 0 4";
     assert_eq!(broken(&[A, ended, B]), [Law::Generation]);

@@ -33,6 +33,16 @@ pub(crate) struct Plan {
     zookeeper: u16,
     /// The ports of each broker, the first of which has id 1: for clients and, in KRaft, for controllers.
     brokers: Vec<(u16, u16)>,
+    detours: Vec<Detour>,
+}
+
+/// A second listener of a broker.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Detour {
+    /// The port that the broker listens on.
+    pub(crate) listener: u16,
+    /// The port that it sends clients to.
+    pub(crate) advertised: u16,
 }
 
 impl Plan {
@@ -44,7 +54,20 @@ impl Plan {
             quorum,
             zookeeper: ports::free(),
             brokers,
+            detours: Vec::new(),
         }
+    }
+
+    pub(crate) fn add_detours(&mut self) {
+        let detour = |_: &_| Detour {
+            listener: ports::free(),
+            advertised: ports::free(),
+        };
+        self.detours = self.brokers.iter().map(detour).collect();
+    }
+
+    pub(crate) fn detours(&self) -> &[Detour] {
+        &self.detours
     }
 
     pub(crate) fn ids(&self) -> impl Iterator<Item = i32> + use<> {
@@ -119,7 +142,39 @@ impl Plan {
                 set("broker.heartbeat.interval.ms", "500".into());
             }
         }
+        if let Some(detour) = self.detours.get(id as usize - 1) {
+            detour.add_to(&mut properties);
+        }
         properties
+    }
+}
+
+impl Detour {
+    fn add_to(self, properties: &mut Properties) {
+        let mut add = |name: &str, first: &str, more: String| {
+            let value = properties.entry(name.to_owned()).or_default();
+            if value.is_empty() {
+                *value = first.to_owned();
+            }
+            *value = format!("{value},{more}");
+        };
+        let Self {
+            listener,
+            advertised,
+        } = self;
+        add("listeners", "", format!("DETOUR://127.0.0.1:{listener}"));
+        add(
+            "advertised.listeners",
+            "",
+            format!("DETOUR://127.0.0.1:{advertised}"),
+        );
+        add(
+            "listener.security.protocol.map",
+            "PLAINTEXT:PLAINTEXT",
+            "DETOUR:PLAINTEXT".into(),
+        );
+        let among_brokers = ("inter.broker.listener.name".into(), "PLAINTEXT".into());
+        properties.extend([among_brokers]);
     }
 }
 

@@ -14,7 +14,7 @@ use rdkafka::ClientConfig;
 
 use crate::{
     admin::Admin,
-    broker::{Broker, Plan, Properties},
+    broker::{Broker, Detour, Plan, Properties},
     metadata::{self, Metadata},
     own::Own,
     release::Release,
@@ -33,6 +33,7 @@ pub struct Cluster {
     bootstrap: Vec<String>,
     admin: OnceLock<Admin>,
     own: Option<Own>,
+    detours: Vec<Detour>,
 }
 
 /// What a cluster shall be; see [`Cluster::builder`].
@@ -42,6 +43,7 @@ pub struct Builder {
     brokers: usize,
     everywhere: Properties,
     of_one: BTreeMap<i32, Properties>,
+    detour: bool,
 }
 
 impl Builder {
@@ -66,12 +68,23 @@ impl Builder {
         self
     }
 
+    /// Gives each broker a second listener, which clients are told to reach at another port: see
+    /// [`Cluster::detours`]. Whoever serves that port stands between them and the broker.
+    pub fn detour(mut self) -> Self {
+        self.detour = true;
+        self
+    }
+
     /// Starts the cluster and waits until every broker knows every other.
     ///
     /// # Panics
     /// If it does not come up; the ends of the logs are in the message.
     pub fn start(&self) -> Cluster {
-        let plan = Plan::new(self.release.quorum(), self.brokers);
+        let mut plan = Plan::new(self.release.quorum(), self.brokers);
+        if self.detour {
+            plan.add_detours();
+        }
+        let detours = plan.detours().to_vec();
         let bootstrap = plan.ids().map(|id| plan.address(id).to_string()).collect();
         let own = Own::start(self.release, plan, |id| {
             let mut properties = self.everywhere.clone();
@@ -83,6 +96,7 @@ impl Builder {
             bootstrap,
             admin: OnceLock::new(),
             own: Some(own),
+            detours,
         }
     }
 }
@@ -100,6 +114,7 @@ impl Cluster {
             brokers: 1,
             everywhere: Properties::new(),
             of_one: BTreeMap::new(),
+            detour: false,
         }
     }
 
@@ -131,6 +146,7 @@ impl Cluster {
             bootstrap,
             admin: OnceLock::new(),
             own: None,
+            detours: Vec::new(),
         }
     }
 
@@ -142,6 +158,11 @@ impl Cluster {
     /// The addresses of all its brokers, running or not, in the order of their ids.
     pub fn bootstrap(&self) -> Vec<String> {
         self.bootstrap.clone()
+    }
+
+    /// The second listeners of its brokers, in the order of their ids, if they were built with any.
+    pub(crate) fn detours(&self) -> &[Detour] {
+        &self.detours
     }
 
     /// Kills a broker with SIGKILL.
@@ -281,12 +302,15 @@ impl Cluster {
 
     /// The id of the broker that coordinates a group, once any group has been used.
     pub fn coordinator(&self, group: &str) -> i32 {
-        // As Kafka does it: Java's hash of the name chooses a partition of the topic of all commits.
+        self.leader("__consumer_offsets", self.partition_of_group(group))
+    }
+
+    /// The partition of the topic of all commits that a group is kept in, once any group has been used.
+    pub(crate) fn partition_of_group(&self, group: &str) -> i32 {
+        // As Kafka does it: Java's hash of the name chooses.
         let hash = |hash: i32, unit: u16| hash.wrapping_mul(31).wrapping_add(i32::from(unit));
         let hash = group.encode_utf16().fold(0, hash) & i32::MAX;
-        let metadata = self.metadata();
-        let partitions = &metadata.topics["__consumer_offsets"];
-        partitions[&(hash % partitions.len() as i32)].leader
+        hash % self.metadata().topics["__consumer_offsets"].len() as i32
     }
 
     /// Waits until every running broker sees the cluster so.

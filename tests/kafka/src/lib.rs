@@ -10,6 +10,7 @@ mod admin;
 mod broker;
 mod cluster;
 mod distribution;
+pub mod ledger;
 mod member;
 mod metadata;
 pub mod oracle;
@@ -19,6 +20,7 @@ mod process;
 mod producer;
 mod release;
 mod scratch;
+pub mod soak;
 
 pub use admin::{Admin, Committed};
 pub use cluster::{Builder, Cluster, Shared};

@@ -7,8 +7,8 @@
 
 use std::{
     io::{self, Read, Write},
-    os::fd::AsRawFd,
     net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream},
+    os::fd::AsRawFd,
     sync::{
         Arc, Condvar, Mutex, Weak,
         atomic::{AtomicBool, Ordering::Relaxed},

@@ -4,14 +4,7 @@
 //! looks later than it was. A mark is written down, and handed to the system, before it is made, so that no
 //! commit can be ahead of what is known even if this process is killed in between.
 
-use std::{
-    collections::BTreeMap,
-    path::Path,
-    str::FromStr,
-    sync::atomic::{AtomicBool, Ordering::Relaxed},
-    thread,
-    time::Duration,
-};
+use std::{collections::BTreeMap, path::Path, str::FromStr, sync::Mutex, thread, time::Duration};
 
 use checker::{Cause, Claim, Event, Member, Place};
 use crossbeam_channel::{Receiver, Select, TryRecvError};
@@ -196,12 +189,15 @@ impl Worker<'_> {
                 dawdle(rng);
             }
             let marks_all = !matches!(next, Next::Messages);
-            for (_, message) in unmarked.extract_if(.., |_, _| marks_all || rng.u8(..3) > 0) {
-                let claim = self.claim_of(&message);
-                let offset = message.offset();
-                self.journal.write(|_| Event::Marked { claim, offset });
-                self.consumer.mark_offset(&message, "");
-            }
+            unmarked.retain(|_, message| {
+                let waits = !marks_all && rng.u8(..3) == 0;
+                if !waits {
+                    let (claim, offset) = (self.claim_of(message), message.offset());
+                    self.journal.write(|_| Event::Marked { claim, offset });
+                    self.consumer.mark_offset(message, "");
+                }
+                waits
+            });
             if let Next::Over = next {
                 return;
             }
@@ -210,7 +206,7 @@ impl Worker<'_> {
 
     /// The readers of a pool.
     fn share(&self, rng: &mut fastrand::Rng, stop: &Receiver<()>) {
-        let claims = std::sync::Mutex::new(Claims::default());
+        let claims = Mutex::new(Claims::default());
         thread::scope(|scope| {
             for _ in 0..READERS {
                 let (mut rng, claims) = (rng.fork(), &claims);
@@ -262,13 +258,10 @@ impl Worker<'_> {
 
     /// The threads of partition mode.
     fn read_each(&self, stop: &Receiver<()>) {
-        let closed = AtomicBool::new(false);
         thread::scope(|scope| {
             scope.spawn(|| {
                 let _ = stop.recv();
-                if !closed.load(Relaxed) {
-                    self.consumer.closer().signal();
-                }
+                self.consumer.closer().signal();
             });
             for (number, part) in (1..).zip(self.consumer.partitions()) {
                 scope.spawn(move || self.read_one(number, &part, &mut fastrand::Rng::new()));
@@ -304,11 +297,10 @@ impl Worker<'_> {
             }
             unmarked = taken.last().map(ConsumerMessage::offset).or(unmarked);
             dawdle(rng);
-            if taken.is_empty() || rng.bool() {
-                for offset in unmarked.take() {
-                    self.journal.write(|_| Event::Marked { claim, offset });
-                    part.mark_offset(offset, "");
-                }
+            let is_time = taken.is_empty() || rng.bool();
+            if let Some(offset) = unmarked.take_if(|_| is_time) {
+                self.journal.write(|_| Event::Marked { claim, offset });
+                part.mark_offset(offset, "");
             }
         }
     }

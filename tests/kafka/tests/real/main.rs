@@ -11,6 +11,7 @@ mod load;
 mod mixed;
 mod rebalances;
 mod records;
+mod rolling;
 mod sharing;
 mod starts;
 mod support;

@@ -1,0 +1,116 @@
+//! Moves leaders and replicas, which librdkafka cannot ask for: by requests of the library's own protocol
+//! module, whose bytes are tested against Java's.
+
+use std::{
+    io::{self, Read, Write},
+    net::{SocketAddr, TcpStream, ToSocketAddrs},
+    thread,
+    time::{Duration, Instant},
+};
+
+use sarama_cluster::{
+    ErrorCode,
+    protocol::{
+        Request,
+        alter_partition_reassignments::{self as moves, RequestPartition, RequestTopic},
+        elect_leaders::{self as elections, TopicPartitions},
+        header,
+    },
+};
+
+use super::Topic;
+use crate::{Cluster, Metadata, broker::POLL};
+
+/// A broker that has not answered by then has something else to do.
+const ANSWER: Duration = Duration::from_secs(3);
+
+/// The first preferred replica of each partition leads again after this.
+const PREFERRED: i8 = 0;
+
+/// Moves some partition to other brokers, or in other order, and has the first of them lead. So often something
+/// was moved: that brokers refuse it for the moment is no fault.
+pub(crate) fn shuffle(kafka: &Cluster, topics: &[Topic], rng: &mut fastrand::Rng) -> u64 {
+    let count = kafka.bootstrap().len() as i32;
+    let mut brokers: Vec<i32> = (1..=count).collect();
+    rng.shuffle(&mut brokers);
+    // The partitions of the topic of all commits are moved as well: that moves coordinators.
+    let chosen = rng.usize(..=topics.len());
+    let (name, partitions, copies) = match topics.get(chosen) {
+        Some(topic) => (topic.name.as_str(), topic.partitions, topic.copies),
+        None => ("__consumer_offsets", super::OFFSETS_PARTITIONS, count),
+    };
+    let partition_index = rng.i32(..partitions);
+    brokers.truncate(copies as usize);
+    let request = moves::Request {
+        timeout_ms: 3_000,
+        topics: vec![RequestTopic {
+            name: name.to_owned(),
+            partitions: vec![RequestPartition {
+                partition_index,
+                replicas: Some(brokers),
+            }],
+        }],
+    };
+    let moved = ask_controller(kafka, &request, 0, |response| response.error_code);
+    let request = elections::Request {
+        election_type: PREFERRED,
+        topic_partitions: Some(vec![TopicPartitions {
+            topic: name.to_owned(),
+            partitions: vec![partition_index],
+        }]),
+        timeout_ms: 3_000,
+    };
+    let elected = ask_controller(kafka, &request, 2, |response| response.error_code);
+    u64::from(moved.is_some()) + u64::from(elected.is_some())
+}
+
+/// Waits until all replicas are up to date again, but not for long: then the next fault comes anyway.
+pub(crate) fn await_replicas(kafka: &Cluster, patience: Duration) {
+    let deadline = Instant::now() + patience;
+    let are_in_sync = |metadata: &Metadata| {
+        let mut partitions = metadata.topics.values().flat_map(|topic| topic.values());
+        partitions.all(|one| one.leader > 0 && one.in_sync.len() >= one.replicas.len())
+    };
+    while Instant::now() < deadline {
+        let answers: Vec<_> = addresses(kafka)
+            .filter_map(|to| Metadata::ask(to).ok())
+            .collect();
+        if !answers.is_empty() && answers.iter().all(are_in_sync) {
+            return;
+        }
+        thread::sleep(POLL * 4);
+    }
+}
+
+fn addresses(kafka: &Cluster) -> impl Iterator<Item = SocketAddr> {
+    let bootstrap = kafka.bootstrap();
+    bootstrap
+        .into_iter()
+        .flat_map(|address| address.to_socket_addrs().expect("an address"))
+}
+
+/// Asks one broker after the other until one says that it is the controller, or asks that for us.
+fn ask_controller<R: Request>(
+    kafka: &Cluster,
+    request: &R,
+    version: i16,
+    code: impl Fn(&R::Response) -> ErrorCode,
+) -> Option<R::Response> {
+    addresses(kafka).find_map(|address| {
+        let response = ask(address, request, version).ok()?;
+        (code(&response) == ErrorCode::NONE).then_some(response)
+    })
+}
+
+fn ask<R: Request>(to: SocketAddr, request: &R, version: i16) -> io::Result<R::Response> {
+    let mut stream = TcpStream::connect_timeout(&to, ANSWER)?;
+    stream.set_read_timeout(Some(ANSWER))?;
+    let frame = header::encode_request(request, version, 1, Some("soak"));
+    stream.write_all(&frame.map_err(io::Error::other)?)?;
+    let mut length = [0; 4];
+    stream.read_exact(&mut length)?;
+    let mut answer = vec![0; u32::from_be_bytes(length) as usize];
+    stream.read_exact(&mut answer)?;
+    let (_, response) = header::decode_response::<R>(&answer, version).map_err(io::Error::other)?;
+    Ok(response)
+}

@@ -7,7 +7,7 @@ use std::{
 
 use sarama_cluster::{
     ErrorCode, ErrorKind, NotificationType,
-    crossbeam_channel::TryRecvError,
+    crossbeam_channel::{TryRecvError, bounded},
     testing::{ApiKey, Fault},
 };
 
@@ -144,6 +144,27 @@ fn a_close_without_brokers_is_bounded_and_says_what_was_not_committed() {
     );
     drop(reader);
     assert!(began.elapsed() < SLACK);
+    world.judge();
+}
+
+/// Commits are due more often than it is looked for a group coordinator: the looks must not chase each other.
+#[test]
+fn a_close_without_a_coordinator_ends_however_often_commits_are_due() {
+    let world = World::with(&[("t", 1)]).incomplete();
+    world.produce("t", 0, 3);
+    let mut config = world.config();
+    config.close_timeout = Duration::from_secs(2);
+    config.consumer.offsets.commit_interval = Duration::from_millis(5);
+    let reader = world.start("a", "t", config);
+    let message = reader.recv();
+    world.kafka.stop_broker(1);
+    reader.mark(&message);
+    drop(message);
+    let (tell, told) = bounded(1);
+    // It owns the reader, so that a close that never returns ends the story all the same.
+    thread::spawn(move || tell.send(reader.consumer.close()));
+    let closed = told.recv_timeout(PATIENCE).expect("it returns");
+    assert_eq!(closed.unwrap_err().context(), "commit");
     world.judge();
 }
 

@@ -161,7 +161,9 @@ impl Engine {
                 .deadline()
                 .filter(|_| self.group.session().is_some()),
             self.fetcher.deadline(),
-            self.committer.deadline().filter(|_| !self.observing),
+            self.committer
+                .deadline()
+                .filter(|_| !self.observing && !self.is_last_commit()),
             self.release.as_ref().and_then(Release::deadline),
             self.closing.as_ref().map(Closing::deadline),
             self.dropped().filter_map(Claim::deadline).min(),
@@ -247,7 +249,7 @@ impl Engine {
             });
         }
         self.deliver(now);
-        if self.committer.is_due(now) {
+        if self.committer.is_due(now) && !self.is_last_commit() {
             self.observe();
         }
     }

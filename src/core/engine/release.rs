@@ -291,6 +291,13 @@ impl Engine {
         }
     }
 
+    /// Whether the last commit of a release is under way. It is tried again by a clock of its own, and a look
+    /// at the marks before that time would change nothing.
+    pub(super) fn is_last_commit(&self) -> bool {
+        let release = self.release.as_ref();
+        release.is_some_and(|release| release.step == Step::Committing)
+    }
+
     /// A commit was answered: if a release waits for it, the marks are looked at once more.
     pub(super) fn release_commit_done(&mut self) {
         let retry_at = self.committer.retry_at();

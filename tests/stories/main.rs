@@ -13,6 +13,7 @@ mod ranges;
 mod reader;
 mod releases;
 mod reports;
+mod statics;
 mod topics;
 mod worker;
 mod world;

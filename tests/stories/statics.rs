@@ -1,0 +1,79 @@
+//! Static members: they keep their place while they are away, and a name belongs to one at a time.
+
+use sarama_cluster::{Config, ErrorCode};
+
+use crate::{
+    reader::{Next, Reader},
+    worker::Worker,
+    world::{GROUP, PATIENCE, World},
+};
+
+fn named(world: &World, instance_id: &str) -> Config {
+    let mut config = world.config();
+    config.group.instance_id = Some(instance_id.to_owned());
+    config
+}
+
+fn join(world: &World, name: &str, instance_id: &str) -> Reader {
+    world.start(name, "t", named(world, instance_id))
+}
+
+/// Neither the leader of the group nor the other one causes a rebalance.
+#[test]
+fn who_is_started_anew_has_its_partitions_back_and_nobody_else_notices() {
+    let world = World::with(&[("t", 2)]);
+    let first = Worker::start(join(&world, "a", "one"));
+    world.await_members(1);
+    let second = Worker::start(join(&world, "b", "two"));
+    world.await_members(2);
+    let mut end = 4;
+    let mut all_is_read = |world: &World| {
+        world.fill("t", 2, 4);
+        world.await_committed("t", 0, end);
+        world.await_committed("t", 1, end);
+        end += 4;
+    };
+    all_is_read(&world);
+    let generation = world.kafka.generation(GROUP);
+
+    let mut members = [("a", "one", first), ("b", "two", second)];
+    for (name, instance_id, member) in &mut members {
+        let owned = member.reader.consumer.subscriptions();
+        member.reader.consumer.close().unwrap();
+        world.await_members(2);
+        let again = Worker::start(join(&world, &format!("{name}2"), instance_id));
+        again.reader.await_claims(1);
+        assert_eq!(again.reader.consumer.subscriptions(), owned);
+        *member = again;
+        all_is_read(&world);
+    }
+    assert_eq!(world.kafka.generation(GROUP), generation, "no rebalance");
+    for (_, _, member) in members {
+        assert!(member.reader.errors().is_empty());
+        member.stop();
+    }
+    assert_eq!(world.repetitions(), 0);
+    world.judge();
+}
+
+#[test]
+fn a_second_process_of_the_same_name_ends_the_first_for_good() {
+    let world = World::with(&[("t", 1)]);
+    world.produce("t", 0, 2);
+    let first = join(&world, "a", "one");
+    first.consume(2);
+    world.await_committed("t", 0, 2);
+    let second = join(&world, "b", "one");
+    assert!(matches!(first.next(None, PATIENCE), Next::Closed));
+    let fenced = Some(ErrorCode::FENCED_INSTANCE_ID);
+    let cause = first.consumer.error().expect("it ended by itself");
+    assert_eq!(cause.code(), fenced);
+    assert_eq!(first.consumer.close().unwrap_err().code(), fenced);
+    let late = first.consumer.commit_offsets().unwrap_err();
+    assert_eq!(late.code(), fenced, "the cause is told");
+    world.produce("t", 0, 2);
+    second.consume(2);
+    second.consumer.close().unwrap();
+    assert_eq!(world.committed("t", 0), Some(4));
+    world.judge();
+}

@@ -27,6 +27,7 @@ the page again, from what was measured last.
   --loads NAME;…     which topics of the throughput part      [all]
   --load C,B,R,P     another topic instead: codec, bytes of a value, records, partitions
   --divisor N        only one record in so many, to try things [1]
+  --hold             fill the topics, tell where they are, and wait for the end of the input: for profilers
   --list             who can be named
   --help
 ";
@@ -37,6 +38,7 @@ pub(crate) struct Flags {
     pub(crate) parts: Vec<String>,
     pub(crate) rounds: u32,
     pub(crate) divisor: u64,
+    pub(crate) hold: bool,
     only: Vec<String>,
     loads: Vec<String>,
     load: Option<Load>,
@@ -56,6 +58,7 @@ pub(crate) fn parse() -> Result<Task> {
         parts: Vec::new(),
         rounds: 5,
         divisor: 1,
+        hold: false,
         only: Vec::new(),
         loads: Vec::new(),
         load: None,
@@ -68,6 +71,7 @@ pub(crate) fn parse() -> Result<Task> {
             Long("only") => flags.only = list(&parser.value()?.string()?, ';'),
             Long("loads") => flags.loads = list(&parser.value()?.string()?, ';'),
             Long("load") => flags.load = Some(load(&parser.value()?.string()?)?),
+            Long("hold") => flags.hold = true,
             Long("list") => return Ok(Task::List),
             Long("fake") => return Ok(Task::Fake(parser.value()?.string()?)),
             Short('h') | Long("help") => return Ok(Task::Help),

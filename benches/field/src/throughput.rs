@@ -1,5 +1,7 @@
 //! How fast each contestant reads a topic that is full, and what it uses for that.
 
+use std::io::{self, Read};
+
 use field_contract::Job;
 use kafka_tests::{Cluster, Codec, unique};
 
@@ -48,6 +50,13 @@ pub(crate) fn measure(
             ..load
         };
         let topic = topics::fill(cluster, &load)?;
+        if flags.hold {
+            println!(
+                "--brokers {} --topic {topic}",
+                cluster.bootstrap().join(",")
+            );
+            continue;
+        }
         for round in 1..=flags.rounds {
             for contestant in flags.contestants() {
                 if programs.command(contestant.program).is_none() {
@@ -67,6 +76,9 @@ pub(crate) fn measure(
             }
         }
         cluster.delete_topic(&topic);
+    }
+    if flags.hold {
+        io::stdin().read_to_end(&mut Vec::new())?;
     }
     Ok(())
 }

@@ -14,6 +14,9 @@ const BATCH: usize = 10_000;
 /// How long a call waits for them.
 const WAIT_MS: i32 = 100;
 
+/// `RD_KAFKA_PARTITION_UA`: whichever partition.
+const ANY: i32 = -1;
+
 /// Reads to the last record that is wanted.
 pub(crate) fn read(config: &ClientConfig, topic: &str, watch: &Watch) -> Result<()> {
     let consumer = Consumer::subscribe(config, topic)?;
@@ -62,8 +65,7 @@ impl Consumer {
             std::mem::forget(config);
             rd::rd_kafka_poll_set_consumer(client);
             let topics = rd::rd_kafka_topic_partition_list_new(1);
-            let any = rd::RD_KAFKA_PARTITION_UA;
-            rd::rd_kafka_topic_partition_list_add(topics, topic.as_ptr(), any);
+            rd::rd_kafka_topic_partition_list_add(topics, topic.as_ptr(), ANY);
             check(rd::rd_kafka_subscribe(client, topics))?;
             rd::rd_kafka_topic_partition_list_destroy(topics);
             let queue = rd::rd_kafka_queue_get_consumer(client);

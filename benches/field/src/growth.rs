@@ -27,6 +27,12 @@ const CONTESTANTS: [Contestant; 3] = [
 const LOOP: Contestant = CONTESTANTS[1];
 const IDLE: Contestant = of("idle", Kind::Ours, Program::Ours, "idle", 1, "");
 
+const MEMBERS: Contestant = of("members", Kind::Ours, Program::Ours, "members", 1, "");
+
+/// How many members share [`MEMBERS_PARTITIONS`].
+const MEMBER_COUNTS: [usize; 5] = [10, 30, 100, 300, 1_000];
+const MEMBERS_PARTITIONS: usize = 10_000;
+
 const PARTITIONS: [usize; 4] = [1, 10, 100, 1_000];
 const IDLE_PARTITIONS: [usize; 2] = [1_000, 10_000];
 const BROKERS: [usize; 4] = [1, 2, 5, 10];
@@ -36,7 +42,7 @@ const FAKE_RECORDS: usize = 4_000_000;
 /// Partitions in it, for each broker count.
 const FAKE_PARTITIONS: usize = 20;
 
-/// Lets the contestants read the same total from topics of more and more partitions.
+/// Measures all the curves.
 pub(crate) fn measure(
     cluster: &Cluster,
     programs: &Programs,
@@ -45,6 +51,19 @@ pub(crate) fn measure(
 ) -> Result<()> {
     results.growth.clear();
     results.idle.clear();
+    over_partitions(cluster, programs, flags, results)?;
+    over_brokers(programs, flags, results)?;
+    over_idle_partitions(programs, flags, results)?;
+    over_members(programs, flags, results)
+}
+
+/// Lets the contestants read the same total from topics of more and more partitions.
+fn over_partitions(
+    cluster: &Cluster,
+    programs: &Programs,
+    flags: &Flags,
+    results: &mut Results,
+) -> Result<()> {
     let mut topics = Vec::new();
     for partitions in PARTITIONS {
         let load = Load {
@@ -77,6 +96,10 @@ pub(crate) fn measure(
     for (_, topic) in topics {
         cluster.delete_topic(&topic);
     }
+    Ok(())
+}
+
+fn over_brokers(programs: &Programs, flags: &Flags, results: &mut Results) -> Result<()> {
     for brokers in BROKERS {
         let fake = FakeCluster::start(brokers, FAKE_PARTITIONS, FAKE_RECORDS)?;
         for round in 1..=flags.rounds {
@@ -85,6 +108,10 @@ pub(crate) fn measure(
             read(programs, &LOOP, &job, "brokers", brokers, round, results);
         }
     }
+    Ok(())
+}
+
+fn over_idle_partitions(programs: &Programs, flags: &Flags, results: &mut Results) -> Result<()> {
     for partitions in IDLE_PARTITIONS {
         let fake = FakeCluster::start(1, partitions, 0)?;
         for round in 1..=flags.rounds.min(3) {
@@ -97,6 +124,19 @@ pub(crate) fn measure(
             };
             println!("idle, {round}: {idle:?}");
             results.idle.push(idle);
+        }
+    }
+    Ok(())
+}
+
+/// A cluster of its own for each group: the last member of one would hold up the next.
+fn over_members(programs: &Programs, flags: &Flags, results: &mut Results) -> Result<()> {
+    for members in MEMBER_COUNTS {
+        for round in 1..=flags.rounds.min(3) {
+            let fake = FakeCluster::start(1, MEMBERS_PARTITIONS, 0)?;
+            let records = members as u64;
+            let job = job(fake.brokers.clone(), "topic", MEMBERS_PARTITIONS, records);
+            read(programs, &MEMBERS, &job, "members", members, round, results);
         }
     }
     Ok(())
@@ -125,10 +165,11 @@ fn read(
     match Running::start(programs, contestant, job).and_then(Running::finish) {
         Ok(outcome) => {
             println!(
-                "growth, {round}: {count} {of}, {}: {:.2} M/s, {:.3} CPU s/M, {} MiB",
+                "growth, {round}: {count} {of}, {}: {:.0} in {:.2} s, {:.3} CPU s, {} MiB",
                 contestant.id,
-                outcome.rate() / 1e6,
-                outcome.cpu(),
+                outcome.records,
+                outcome.seconds,
+                outcome.cpu_seconds,
                 outcome.peak_rss_kib >> 10
             );
             results.growth.push(Growth {

@@ -6,6 +6,7 @@
 mod groups;
 mod idle;
 mod limit;
+mod members;
 mod records;
 
 use std::time::Duration;
@@ -25,6 +26,7 @@ fn main() -> Result<()> {
             config.group.heartbeat.interval = Duration::from_millis(500);
             groups::read_in_a_loop(&job, &watch, config)?;
         }
+        "members" => return members::assemble(&job),
         "idle" => return idle::rest(&job),
         "batches" => groups::read_batches(&job, &watch)?,
         "select" => groups::read_by_select(&job, &watch)?,

@@ -36,7 +36,7 @@ const MEMBERS_PARTITIONS: usize = 10_000;
 const PARTITIONS: [usize; 4] = [1, 10, 100, 1_000];
 const IDLE_PARTITIONS: [usize; 2] = [1_000, 10_000];
 const BROKERS: [usize; 4] = [1, 2, 5, 10];
-const RECORDS: u64 = 10_000_000;
+const RECORDS: u64 = 5_000_000;
 /// Records in the in-process cluster, which keeps them in memory.
 const FAKE_RECORDS: usize = 4_000_000;
 /// Partitions in it, for each broker count.

@@ -169,3 +169,23 @@ pub(crate) fn median<I: IntoIterator<Item = f64>>(figures: I) -> Option<f64> {
     let (below, above) = (all.len().checked_sub(1)? / 2, all.len() / 2);
     Some((all[below] + all[above]) / 2.0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_median_is_the_middle_one_or_between_the_two() {
+        assert_eq!(median([]), None);
+        assert_eq!(median([3.0, 1.0, 2.0]), Some(2.0));
+        assert_eq!(median([4.0, 1.0, 2.0, 8.0]), Some(3.0));
+    }
+
+    #[test]
+    fn latencies_are_told_by_shares() {
+        let latency = Latency::new("one", (0..=1000).rev().map(f64::from).collect());
+        assert_eq!(latency.at(500.0), 500.0);
+        assert_eq!(latency.at(999.0), 999.0);
+        assert_eq!(latency.at(1000.0), 1000.0);
+    }
+}

@@ -189,7 +189,7 @@ fn write_growth(page: &mut String, results: &Results) -> Result<()> {
     writeln!(page, "![Growth](benchmarks/growth.svg)\n")?;
     writeln!(
         page,
-        "The same 10 million records over more and more partitions; the same 4 million in the in-process\ncluster over more and more brokers. Million records per second (CPU seconds per million):\n"
+        "The same 5 million records over more and more partitions; the same 4 million in the in-process\ncluster over more and more brokers. Million records per second (CPU seconds per million):\n"
     )?;
     for (of, contestants) in [
         ("partitions", &["limit: decode", "loop", "franz-go"][..]),

@@ -25,6 +25,8 @@ use crate::{
 const TOPIC: &str = "topic";
 /// Records of the one batch that each partition gives each time.
 const RECORDS: usize = 2;
+/// Messages that the user's channel holds.
+const CAPACITY: usize = 4096;
 
 /// So many fetches of all partitions, in each of which each has a batch.
 pub(crate) fn run(rounds: usize, partitions: i32) {
@@ -33,11 +35,11 @@ pub(crate) fn run(rounds: usize, partitions: i32) {
     let mut fetcher = Fetcher::new(settings(), 1);
     let mut tokens = Tokens::default();
     let id = ChannelId::Shared;
-    let mut channels = BTreeMap::from([(id, Channel::new(4096))]);
+    let mut channels = BTreeMap::from([(id, Channel::new(CAPACITY))]);
     let topic = Arc::from(TOPIC);
     for partition in 0..partitions {
         let claim = ClaimId(partition as u64 + 1);
-        fetcher.read(claim, id, &topic, (partition, 0), &cluster);
+        fetcher.read(claim, (id, CAPACITY), &topic, (partition, 0), &cluster);
     }
     let mut taken = 0;
     for round in 0..rounds {

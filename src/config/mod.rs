@@ -94,8 +94,9 @@ pub struct Config {
     /// Bounds on what a broker can make this program allocate.
     pub limits: Limits,
 
-    /// How long closing may take in all: the wait for messages in hand, the last commit, leaving
-    /// the group, joining the threads.
+    /// How long closing may take in all: the wait for messages in hand (no longer than
+    /// `group.offsets.synchronization.dwell_time`), the last commit, leaving the group, joining the
+    /// threads.
     ///
     /// Default 10 s. Java: the argument of `KafkaConsumer.close`.
     pub close_timeout: Duration,

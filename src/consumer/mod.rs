@@ -274,11 +274,14 @@ impl Consumer {
         self.closer.clone()
     }
 
-    /// Closes the consumer: stops delivering, waits a little for messages that are in work, commits,
-    /// leaves the group and ends all channels. It takes at most `config.close_timeout`.
+    /// Closes the consumer: stops delivering, waits for messages that are in work, commits, leaves the
+    /// group and ends all channels. It takes at most `config.close_timeout`.
     ///
-    /// Marks that are made after it has begun may come too late. From any thread, and twice, it is
-    /// fine; all callers get the one result.
+    /// Messages that are still held are waited for as long as
+    /// [`dwell_time`](crate::config::group::Synchronization::dwell_time) (100 ms) says, for whoever
+    /// closes may be the one that holds them. What is marked later is delivered again, to the next
+    /// member: a program that takes longer over a message raises that setting, or finishes what it
+    /// has before it closes. From any thread, and twice, it is fine; all callers get the one result.
     ///
     /// # Errors
     ///

@@ -112,9 +112,10 @@ impl Reading {
             .leader(&self.topic, self.partition)
             .ok()
             .map(|l| (l.broker, l.epoch));
-        if leader != self.leader {
-            // The new leader names its own followers, and speaks for its own log.
-            self.follower = None;
+        // With time another follower may be the better one, which the leader says when it is asked. A
+        // new leader names its own, and speaks for its own log.
+        let follower = self.follower.take();
+        if leader != self.leader || follower.is_some() {
             self.leader = leader;
             if self.asked == Asked::Here {
                 self.asked = Asked::Elsewhere;

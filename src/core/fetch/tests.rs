@@ -486,6 +486,30 @@ fn a_followers_word_that_an_offset_is_out_of_range_is_not_believed() {
 }
 
 #[test]
+fn the_leader_is_asked_for_the_best_follower_once_more_with_each_description_of_the_cluster() {
+    let mut bench = Bench::new(settings(), 1);
+    let closer = |replica| {
+        vec![fetch::Fetched {
+            preferred_read_replica: Some(replica),
+            ..fetched(0, ErrorCode::NONE, Vec::new())
+        }]
+    };
+    let sent = bench.fetch();
+    bench.answer(&sent, closer(2));
+    for _ in 0..3 {
+        let sent = bench.fetch();
+        assert_eq!(sent.to.broker.id, Some(2));
+        bench.feed(&sent, &[]);
+    }
+    bench.cluster.describe(bench.now, bench.now, description(1));
+    bench.fetcher.leaders_changed(&bench.cluster);
+    let sent = bench.fetch();
+    assert_eq!(sent.to.broker.id, Some(1), "the leader");
+    bench.answer(&sent, closer(2));
+    assert_eq!(bench.fetch().to.broker.id, Some(2));
+}
+
+#[test]
 fn a_claim_out_of_range_ends_when_the_user_has_taken_what_was_read_before() {
     let mut bench = Bench::new(settings(), 1);
     let sent = bench.fetch();

@@ -160,13 +160,13 @@ fn the_way_of_a_batch_through_a_users_hands_allocates_nothing() {
         |_, batch| {
             batch
                 .iter()
-                .for_each(|one| assert_eq!(one.key(), Some(&b"key"[..])))
+                .for_each(|one| assert_eq!(one.key(), Some(&b"key"[..])));
         },
         |user_side, batch| user_side.mark(&batch, ""),
         |user_side, batch| {
             batch
                 .iter()
-                .for_each(|message| user_side.mark(&message, ""))
+                .for_each(|message| user_side.mark(&message, ""));
         },
         |user_side, batch| user_side.ack(&batch),
     ];

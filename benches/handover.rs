@@ -192,6 +192,7 @@ fn user() -> (Arc<UserSide>, Arc<Claim>, Receiver<()>) {
         channel: ChannelId::Shared,
         capacity: 0,
         topic: "topic".into(),
+        topic_id: None,
         partition: 0,
         start: 0,
         metadata: String::new(),

@@ -42,6 +42,7 @@ impl Delivery {
             channel: ChannelId::Shared,
             capacity: 4 * BLOCK,
             topic: "topic".into(),
+            topic_id: None,
             partition: 0,
             start: 0,
             metadata: String::new(),

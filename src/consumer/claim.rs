@@ -17,10 +17,13 @@ use std::{
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::user_side::UserSide;
-use crate::core::{
-    ChannelId, ClaimId,
-    engine::{Opened, Progress},
-    marks::{Ignored, Marks},
+use crate::{
+    core::{
+        ChannelId, ClaimId,
+        engine::{Opened, Progress},
+        marks::{Ignored, Marks},
+    },
+    wire::Uuid,
 };
 
 /// The states of a claim, in this order and never back.
@@ -43,6 +46,7 @@ pub struct Claim {
     id: ClaimId,
     channel: ChannelId,
     topic: Arc<str>,
+    topic_id: Option<Uuid>,
     partition: i32,
     start: i64,
     initial_metadata: String,
@@ -74,6 +78,7 @@ impl Claim {
             id: opened.claim,
             channel: opened.channel,
             topic: Arc::clone(&opened.topic),
+            topic_id: opened.topic_id,
             partition: opened.partition,
             start: opened.start,
             marks: Mutex::new(Marks::new(opened.start, metadata, opened.commit_start)),
@@ -103,6 +108,11 @@ impl Claim {
     /// The topic.
     pub fn topic(&self) -> &Arc<str> {
         &self.topic
+    }
+
+    /// Its id, where known.
+    pub fn topic_id(&self) -> Option<Uuid> {
+        self.topic_id
     }
 
     /// The partition.

@@ -62,6 +62,7 @@ impl Consumer {
             channel: channel(id),
             capacity: 0,
             topic: "topic".into(),
+            topic_id: None,
             partition: 7,
             start,
             metadata: "initial".into(),

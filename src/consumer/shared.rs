@@ -35,6 +35,15 @@ impl Shared {
         self.claims.read().get(topic)?.get(&partition).cloned()
     }
 
+    /// All claims that are current.
+    pub fn claims(&self) -> Vec<Arc<Claim>> {
+        let claims = self.claims.read();
+        claims
+            .values()
+            .flat_map(|of| of.values().cloned())
+            .collect()
+    }
+
     /// A claim begins.
     pub fn begin(&self, claim: &Arc<Claim>) {
         let mut claims = self.claims.write();

@@ -12,11 +12,12 @@ use std::{
 use crate::{
     call::{Call, Token, offset_commit},
     core::{
-        Backoff, ByPartition, ClaimId, Tokens, cluster::Cluster, group::Session,
-        reaction::Reaction, reaction::reaction,
+        Backoff, ByPartition, ClaimId, Tokens, group::Session, reaction::Reaction,
+        reaction::reaction,
     },
     error::{Error, ErrorKind, Result},
     protocol::{ApiKey, ErrorCode},
+    wire::Uuid,
 };
 
 /// When and how to commit.
@@ -49,6 +50,8 @@ pub struct Item {
     pub claim: ClaimId,
     /// The claim's topic.
     pub topic: Arc<str>,
+    /// The topic's id: that of the claim, for by now there may be another topic of that name.
+    pub topic_id: Option<Uuid>,
     /// The claim's partition.
     pub partition: i32,
     /// The next offset to read.
@@ -79,6 +82,8 @@ pub enum Outcome {
     Done(Vec<Ticket>, Result<()>),
     /// The whole commit failed, for now.
     Failed(Error),
+    /// The description of the cluster is out of date.
+    StaleMetadata,
     /// What the answer means to the membership.
     Heard {
         /// When the commit was sent.
@@ -199,7 +204,6 @@ impl Committer {
         now: Instant,
         items: Vec<Item>,
         session: Option<&Session>,
-        cluster: &Cluster,
         tokens: &mut Tokens,
     ) -> Snapshot {
         assert!(self.in_flight.is_none(), "one commit at a time");
@@ -227,7 +231,7 @@ impl Committer {
                 .iter()
                 .map(|i| offset_commit::Partition {
                     topic: i.topic.to_string(),
-                    topic_id: cluster.topic_id(&i.topic),
+                    topic_id: i.topic_id,
                     partition: i.partition,
                     offset: i.next,
                     leader_epoch: None,
@@ -286,6 +290,14 @@ impl Committer {
                 .at_api(ApiKey::OffsetCommit)
                 .at_partition(&item.topic, item.partition);
             if reaction(ApiKey::OffsetCommit, code) == Reaction::Report {
+                if [
+                    ErrorCode::UNKNOWN_TOPIC_ID,
+                    ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+                ]
+                .contains(&code)
+                {
+                    outcomes.push(Outcome::StaleMetadata);
+                }
                 if !flight.abandoned {
                     self.refused
                         .insert(item.claim, (item.next, item.metadata.clone()));

@@ -90,6 +90,11 @@ impl Starts {
         self.pending.insert(claim, (Arc::clone(topic), partition));
     }
 
+    /// This claim does not want to know any more.
+    pub fn remove(&mut self, claim: ClaimId) {
+        self.pending.remove(&claim);
+    }
+
     /// The generation is over: nobody wants to know any more.
     pub fn clear(&mut self) {
         self.pending.clear();

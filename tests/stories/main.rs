@@ -11,6 +11,7 @@ mod original;
 mod partitions;
 mod ranges;
 mod reader;
+mod recreated;
 mod releases;
 mod reports;
 mod statics;

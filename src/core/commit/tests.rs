@@ -7,9 +7,8 @@ use std::{
 
 use super::{Committer, Item, Outcome, Settings, Snapshot, Ticket};
 use crate::{
-    call::{Broker, Lane, Target, metadata, offset_commit},
-    config::Config,
-    core::{ClaimId, Cluster, Tokens, cluster, group::Session},
+    call::{Broker, Lane, Target, offset_commit},
+    core::{ClaimId, Tokens, group::Session},
     error::{Error, ErrorKind},
     protocol::ErrorCode,
 };
@@ -22,7 +21,6 @@ const OTHER: Ticket = Ticket(2);
 /// Commits by hand, of one partition.
 struct Stage {
     committer: Committer,
-    cluster: Cluster,
     session: Session,
     tokens: Tokens,
     now: Instant,
@@ -45,15 +43,8 @@ impl Stage {
             retry_backoff: BACKOFF,
             timeout: Duration::from_secs(10),
         };
-        let mut cluster = Cluster::new(
-            cluster::Settings::of(&Config::default()),
-            vec![broker.clone()],
-            1,
-        );
-        cluster.describe(now, now, metadata::Answer::default());
         Self {
             committer: Committer::new(now, settings, 1),
-            cluster,
             session: Session {
                 coordinator: Target {
                     broker,
@@ -79,17 +70,14 @@ impl Stage {
         let item = Item {
             claim: ClaimId(1),
             topic: Arc::from("t"),
+            topic_id: None,
             partition: 0,
             next: 5,
             metadata: String::new(),
         };
-        let snapshot = self.committer.snapshot(
-            self.now,
-            vec![item],
-            Some(&self.session),
-            &self.cluster,
-            &mut self.tokens,
-        );
+        let snapshot =
+            self.committer
+                .snapshot(self.now, vec![item], Some(&self.session), &mut self.tokens);
         assert!(matches!(snapshot, Snapshot::Call(..)), "{snapshot:?}");
     }
 

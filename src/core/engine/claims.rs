@@ -12,6 +12,7 @@ use crate::{
     config::OutOfRange,
     core::{Channel, ChannelId, ClaimId},
     error::{Error, ErrorKind},
+    wire::Uuid,
 };
 
 /// So many messages of a claim may be out from the first one not acknowledged on: the memory for
@@ -26,6 +27,8 @@ const LONGEST_REOFFER_BACKOFF: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(super) struct Claim {
     pub(super) topic: Arc<str>,
+    /// Tells the topic from another one of the same name; `None` where that is not known.
+    pub(super) topic_id: Option<Uuid>,
     pub(super) partition: i32,
     pub(super) stage: Stage,
     /// How many messages were sent to the user.
@@ -57,9 +60,10 @@ pub(super) enum Stage {
 }
 
 impl Claim {
-    fn new(topic: &Arc<str>, partition: i32, drops: u32) -> Self {
+    fn new(topic: &Arc<str>, topic_id: Option<Uuid>, partition: i32) -> Self {
         Self {
             topic: Arc::clone(topic),
+            topic_id,
             partition,
             stage: Stage::Starting {
                 commit_start: false,
@@ -67,7 +71,15 @@ impl Claim {
             sent: 0,
             first_unacked: None,
             ack_room_reported: false,
-            drops,
+            drops: 0,
+        }
+    }
+
+    /// Another one at the same partition, in the same generation.
+    pub(super) fn again(&self) -> Self {
+        Self {
+            drops: self.drops,
+            ..Self::new(&self.topic, self.topic_id, self.partition)
         }
     }
 
@@ -110,9 +122,11 @@ impl Engine {
     pub(super) fn begin_claims(&mut self, now: Instant, partitions: &BTreeMap<String, Vec<i32>>) {
         for (topic, numbers) in partitions {
             let topic = Self::topic(topic);
+            let topic_id = self.cluster.topic_id(&topic);
             for &partition in numbers {
                 let id = self.new_claim();
-                self.claims.insert(id, Claim::new(&topic, partition, 0));
+                let claim = Claim::new(&topic, topic_id, partition);
+                self.claims.insert(id, claim);
                 self.starts.add(id, &topic, partition);
             }
         }
@@ -145,10 +159,10 @@ impl Engine {
     fn has_appeared(&self, topic: &str, partition: i32) -> bool {
         self.first_seen
             .get(topic)
-            .is_none_or(|count| partition >= *count)
+            .is_none_or(|first| partition >= first.partitions)
     }
 
-    fn look_up_start(&mut self, id: ClaimId, at: At, commit_start: bool) {
+    pub(super) fn look_up_start(&mut self, id: ClaimId, at: At, commit_start: bool) {
         let Some(claim) = self.claims.get_mut(&id) else {
             return;
         };
@@ -191,6 +205,7 @@ impl Engine {
             channel,
             capacity,
             topic: Arc::clone(&claim.topic),
+            topic_id: claim.topic_id,
             partition: claim.partition,
             start,
             metadata,
@@ -264,11 +279,10 @@ impl Engine {
         let Some(claim) = self.claims.get(&id) else {
             return;
         };
-        let (topic, partition, drops) = (Arc::clone(&claim.topic), claim.partition, claim.drops);
+        let again = claim.again();
         self.end(id);
         let next = self.new_claim();
-        self.claims
-            .insert(next, Claim::new(&topic, partition, drops));
+        self.claims.insert(next, again);
         // Committed even where starts are not: else the group would come back to the dead offset.
         self.look_up_start(next, at, self.settings.commit.interval.is_some());
     }
@@ -343,12 +357,12 @@ impl Engine {
         if at.is_some_and(|at| now < at) || (progress.alive && !progress.all_marked) {
             return;
         }
-        let (topic, partition, drops) = (Arc::clone(&claim.topic), claim.partition, claim.drops);
+        let again = claim.again();
         let (next, metadata) = progress.mark.clone();
         let start = next.max(start);
         self.end(progress.claim);
         let id = self.new_claim();
-        self.claims.insert(id, Claim::new(&topic, partition, drops));
+        self.claims.insert(id, again);
         // A mark that is not committed yet is the new claim's to commit.
         self.open(id, start, metadata, progress.dirty);
     }

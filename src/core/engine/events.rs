@@ -11,6 +11,7 @@ use crate::{
     },
     error::{Error, Result},
     record::Block,
+    wire::Uuid,
 };
 
 /// What happened.
@@ -179,6 +180,8 @@ pub struct Opened {
     pub capacity: usize,
     /// The topic.
     pub topic: Arc<str>,
+    /// Its id, where known.
+    pub topic_id: Option<Uuid>,
     /// The partition.
     pub partition: i32,
     /// The first offset to be delivered.

@@ -7,6 +7,7 @@
 mod claims;
 mod closing;
 mod events;
+mod recreated;
 mod release;
 mod route;
 mod settings;
@@ -25,10 +26,11 @@ pub use self::{
 use crate::{
     call::{Broker, Lane, Target, metadata},
     core::{
-        Channel, ChannelId, ClaimId, Cluster, Tokens, commit::Committer, fetch::Fetcher,
-        group::Group, starts::Starts,
+        Channel, ChannelId, ClaimId, Cluster, Tokens, cluster::Topic, commit::Committer,
+        fetch::Fetcher, group::Group, starts::Starts,
     },
     error::Error,
+    wire::Uuid,
 };
 
 /// The logic of one consumer.
@@ -56,9 +58,8 @@ pub struct Engine {
     watched: BTreeSet<String>,
     /// The leader waits for the partition counts of these.
     counts_wanted: Option<(Instant, BTreeSet<String>)>,
-    /// How many partitions each topic had when the consumer began; as many as there can be, where
-    /// that was not to be learnt.
-    first_seen: BTreeMap<String, i32>,
+    /// The topics that were there when the consumer began, and are still.
+    first_seen: BTreeMap<String, FirstSeen>,
     /// Named topics that were reported absent.
     absent: BTreeSet<String>,
     /// Whether the driver was asked for the progress of the claims and has not told it yet.
@@ -347,11 +348,22 @@ impl Engine {
     }
 }
 
-fn first_seen(cluster: &Cluster) -> BTreeMap<String, i32> {
-    let count = |name: &str| cluster.partition_count(name).unwrap_or(i32::MAX);
+/// What a topic was like when the consumer began.
+#[derive(Debug)]
+struct FirstSeen {
+    id: Option<Uuid>,
+    /// How many there were; as many as there can be, where that was not to be learnt.
+    partitions: i32,
+}
+
+fn first_seen(cluster: &Cluster) -> BTreeMap<String, FirstSeen> {
+    let first = |name: &str, topic: &Topic| FirstSeen {
+        id: topic.id,
+        partitions: cluster.partition_count(name).unwrap_or(i32::MAX),
+    };
     let topics = cluster.topics();
     topics
         .filter(|(_, topic)| topic.exists())
-        .map(|(name, _)| (name.to_owned(), count(name)))
+        .map(|(name, topic)| (name.to_owned(), first(name, topic)))
         .collect()
 }

@@ -216,8 +216,10 @@ impl Engine {
         if by_hand && !busy && !self.committer.is_awaited() {
             return self.released(now);
         }
-        // One commit at a time: the one on its way may have older marks. After a failure it waits.
-        if busy || release.retry_at.is_some_and(|at| at > now) {
+        // One commit at a time: the one on its way may have older marks. After a failure it waits,
+        // unless somebody asks, who is to be told at once.
+        let waits = release.retry_at.is_some_and(|at| at > now) && !self.committer.is_due(now);
+        if busy || waits {
             return;
         }
         release.retry_at = None;
@@ -256,6 +258,7 @@ impl Engine {
             Some(commit::Item {
                 claim: p.claim,
                 topic,
+                topic_id: claim.topic_id,
                 partition: claim.partition,
                 next,
                 metadata,
@@ -263,13 +266,10 @@ impl Engine {
         });
         let items = items.collect();
         let session = self.group.session();
-        match self.committer.snapshot(
-            now,
-            items,
-            session.as_ref(),
-            &self.cluster,
-            &mut self.tokens,
-        ) {
+        match self
+            .committer
+            .snapshot(now, items, session.as_ref(), &mut self.tokens)
+        {
             Snapshot::Call(token, call, timeout) => {
                 self.send_to_coordinator(token, call, timeout);
                 Commit::Sent

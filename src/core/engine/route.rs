@@ -9,7 +9,7 @@ use super::{Action, End, Engine, Notice, NoticeKind};
 use crate::{
     call::{Answer, Lane, Target, Token},
     core::{
-        cluster::{Topic, Update},
+        cluster::Update,
         commit, fetch, group,
         reaction::{Reaction, reaction, reaction_to_failure},
         starts,
@@ -62,6 +62,7 @@ impl Engine {
 
     /// There is a new description of the cluster.
     pub(super) fn described(&mut self, now: Instant) {
+        self.tell_topics_apart(now);
         let outcomes = self.fetcher.leaders_changed(&self.cluster);
         self.fetch_outcomes(now, outcomes);
         let leaderless = self.lacks_leader();
@@ -73,10 +74,6 @@ impl Engine {
         if self.closing.is_none() {
             self.group.subscribe(now, topics);
         }
-        // A topic that is deleted and comes again is another one.
-        let cluster = &self.cluster;
-        self.first_seen
-            .retain(|name, _| cluster.topic(name).is_some_and(Topic::exists));
         self.cluster.want(now, self.wanted_topics());
         self.report_absent_topics();
         let described_at = self.cluster.updated_at();
@@ -337,6 +334,7 @@ impl Engine {
                         self.released(now);
                     }
                 }
+                commit::Outcome::StaleMetadata => self.cluster.refresh(now),
                 commit::Outcome::Heard { sent_at, code } => {
                     self.group.heard(now, sent_at, ApiKey::OffsetCommit, code);
                 }

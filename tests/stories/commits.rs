@@ -258,6 +258,39 @@ fn while_nobody_coordinates_the_group_a_commit_says_that_it_rebalances() {
     world.judge();
 }
 
+/// The release of a close looks for the group coordinator now and then; who asks meanwhile does not wait
+/// for that, and nothing spins.
+#[test]
+fn who_asks_for_a_commit_while_a_release_waits_for_the_group_coordinator_is_told_at_once() {
+    let world = World::with(&[("t", 1)]);
+    world.produce("t", 0, 1);
+    let mut config = world.config();
+    config.consumer.offsets.commit_interval = Duration::from_secs(600);
+    config.close_timeout = Duration::from_secs(2);
+    let reader = world.start("a", "t", config);
+    reader.consume(1);
+    let unknown = Fault::on(ApiKey::FindCoordinator);
+    world
+        .kafka
+        .inject(unknown.error(ErrorCode::COORDINATOR_NOT_AVAILABLE));
+    let moved = Fault::on(ApiKey::Heartbeat).times(1);
+    world.kafka.inject(moved.error(ErrorCode::NOT_COORDINATOR));
+    let asked = world.kafka.requests_seen(ApiKey::FindCoordinator);
+    world
+        .kafka
+        .await_requests(PATIENCE, ApiKey::FindCoordinator, asked + 1);
+    let told = thread::scope(|scope| {
+        scope.spawn(|| reader.consumer.close());
+        let kind = |error: sarama_cluster::Error| error.kind().clone();
+        let ask = || reader.consumer.commit_offsets().map_err(kind);
+        std::iter::repeat_with(ask)
+            .take_while(|result| *result == Err(ErrorKind::RebalanceInProgress))
+            .count()
+    });
+    // The release looks at most 20 times.
+    assert!(told > 100, "{told}");
+}
+
 /// While one commit is on its way more marks come, and more who want them committed.
 #[test]
 fn those_who_commit_at_the_same_time_share_a_commit() {

@@ -250,7 +250,8 @@ impl Engine {
             });
         }
         self.deliver(now);
-        if self.committer.is_due(now) && !self.is_last_commit() {
+        let is_asked = self.committer.is_awaited();
+        if self.committer.is_due(now) && (is_asked || !self.is_last_commit()) {
             self.observe();
         }
     }

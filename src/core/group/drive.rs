@@ -24,12 +24,11 @@ impl Group {
             return true;
         }
         let coordinator_known = self.seek.target().is_some();
-        let session_timeout = self.settings.session_timeout;
         match &self.state {
             State::Seeking { join_at } if *join_at <= now && coordinator_known => self.join(now),
             State::Assigning(Assigning { until, .. }) if *until <= now => self.assign_late(now),
             State::Stable(membership) | State::Releasing(membership, _)
-                if membership.fence(session_timeout) <= now =>
+                if self.fence(membership) <= now =>
             {
                 let error = Error::new(ErrorKind::SessionExpired, "heartbeat");
                 self.lose(now, error);
@@ -70,12 +69,25 @@ impl Group {
     }
 
     fn membership_deadline(&self, membership: &Membership) -> Instant {
-        let fence = membership.fence(self.settings.session_timeout);
+        let fence = self.fence(membership);
         let heartbeat = membership.next_heartbeat();
         match heartbeat.filter(|_| self.seek.target().is_some()) {
             Some(at) => fence.min(at),
             None => fence,
         }
+    }
+
+    /// When the claims are lost, unless a sign of life comes through: then the session is over, or a
+    /// rebalance that nobody told us of, which ends without those who have not joined in time.
+    pub(super) fn fence(&self, membership: &Membership) -> Instant {
+        let session = membership.pulse.alive_at + self.settings.session_timeout;
+        if matches!(self.state, State::Releasing(..)) {
+            // That has a deadline of its own.
+            return session;
+        }
+        let calm_at = membership.pulse.calm_at.max(membership.pulse.began_at);
+        let version = membership.seat.join_version;
+        session.min(calm_at + self.settings.rebalance_time(version))
     }
 
     fn find_coordinator(&mut self) {

@@ -53,11 +53,16 @@ impl Settings {
 
     /// How long a release may take after the last moment at which no rebalance had begun.
     pub(super) fn release_time(&self, join_version: i16) -> Duration {
-        let timeout = match join_version {
+        let timeout = self.rebalance_time(join_version);
+        timeout - release_margin(timeout)
+    }
+
+    /// How long the group coordinator waits for members to join, once a rebalance has begun.
+    pub(super) fn rebalance_time(&self, join_version: i16) -> Duration {
+        match join_version {
             0 => self.session_timeout,
             _ => self.rebalance_timeout,
-        };
-        timeout - release_margin(timeout)
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use super::share::Roster;
@@ -120,7 +120,9 @@ pub(super) struct Membership {
 pub(super) struct Pulse {
     /// The last sign of life that the group coordinator has taken in.
     pub(super) alive_at: Instant,
-    /// The last heartbeat whose answer said that no rebalance had begun.
+    /// When the seat was taken, as far as that is known.
+    pub(super) began_at: Instant,
+    /// The last heartbeat whose answer said that no rebalance had begun; at first the SyncGroup.
     pub(super) calm_at: Instant,
     /// Whether any heartbeat of this generation was answered.
     pub(super) answered: bool,
@@ -136,11 +138,6 @@ pub(super) struct Beat {
 }
 
 impl Membership {
-    /// When the claims are lost, unless a sign of life comes through.
-    pub(super) fn fence(&self, session_timeout: Duration) -> Instant {
-        self.pulse.alive_at + session_timeout
-    }
-
     /// A call was answered in a way that says it has restarted the session timer.
     pub(super) fn is_alive(&mut self, sent_at: Instant) {
         self.pulse.alive_at = self.pulse.alive_at.max(sent_at);

@@ -211,12 +211,14 @@ impl Group {
         // answered before the offsets to start from are.
         let interval = self.settings.heartbeat_interval;
         let kept = now.saturating_duration_since(sent_at) >= interval;
+        let began_at = if kept { now } else { sent_at };
         let generation = seat.generation;
         self.state = State::Stable(Membership {
             seat,
             since: now,
             pulse: Pulse {
-                alive_at: if kept { now } else { sent_at },
+                began_at,
+                alive_at: began_at,
                 calm_at: sent_at,
                 answered: false,
                 next_at: sent_at + interval,

@@ -214,7 +214,35 @@ fn claims_end_also_while_no_broker_can_be_reached() {
 /// When the claims would be lost, as things stand.
 fn fence(story: &Story) -> Instant {
     let membership = story.group.state.membership();
-    membership.expect("there are claims").fence(SESSION)
+    let membership = membership.expect("there are claims");
+    story.group.fence(membership)
+}
+
+/// Commits are taken while a group rebalances: they say nothing of that.
+#[test]
+fn the_claims_are_lost_when_a_rebalance_may_be_over_that_nobody_told_of() {
+    let mut story = Story::stable();
+    let begin = story.now;
+    for _ in 0..5 {
+        story.pass(secs(15));
+        if story.now >= begin + REBALANCE {
+            break;
+        }
+        let now = story.now;
+        story
+            .group
+            .heard(now, now, ApiKey::OffsetCommit, ErrorCode::NONE);
+        while let Some(action) = story.group.poll_action() {
+            // Nothing else comes through.
+            let late = Error::new(ErrorKind::Timeout(secs(1)), "test");
+            match action {
+                Action::Send { token, .. } => story.group.answer(now, token, Err(late)),
+                Action::Report(_) => {}
+                action => panic!("{action:?}"),
+            }
+        }
+        assert_eq!(fence(&story), (now + SESSION).min(begin + REBALANCE));
+    }
 }
 
 #[test]

@@ -109,6 +109,8 @@ pub struct Fetcher {
 #[derive(Debug)]
 struct Loop {
     fetch: Option<Question>,
+    /// Grows from fetch to fetch, over all brokers.
+    turn: u64,
     lookup: Option<Question>,
     retry: Backoff,
     not_before: Option<Instant>,
@@ -335,6 +337,7 @@ impl Loop {
     fn new() -> Self {
         Self {
             fetch: None,
+            turn: 0,
             lookup: None,
             retry: Backoff::new(FIRST_BROKER_BACKOFF, LONGEST_BROKER_BACKOFF),
             not_before: None,

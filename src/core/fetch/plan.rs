@@ -23,15 +23,18 @@ impl Fetcher {
     ) -> Option<(Target, Token, Call, Duration)> {
         self.readings.settle();
         self.readings.expire(now);
-        let sources = self.readings.sources().iter();
+        let sources = self.readings.sources();
         let askable = |(broker, source): &(&Broker, &Source)| {
             !source.credited.is_empty() && self.is_free(broker, now)
         };
-        // What is free is shared by the brokers that could be asked now.
-        let askable_count = sources.clone().filter(askable).count().max(1);
-        let quota = self.budget.free() / askable_count;
-        let smallest = SMALLEST_REQUEST.min(self.budget.limit() / (2 * askable_count));
-        let (broker, bytes) = sources.filter(askable).find_map(|(broker, source)| {
+        let mut askable: Vec<_> = sources.iter().filter(askable).collect();
+        // Who was asked longest ago comes first: what is free may not be enough for all.
+        askable.sort_by_key(|(broker, _)| self.loops.get(*broker).map_or(0, |work| work.turn));
+        // What is free is shared by the brokers that could be asked now. A share of all of them is
+        // enough, for the others may have theirs for as long as their logs are silent.
+        let quota = self.budget.free() / askable.len().max(1);
+        let smallest = SMALLEST_REQUEST.min(self.budget.limit() / (2 * sources.len().max(1)));
+        let (broker, bytes) = askable.into_iter().find_map(|(broker, source)| {
             let bytes = source.bytes.min(self.settings.max_bytes).min(quota);
             // A batch larger than the whole budget passes alone.
             let bytes = if self.budget.is_unused() {
@@ -101,6 +104,7 @@ impl Fetcher {
         let token = tokens.fresh();
         self.budget.reserve(bytes);
         let work = self.loops.entry(broker.clone()).or_insert_with(Loop::new);
+        work.turn = token.0;
         work.not_before = None;
         work.fetch = Some(Question {
             token,

@@ -377,6 +377,42 @@ fn what_is_asked_for_and_held_never_exceeds_the_budget() {
 }
 
 #[test]
+fn a_budget_too_small_for_all_brokers_at_once_starves_none() {
+    let budget = 64 * KIB;
+    let mut bench = Bench::new(
+        Settings {
+            budget,
+            ..settings()
+        },
+        3,
+    );
+    let mut spread = description(3);
+    spread.brokers.push(metadata::Broker {
+        id: 3,
+        port: 9003,
+        ..spread.brokers[0].clone()
+    });
+    for (leader, partition) in (1..).zip(&mut spread.topics[0].partitions) {
+        partition.leader = Some(leader);
+    }
+    bench.cluster.describe(bench.now, bench.now, spread);
+    bench.fetcher.leaders_changed(&bench.cluster);
+    let mut asked = BTreeMap::new();
+    let mut on_their_way: Vec<Sent> = Vec::new();
+    for _ in 0..20 {
+        while let Some(sent) = bench.try_fetch() {
+            *asked.entry(sent.partitions()).or_insert(0) += 1;
+            on_their_way.push(sent);
+        }
+        // The logs are silent: one after the other the brokers answer nothing.
+        bench.now += MAX_WAIT;
+        bench.feed(&on_their_way.remove(0), &[]);
+    }
+    let least = asked.values().min();
+    assert!(asked.len() == 3 && least >= Some(&6), "{asked:?}");
+}
+
+#[test]
 fn whoever_was_served_goes_to_the_end_of_the_line() {
     let mut bench = Bench::new(settings(), 3);
     let sent = bench.fetch();

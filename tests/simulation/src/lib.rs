@@ -2,14 +2,33 @@
 //!
 //! The members are the library's own engines and channels, as a consumer has them; the cluster is
 //! the library's in-process Kafka without its sockets. Between them a network delays, loses and
-//! breaks. Users take, hold, mark, acknowledge and forget. An [oracle](oracle) that knows nothing of
-//! the library's code watches what is delivered and committed.
+//! breaks. Users take, hold, mark, acknowledge and forget. The [`checker`], which knows nothing of
+//! the library's code, judges what is delivered and committed.
 
-mod faults;
+mod content;
+mod fault;
+mod judge;
 mod member;
 mod network;
-pub mod oracle;
+mod odds;
+mod plan;
+mod report;
+mod shrink;
+mod topics;
 mod user;
 mod world;
 
-pub use world::{Report, World, run};
+pub use crate::{
+    report::Report,
+    shrink::{Shrunk, shrink},
+};
+
+/// Runs one seed. With `traced` the report says what happened.
+pub fn run(seed: u64, traced: bool) -> Report {
+    run_without(seed, &[], traced)
+}
+
+/// Runs one seed without the faults of these numbers.
+pub(crate) fn run_without(seed: u64, faults: &[usize], traced: bool) -> Report {
+    world::World::new(plan::Plan::of(seed), faults, traced).run()
+}

@@ -12,14 +12,18 @@ use sarama_cluster::{
     testing::broker::ConnectionId,
 };
 
+use crate::odds::{pick, pick_ms, strikes, up_to};
+
 /// What the network does next for one member.
 #[derive(Debug)]
 pub(crate) enum Packet {
-    /// A request arrives at a broker.
+    /// A request arrives at a broker. It may do so although its connection is closed meanwhile: the
+    /// broker serves what it has received.
     Arrive {
         broker: i32,
         connection: ConnectionId,
         frame: Vec<u8>,
+        outlives_connection: bool,
     },
     /// An answer arrives at the member.
     Answer {
@@ -49,6 +53,8 @@ pub(crate) struct Weather {
     pub(crate) reset_one_in: u32,
     /// One request in so many is lost without a word; 0: none.
     pub(crate) silent_one_in: u32,
+    /// One batch in so many is damaged on its way; 0: none.
+    pub(crate) damage_one_in: u32,
 }
 
 impl Weather {
@@ -57,11 +63,23 @@ impl Weather {
         slow_one_in: 0,
         reset_one_in: 0,
         silent_one_in: 0,
+        damage_one_in: 0,
     };
 
-    fn delay(&self, rng: &mut fastrand::Rng) -> Duration {
-        let usual = self.delay.mul_f64(rng.f64());
-        if strikes(self.slow_one_in, rng) {
+    pub(crate) fn bad(rng: &mut fastrand::Rng) -> Self {
+        Self {
+            delay: pick_ms(rng, [2, 20, 300]),
+            slow_one_in: pick(rng, [0, 5, 50]),
+            reset_one_in: pick(rng, [0, 5, 50]),
+            silent_one_in: pick(rng, [0, 20, 200]),
+            damage_one_in: pick(rng, [0, 0, 3]),
+        }
+    }
+
+    /// How long something is on its way.
+    pub(crate) fn delay(&self, rng: &mut fastrand::Rng) -> Duration {
+        let usual = up_to(rng, self.delay);
+        if strikes(rng, self.slow_one_in) {
             usual * rng.u32(1..=100)
         } else {
             usual
@@ -69,13 +87,10 @@ impl Weather {
     }
 }
 
-pub(crate) fn strikes(one_in: u32, rng: &mut fastrand::Rng) -> bool {
-    one_in > 0 && rng.u32(0..one_in) == 0
-}
-
 /// All connections of one member.
 #[derive(Debug)]
 pub(crate) struct Connections {
+    client_id: String,
     versions: Versions,
     open: BTreeMap<Target, Connection>,
 }
@@ -99,8 +114,9 @@ struct Asked {
 pub(crate) type Completion = (Token, Result<Answer, Error>);
 
 impl Connections {
-    pub(crate) fn new(ceiling: KafkaVersion) -> Self {
+    pub(crate) fn new(client_id: String, ceiling: KafkaVersion) -> Self {
         Self {
+            client_id,
             versions: Versions::of_release(ceiling),
             open: BTreeMap::new(),
         }
@@ -116,7 +132,7 @@ impl Connections {
             asked: None,
         });
         connection.waiting.push_back(call);
-        connection.proceed(&self.versions, link);
+        connection.proceed((&self.versions, &self.client_id), link);
     }
 
     /// The member closes a connection: what is pending fails.
@@ -140,6 +156,12 @@ impl Connections {
         self.open.values().any(|c| c.id == id)
     }
 
+    /// What is being asked on a connection.
+    pub(crate) fn asked(&self, id: ConnectionId) -> Option<&Call> {
+        let connection = self.open.values().find(|c| c.id == id)?;
+        Some(&connection.asked.as_ref()?.call)
+    }
+
     /// An answer has come.
     pub(crate) fn answered(
         &mut self,
@@ -156,7 +178,7 @@ impl Connections {
         let answer = asked
             .call
             .decode(asked.version, &frame[4..], &Limits::default());
-        connection.proceed(&self.versions, link);
+        connection.proceed((&self.versions, &self.client_id), link);
         vec![(asked.token, answer)]
     }
 
@@ -191,7 +213,7 @@ impl Connections {
 }
 
 impl Connection {
-    fn proceed(&mut self, versions: &Versions, link: &mut Link<'_>) {
+    fn proceed(&mut self, (versions, client_id): (&Versions, &str), link: &mut Link<'_>) {
         if self.asked.is_some() {
             return;
         }
@@ -199,7 +221,7 @@ impl Connection {
             return;
         };
         let request = call
-            .encode(versions, 0, "simulation")
+            .encode(versions, 0, client_id)
             .expect("a simulated cluster speaks all versions");
         self.asked = Some(Asked {
             token,
@@ -262,36 +284,26 @@ impl Link<'_> {
                 after,
             },
         ));
-        if strikes(self.weather.silent_one_in, self.rng) {
+        if strikes(self.rng, self.weather.silent_one_in) {
             return;
         }
-        if strikes(self.weather.reset_one_in, self.rng) {
-            // Before or after the broker has seen it; if after, the answer is lost.
-            if self.rng.bool() {
-                self.out.push((
-                    arrives,
-                    Packet::Arrive {
-                        broker,
-                        connection,
-                        frame,
-                    },
-                ));
-            }
-            let learns = arrives + self.weather.delay(self.rng);
-            return self.out.push((learns, Packet::Closed { connection }));
+        let is_reset = strikes(self.rng, self.weather.reset_one_in);
+        // Before or after the broker has seen it; if after, the answer is lost.
+        if !is_reset || self.rng.bool() {
+            let outlives_connection = self.rng.bool();
+            self.out.push((
+                arrives,
+                Packet::Arrive {
+                    broker,
+                    connection,
+                    frame,
+                    outlives_connection,
+                },
+            ));
         }
-        self.out.push((
-            arrives,
-            Packet::Arrive {
-                broker,
-                connection,
-                frame,
-            },
-        ));
-    }
-
-    /// How long an answer is on its way.
-    pub(crate) fn delay(weather: Weather, rng: &mut fastrand::Rng) -> Duration {
-        weather.delay(rng)
+        if is_reset {
+            let learns = arrives + self.weather.delay(self.rng);
+            self.out.push((learns, Packet::Closed { connection }));
+        }
     }
 }

@@ -1,0 +1,237 @@
+//! What a seed stands for: the cluster, the group, and what goes wrong when.
+
+use std::time::Duration;
+
+use fastrand::Rng;
+use sarama_cluster::{
+    Config, ConsumerMode, KafkaVersion, Strategy,
+    config::{InitialOffset, IsolationLevel, OutOfRange},
+    testing::{Codec, KafkaRelease},
+};
+
+use crate::{
+    fault::{Fault, Menu},
+    odds::{pick, pick_ms, strikes, up_to},
+    user::Habits,
+};
+
+/// Brokers are numbered from 1 on.
+pub(crate) const BROKERS: i32 = 3;
+
+/// The most members at a time.
+pub(crate) const MEMBERS: usize = 8;
+
+/// What happens in a run, but for the chances on the way.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) seed: u64,
+    pub(crate) release: KafkaRelease,
+    /// The newest versions that the clients speak.
+    pub(crate) version: KafkaVersion,
+    /// How many partitions each topic has.
+    pub(crate) topics: Vec<i32>,
+    pub(crate) members: usize,
+    pub(crate) style: Style,
+    pub(crate) load: Load,
+    /// How long things go wrong.
+    pub(crate) trouble: Duration,
+    pub(crate) faults: Vec<(Duration, Fault)>,
+}
+
+/// In what the members of a group agree.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Style {
+    pub(crate) initial: InitialOffset,
+    pub(crate) out_of_range: OutOfRange,
+    pub(crate) isolation: IsolationLevel,
+    pub(crate) session: Duration,
+    pub(crate) rebalance: Duration,
+    /// Members have names that outlive them.
+    pub(crate) is_static: bool,
+    /// Members may subscribe to some of the topics only.
+    pub(crate) subscribes_in_part: bool,
+}
+
+/// What is produced.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Load {
+    pub(crate) records: i64,
+    pub(crate) batch: i64,
+    pub(crate) pause: Duration,
+    pub(crate) codec: Codec,
+    pub(crate) has_transactions: bool,
+}
+
+/// What one member is like.
+#[derive(Debug)]
+pub(crate) struct Profile {
+    pub(crate) config: Config,
+    pub(crate) habits: Habits,
+    /// How often it asks for a commit by itself, if it does.
+    pub(crate) commits_every: Option<Duration>,
+    /// Which of the topics it wants; always one that is there.
+    pub(crate) wants: Vec<bool>,
+}
+
+/// The releases and what a client of that age speaks. The newest, which has most to go wrong, comes up most.
+const RELEASES: [(KafkaRelease, KafkaVersion); 16] = {
+    use KafkaRelease as R;
+    use KafkaVersion as V;
+    [
+        (R::V4_4, V::MAX),
+        (R::V4_4, V::MAX),
+        (R::V4_4, V::MAX),
+        (R::V4_4, V::MAX),
+        (R::V4_4, V::V2_8_0),
+        (R::V4_1, V::V4_1_0),
+        (R::V4_0, V::V4_0_0),
+        (R::V3_9, V::V3_9_0),
+        (R::V3_0, V::V3_0_0),
+        (R::V2_8, V::V2_8_0),
+        (R::V2_4, V::V2_4_0),
+        (R::V2_0, V::V2_0_0),
+        (R::V1_1, V::V1_1_0),
+        (R::V0_11, V::V0_11_0_0),
+        (R::V0_10_2, V::V0_10_2_0),
+        (R::V0_9, V::V0_9_0_0),
+    ]
+};
+
+impl Plan {
+    pub(crate) fn of(seed: u64) -> Self {
+        let mut rng = Rng::with_seed(seed);
+        let (release, version) = pick(&mut rng, RELEASES);
+        let style = Style::any(&mut rng, version);
+        let topics: Vec<i32> = (0..rng.usize(1..=2)).map(|_| rng.i32(1..=4)).collect();
+        let load = Load::any(&mut rng, release);
+        let menu = Menu::of(release, version, &style);
+        let trouble = pick_ms(&mut rng, [4_000, 10_000, 20_000, 40_000]);
+        let count = rng.usize(0..=14);
+        let fault = |rng: &mut Rng| (up_to(rng, trouble), Fault::any(rng, menu));
+        let mut faults: Vec<_> = (0..count).map(|_| fault(&mut rng)).collect();
+        faults.sort_by_key(|(at, _)| *at);
+        Self {
+            seed,
+            release,
+            version,
+            topics,
+            members: rng.usize(1..=4),
+            style,
+            load,
+            trouble,
+            faults,
+        }
+    }
+
+    /// Whether commits name topics by their ids, which tell topics of one name apart.
+    pub(crate) fn commits_by_id(&self) -> bool {
+        self.release >= KafkaRelease::V4_4 && self.version >= KafkaVersion::V4_3_0
+    }
+
+    /// What the member of that number is like, whatever else happens.
+    pub(crate) fn profile(&self, member: u32, topics: usize) -> Profile {
+        let mut rng =
+            Rng::with_seed(self.seed ^ u64::from(member).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let auto_commit = self.style.initial == InitialOffset::Newest || !strikes(&mut rng, 6);
+        let config = self.config(&mut rng, auto_commit);
+        let mut wants = vec![true; topics];
+        if self.style.subscribes_in_part && topics > 1 {
+            let one = rng.usize(0..topics);
+            let all = rng.bool();
+            wants = (0..topics).map(|topic| all || topic == one).collect();
+        }
+        let by_hand = !auto_commit || strikes(&mut rng, 4);
+        Profile {
+            config,
+            habits: Habits::any(&mut rng),
+            commits_every: by_hand.then(|| pick_ms(&mut rng, [50, 700, 3_000])),
+            wants,
+        }
+    }
+
+    fn config(&self, rng: &mut Rng, auto_commit: bool) -> Config {
+        let style = &self.style;
+        let mut config = Config::default();
+        config.version = self.version;
+        config.channel_buffer_size = pick(rng, [None, Some(1), Some(7), Some(100)]);
+        config.close_timeout = pick_ms(rng, [500, 3_000, 10_000]);
+        config.net.read_timeout = pick_ms(rng, [1_000, 4_000]);
+        config.metadata.refresh_frequency = pick_ms(rng, [1_000, 4_000, 30_000]);
+        config.metadata.full = rng.bool();
+        config.group.mode = pick(rng, [ConsumerMode::Multiplex, ConsumerMode::Partitions]);
+        config.group.partition_strategy = Strategy::ALL[rng.usize(0..Strategy::ALL.len())];
+        config.group.session.timeout = style.session;
+        config.group.heartbeat.interval = style.session / pick(rng, [3, 5]);
+        config.group.rebalance.timeout = style.rebalance;
+        config.group.offsets.synchronization.dwell_time = pick_ms(rng, [10, 100, 1_000]);
+        let consumer = &mut config.consumer;
+        consumer.returns.errors = true;
+        consumer.isolation_level = style.isolation;
+        consumer.max_wait_time = pick_ms(rng, [100, 500, 2_000]);
+        consumer.retry.backoff = pick_ms(rng, [50, 500]);
+        consumer.fetch.default = pick(rng, [100, 1_000, 1 << 20]);
+        consumer.fetch.budget = pick(rng, [1, 4, 1_000]) * consumer.fetch.default as usize;
+        consumer.offsets.initial = style.initial;
+        consumer.offsets.out_of_range = style.out_of_range;
+        consumer.offsets.auto_commit.enable = auto_commit;
+        consumer.offsets.commit_interval = pick_ms(rng, [50, 500, 3_000]);
+        config
+    }
+}
+
+impl Style {
+    fn any(rng: &mut Rng, version: KafkaVersion) -> Self {
+        let oldest = |rng: &mut Rng| !strikes(rng, 8);
+        let isolation = match version >= KafkaVersion::V0_11_0_0 && rng.bool() {
+            true => IsolationLevel::ReadCommitted,
+            false => IsolationLevel::ReadUncommitted,
+        };
+        Self {
+            initial: match oldest(rng) {
+                true => InitialOffset::Oldest,
+                false => InitialOffset::Newest,
+            },
+            out_of_range: match oldest(rng) {
+                true => OutOfRange::Oldest,
+                false => OutOfRange::Newest,
+            },
+            isolation,
+            session: pick_ms(rng, [1_500, 3_000, 6_000]),
+            rebalance: pick_ms(rng, [2_000, 5_000, 12_000]),
+            is_static: version >= KafkaVersion::V2_4_0 && strikes(rng, 5),
+            subscribes_in_part: strikes(rng, 5),
+        }
+    }
+}
+
+impl Load {
+    fn any(rng: &mut Rng, release: KafkaRelease) -> Self {
+        Self {
+            records: pick(rng, [30, 100, 400]),
+            batch: pick(rng, [1, 5, 40]),
+            pause: pick_ms(rng, [50, 400, 2_000]),
+            codec: pick(rng, [Codec::None, Codec::None, Codec::None, Codec::Snappy]),
+            has_transactions: release >= KafkaRelease::V0_11 && rng.bool(),
+        }
+    }
+}
+
+impl Menu {
+    fn of(release: KafkaRelease, version: KafkaVersion, style: &Style) -> Self {
+        // A group that begins at the end of a log loses, for good reasons, what is produced before it
+        // has committed that.
+        let is_safe = style.initial == InitialOffset::Oldest;
+        // Without ids nobody can tell a topic from the one of the same name before it.
+        let has_topic_ids = version >= KafkaVersion::V3_1_0;
+        let begins_anew = style.out_of_range == OutOfRange::Oldest;
+        Self {
+            loses_members: is_safe,
+            loses_records: is_safe,
+            grows_topics: is_safe,
+            deletes_topics: is_safe,
+            recreates_topics: is_safe && has_topic_ids && begins_anew,
+            // The cleaner never touches the old formats here.
+            compacts: release >= KafkaRelease::V0_11,
+        }
+    }
+}

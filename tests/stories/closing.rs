@@ -6,7 +6,8 @@ use std::{
 };
 
 use sarama_cluster::{
-    ErrorCode, ErrorKind, NotificationType,
+    Client, CloseGuard, Closer, Consumer, ConsumerMessage, Error, ErrorCode, ErrorKind, Messages,
+    NotificationType, OffsetStash, PartitionConsumer, Partitions,
     crossbeam_channel::{TryRecvError, bounded},
     testing::{ApiKey, Fault},
 };
@@ -252,6 +253,22 @@ fn a_consumer_that_is_dropped_closes() {
     world.await_members(0);
     assert_eq!(world.committed("t", 0), Some(3));
     world.judge();
+}
+
+/// Nothing is bound to the thread that made it.
+#[test]
+fn all_that_a_user_holds_can_go_to_any_thread() {
+    fn goes<T: Send + Sync + 'static>() {}
+    goes::<Consumer>();
+    goes::<Client>();
+    goes::<Closer>();
+    goes::<CloseGuard>();
+    goes::<Messages>();
+    goes::<Partitions>();
+    goes::<PartitionConsumer>();
+    goes::<ConsumerMessage>();
+    goes::<OffsetStash>();
+    goes::<Error>();
 }
 
 /// As a handler of ctrl-c would.

@@ -14,6 +14,7 @@ mod records;
 mod rolling;
 mod sharing;
 mod starts;
+mod statics;
 mod support;
 mod topics;
 

@@ -132,6 +132,7 @@ impl Ask {
         version: i16,
         frame: &[u8],
         limits: &record::Limits,
+        memory: &record::Recycler,
     ) -> Result<Answer, Problem> {
         let answer = envelope::open::<wire::Request>(frame, version)?;
         let ids = self.topic_ids().filter(|_| version >= FIRST_WITH_TOPIC_IDS);
@@ -148,7 +149,7 @@ impl Ask {
             };
             for partition in topic.partitions {
                 asked.cross_off(name, partition.partition_index)?;
-                let split = record::split(partition.records.slice(frame), limits);
+                let split = record::split_into(partition.records.slice(frame), limits, memory);
                 partitions.push(fetched(name, partition, split)?);
             }
         }

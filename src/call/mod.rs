@@ -146,6 +146,7 @@ impl Call {
     }
 
     /// Reads the answer to this very question, put in `version`. The frame comes without its length.
+    /// What stays of it, records, is in memory from `memory`.
     ///
     /// # Errors
     /// [`Protocol`](crate::error::ErrorKind::Protocol) for bytes that are no answer, or none to this
@@ -156,6 +157,7 @@ impl Call {
         version: i16,
         frame: &[u8],
         limits: &record::Limits,
+        memory: &record::Recycler,
     ) -> Result<Answer, Error> {
         let answer = match self {
             Self::Metadata(ask) => ask.decode(version, frame).map(Answer::Metadata),
@@ -167,7 +169,9 @@ impl Call {
             Self::OffsetFetch(ask) => ask.decode(version, frame).map(Answer::OffsetFetch),
             Self::OffsetCommit(ask) => ask.decode(version, frame).map(Answer::OffsetCommit),
             Self::ListOffsets(ask) => ask.decode(version, frame).map(Answer::ListOffsets),
-            Self::Fetch(ask) => ask.decode(version, frame, limits).map(Answer::Fetch),
+            Self::Fetch(ask) => ask
+                .decode(version, frame, limits, memory)
+                .map(Answer::Fetch),
         };
         answer.map_err(|problem| problem.into_error(self))
     }

@@ -22,7 +22,7 @@ use crate::{
     config::{Config, Subscription},
     core::{engine, fetch::Job},
     error::{Error, ErrorKind, Result},
-    record::Limits,
+    record::{Limits, Recycler},
 };
 
 /// What a consumer's handle is made of.
@@ -54,10 +54,12 @@ pub(super) fn start(lease: Lease, group_id: &str, subscription: Subscription) ->
         origin,
         waker,
     );
-    let (decoder, decoder_thread) = spawn_decoder(group_id, &config, &inbox)?;
+    let pool = lease.pool(on_completion);
+    let memory = pool.memory().clone();
+    let (decoder, decoder_thread) = spawn_decoder(group_id, &config, memory, &inbox)?;
     let coordinator = Coordinator {
         desk,
-        pool: lease.pool(on_completion),
+        pool,
         decoder,
         inbox: outside,
         tick: Tick::new(),
@@ -115,6 +117,7 @@ fn run(
 fn spawn_decoder(
     group_id: &str,
     config: &Config,
+    memory: Recycler,
     inbox: &Sender<Message>,
 ) -> Result<(Sender<Job>, JoinHandle<()>)> {
     let (sender, jobs) = crossbeam_channel::unbounded();
@@ -125,7 +128,7 @@ fn spawn_decoder(
     };
     let (done, panicked) = (inbox.clone(), inbox.clone());
     let work = move || {
-        decoder::run(&jobs, &limits, |decoded| {
+        decoder::run(&jobs, &limits, memory, |decoded| {
             drop(done.send(Message::Decoded(decoded)));
         });
     };

@@ -32,6 +32,8 @@ pub(super) struct Shared {
     pub(super) config: Arc<Config>,
     pub(super) ages: Arc<Ages>,
     pub(super) timing: Timing,
+    /// Where records are read into.
+    pub(super) memory: record::Recycler,
 }
 
 /// What is no setting.
@@ -210,7 +212,7 @@ impl Connection {
     /// Asks a call, on a new connection if there is none or if the one that there is was closed.
     fn ask(&mut self, call: &Call, timeout: Duration) -> Result<Answer, Trouble> {
         if let Some(open) = &mut self.open {
-            match open.ask(call, timeout, &self.shared.config) {
+            match open.ask(call, timeout, &self.shared) {
                 // Brokers close connections that are idle, and all of them at a restart. The call did
                 // not reach this one, or not much of it.
                 Err(Trouble::Unanswered(_)) => {
@@ -221,9 +223,7 @@ impl Connection {
             }
         }
         let open = self.connect().map_err(Trouble::Connection)?;
-        self.open
-            .insert(open)
-            .ask(call, timeout, &self.shared.config)
+        self.open.insert(open).ask(call, timeout, &self.shared)
     }
 
     fn connect(&self) -> Result<Open, Error> {
@@ -248,7 +248,8 @@ fn disconnected() -> Error {
 }
 
 impl Open {
-    fn ask(&mut self, call: &Call, timeout: Duration, config: &Config) -> Result<Answer, Trouble> {
+    fn ask(&mut self, call: &Call, timeout: Duration, shared: &Shared) -> Result<Answer, Trouble> {
+        let config = &shared.config;
         let of_kind = |kind| Error::new(kind, call.context()).at_api(call.api());
         let id = self.exchange.correlation_id();
         let request = call
@@ -281,7 +282,7 @@ impl Open {
             decoded_bytes: config.limits.decompressed_batch,
             ..Default::default()
         };
-        call.decode(request.version, frame, &limits)
+        call.decode(request.version, frame, &limits, &shared.memory)
             .map_err(|error| match error.kind() {
                 // Who knows what the next bytes would mean.
                 ErrorKind::Protocol => Trouble::Connection(error),

@@ -11,6 +11,7 @@ use crate::{
     call::{Call, Target, Token},
     config::Config,
     error::{Error, ErrorKind},
+    record::Recycler,
 };
 
 use super::{
@@ -61,6 +62,7 @@ impl Pool {
             config,
             ages: Arc::new(Ages::default()),
             timing,
+            memory: Recycler::new(),
         };
         Self::with_shared(Arc::new(shared), on_completion)
     }
@@ -73,6 +75,11 @@ impl Pool {
             ending: Vec::new(),
             is_closed: false,
         }
+    }
+
+    /// Where records are read into, and what they are decompressed into should come from.
+    pub fn memory(&self) -> &Recycler {
+        &self.shared.memory
     }
 
     /// Sends a call, behind those for the same target that have no answer yet. Its completion comes

@@ -1,11 +1,12 @@
 //! One batch as it was fetched, known by its header.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
 
 use super::{
     codec::Codec,
     cursor::Cursor,
     error::{ErrorKind, Malformed},
+    memory::Bytes,
 };
 
 /// The offset, the length of what follows, and (for batches) the leader epoch or (for messages) the
@@ -43,7 +44,7 @@ pub enum TimestampType {
 /// behind it are looked at when it is decoded.
 #[derive(Clone)]
 pub struct Batch {
-    pub(super) bytes: Arc<[u8]>,
+    pub(super) bytes: Bytes,
     pub(super) header: Header,
 }
 

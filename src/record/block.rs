@@ -1,17 +1,18 @@
 //! Records as they are handed on: many of one batch together, as views into its bytes.
 
-use std::{borrow::Cow, fmt, iter::FusedIterator, sync::Arc};
+use std::{borrow::Cow, fmt, iter::FusedIterator};
 
 use super::{
     Limits,
     cursor::Cursor,
     error::{ErrorKind, Malformed},
+    memory::Bytes,
 };
 
 /// A run of records of one batch. The blocks of a batch share its bytes; what they hold was
 /// checked when the batch was decoded, so no accessor fails.
 pub struct Block {
-    bytes: Arc<[u8]>,
+    bytes: Bytes,
     views: Vec<View>,
     /// The views count their offsets from here.
     origin: i64,
@@ -89,7 +90,7 @@ impl Block {
         let key = record.key().unwrap_or_default();
         let value = record.value().unwrap_or_default();
         let headers = record.header_bytes();
-        let bytes: Arc<[u8]> = [key, value, headers].concat().into();
+        let bytes = Bytes::from([key, value, headers].concat());
         let view = View {
             offset_delta: 0,
             key_start: 0,
@@ -291,7 +292,7 @@ impl fmt::Debug for Headers<'_> {
 
 /// What the blocks of a batch have in common.
 pub(super) struct BlockSource<'a> {
-    pub(super) bytes: &'a Arc<[u8]>,
+    pub(super) bytes: &'a Bytes,
     /// Where the records start within the bytes.
     pub(super) start: usize,
     /// How many there are.

@@ -1,7 +1,5 @@
 //! Decoding a batch: checksum, decompression, and every record checked whole.
 
-use std::sync::Arc;
-
 use super::{
     Batch, Block, Decompressor, Error, Limits, TimestampType,
     batch::{ATTRIBUTES_AT, CRC_AT, HEADER_SIZE},
@@ -10,6 +8,7 @@ use super::{
     cursor::Cursor,
     error::{ErrorKind, Malformed},
     legacy,
+    memory::Bytes,
 };
 
 /// The least bytes of a record: its length and attributes, two deltas, two lengths and the number of headers.
@@ -85,7 +84,7 @@ fn decode_v2(
     let (records, start) = match batch.header.codec {
         Codec::None => (bytes.clone(), HEADER_SIZE),
         // What compaction leaves of an emptied batch is its header.
-        _ if bytes.len() == HEADER_SIZE => (Arc::default(), 0),
+        _ if bytes.len() == HEADER_SIZE => (Bytes::default(), 0),
         codec => (
             decompressor.decompress(codec, &bytes[HEADER_SIZE..], limits.decoded_bytes)?,
             0,
@@ -97,7 +96,7 @@ fn decode_v2(
 /// Reads the records that take all of `bytes` from `start` on.
 fn read_records(
     batch: &Batch,
-    bytes: &Arc<[u8]>,
+    bytes: &Bytes,
     start: usize,
     from_offset: i64,
     limits: &Limits,

@@ -2,7 +2,7 @@
 //!
 //! A message is an entry of its own; a compressed set is one message whose value is a message set.
 
-use std::{ops::Range, sync::Arc};
+use std::ops::Range;
 
 use super::{
     Batch, Block, Decompressor, Limits, TimestampType,
@@ -11,6 +11,7 @@ use super::{
     codec::Codec,
     cursor::Cursor,
     error::{ErrorKind, Malformed},
+    memory::Bytes,
     split::entry_size,
 };
 
@@ -214,7 +215,7 @@ pub(super) fn decode(
 /// Reads the messages that take all of `bytes`, which come out of `wrapper` if there is one.
 fn read_messages(
     batch: &Batch,
-    bytes: &Arc<[u8]>,
+    bytes: &Bytes,
     wrapper: Option<Head>,
     from_offset: i64,
     limits: &Limits,

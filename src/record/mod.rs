@@ -14,6 +14,7 @@ mod cursor;
 mod decode;
 mod error;
 mod legacy;
+mod memory;
 mod split;
 #[cfg(test)]
 mod tests;
@@ -24,7 +25,8 @@ pub use block::{Block, Header, Headers, RecordView, Records};
 pub use codec::{Codec, Decompressor};
 pub use decode::{ControlMarker, Decoded, MarkerType, decode};
 pub use error::{Error, ErrorKind};
-pub use split::{End, Split, split};
+pub use memory::{Bytes, Recycler};
+pub use split::{End, Split, split, split_into};
 
 /// How large batches and what becomes of them may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

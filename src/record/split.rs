@@ -1,7 +1,7 @@
 //! Walking a fetched record set by the headers of its batches.
 
 use super::{
-    Batch, Error, Limits,
+    Batch, Error, Limits, Recycler,
     batch::{Header, LOG_OVERHEAD, MAGIC_AT},
     cursor::Cursor,
     error::ErrorKind,
@@ -34,6 +34,11 @@ pub enum End {
 
 /// Splits a record set into its batches. Never takes more memory than twice its bytes.
 pub fn split(records: &[u8], limits: &Limits) -> Split {
+    split_into(records, limits, &Recycler::new())
+}
+
+/// As [`split`], with the batches in memory from here.
+pub fn split_into(records: &[u8], limits: &Limits, memory: &Recycler) -> Split {
     let mut batches = Vec::new();
     let mut rest = records;
     let mut next_offset = 0;
@@ -45,7 +50,7 @@ pub fn split(records: &[u8], limits: &Limits) -> Split {
             Ok(First::Whole { header, size }) if header.base_offset >= next_offset => {
                 next_offset = header.last_offset + 1;
                 batches.push(Batch {
-                    bytes: rest[..size].into(),
+                    bytes: memory.copy(&rest[..size]),
                     header,
                 });
                 rest = &rest[size..];

@@ -8,7 +8,10 @@ use crate::{
         ErrorCode, RecordSet,
         fetch::{AbortedTransaction, Request, Response, ResponsePartition, ResponseTopic},
     },
-    record::build::{BatchBuilder, NewRecord},
+    record::{
+        Recycler,
+        build::{BatchBuilder, NewRecord},
+    },
     wire::Uuid,
 };
 
@@ -317,13 +320,17 @@ fn no_bytes_make_decoding_panic() {
         let limits = Default::default();
         let mut damaged = 0;
         for end in 4..frame.len() {
-            damaged += usize::from(ask(true).decode(version, &frame[4..end], &limits).is_err());
+            damaged += usize::from(
+                ask(true)
+                    .decode(version, &frame[4..end], &limits, &Recycler::new())
+                    .is_err(),
+            );
         }
         assert_eq!(damaged, frame.len() - 4, "each cut is noticed");
         for at in 4..frame.len() {
             let mut frame = frame.clone();
             frame[at] ^= 0xff;
-            let _ = ask(true).decode(version, &frame[4..], &limits);
+            let _ = ask(true).decode(version, &frame[4..], &limits, &Recycler::new());
         }
     }
 }

@@ -51,7 +51,12 @@ fn answered<R: Request>(
     response: &R::Response,
 ) -> Result<Answer, Error> {
     let frame = header::encode_response::<R>(response, version, CORRELATION_ID).unwrap();
-    call.decode(version, &frame[4..], &record::Limits::default())
+    call.decode(
+        version,
+        &frame[4..],
+        &record::Limits::default(),
+        &record::Recycler::new(),
+    )
 }
 
 /// The version chosen for a broker that speaks these.

@@ -1,8 +1,11 @@
 //! The four codecs of Kafka, decoding into a buffer that never outgrows its limit.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
 
-use super::error::ErrorKind;
+use super::{
+    error::ErrorKind,
+    memory::{Bytes, Recycler},
+};
 
 #[cfg(feature = "gzip")]
 mod gzip;
@@ -88,6 +91,7 @@ impl Failure {
 /// Decoder states and buffers, kept from batch to batch: what a decoder thread owns.
 #[derive(Default)]
 pub struct Decompressor {
+    memory: Recycler,
     output: Output,
     #[cfg(feature = "gzip")]
     gzip: gzip::Decoder,
@@ -101,20 +105,28 @@ impl Decompressor {
         Self::default()
     }
 
-    /// Decompresses `input` into an allocation of exactly the size needed, at most `limit` bytes
+    /// A decompressor whose results are in memory from here.
+    pub fn with_memory(memory: Recycler) -> Self {
+        Self {
+            memory,
+            ..Self::default()
+        }
+    }
+
+    /// Decompresses `input` into a piece of memory, at most `limit` bytes
     /// and never 4 GiB: the views of records count in 32 bits.
     pub(super) fn decompress(
         &mut self,
         codec: Codec,
         input: &[u8],
         limit: usize,
-    ) -> Result<Arc<[u8]>, ErrorKind> {
+    ) -> Result<Bytes, ErrorKind> {
         let limit = limit.min(u32::MAX as usize - 1);
         self.output.start(limit);
         #[allow(unused_variables, reason = "without any codec there is no output")]
         let output = &mut self.output;
         let done: Result<(), Failure> = match codec {
-            Codec::None => return Ok(input.into()),
+            Codec::None => return Ok(self.memory.copy(input)),
             #[cfg(feature = "gzip")]
             Codec::Gzip => self.gzip.decode(input, output),
             #[cfg(feature = "snappy")]
@@ -126,7 +138,8 @@ impl Decompressor {
             #[allow(unreachable_patterns, reason = "reached when a codec's feature is off")]
             _ => Err(Failure::NotBuilt),
         };
-        let decompressed = done.and_then(|()| output.filled()).map(Arc::from);
+        let decompressed = done.and_then(|()| output.filled());
+        let decompressed = decompressed.map(|bytes| self.memory.copy(bytes));
         self.output.release();
         decompressed.map_err(|failure| match failure {
             Failure::NotBuilt => ErrorKind::CodecNotBuilt(codec),

@@ -8,7 +8,7 @@ use std::{
 use sarama_cluster::{
     Error, ErrorKind, KafkaVersion,
     call::{Answer, Call, Target, Token, Versions},
-    record::Limits,
+    record::{Limits, Recycler},
     testing::broker::ConnectionId,
 };
 
@@ -175,9 +175,12 @@ impl Connections {
         let Some(asked) = connection.asked.take() else {
             panic!("an answer without a question");
         };
-        let answer = asked
-            .call
-            .decode(asked.version, &frame[4..], &Limits::default());
+        let answer = asked.call.decode(
+            asked.version,
+            &frame[4..],
+            &Limits::default(),
+            &Recycler::new(),
+        );
         connection.proceed((&self.versions, &self.client_id), link);
         vec![(asked.token, answer)]
     }

@@ -1,0 +1,211 @@
+//! Memory for the bytes of batches, used again and again.
+//!
+//! A reader at full speed takes and gives back hundreds of megabytes a second. From the system's
+//! allocator such pieces come as fresh pages, each with a fault and a page to zero, which costs more
+//! than to copy the records.
+
+use std::{
+    fmt,
+    ops::Deref,
+    sync::{Arc, Weak},
+};
+
+use parking_lot::Mutex;
+
+/// Keeps pieces of memory that nobody holds any more, up to a bound, and gives them out again.
+///
+/// A clone is the same store. What was given out comes back by itself, from any thread, also when
+/// the store is gone.
+#[derive(Debug, Clone, Default)]
+pub struct Recycler(Arc<Store>);
+
+/// Bytes that many can hold.
+#[derive(Clone)]
+pub struct Bytes(Arc<Piece>);
+
+#[derive(Debug, Default)]
+struct Store(Mutex<Free>);
+
+#[derive(Debug, Default)]
+struct Free {
+    /// What came back last is at the end.
+    pieces: Vec<Vec<u8>>,
+    bytes: usize,
+}
+
+struct Piece {
+    /// Initialised as a whole, of which the first `len` bytes count.
+    memory: Vec<u8>,
+    len: usize,
+    home: Weak<Store>,
+}
+
+/// Smaller pieces cost the allocator less than they would cost here.
+const SMALLEST: usize = 16 * 1024;
+/// What is kept at the most: more than what comes back between two answers of a broker.
+const MOST_BYTES: usize = 8 << 20;
+/// So many pieces are looked at for one that fits.
+const MOST_PIECES: usize = 128;
+
+impl Recycler {
+    /// Keeps nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A copy of these bytes.
+    pub(super) fn copy(&self, bytes: &[u8]) -> Bytes {
+        let len = bytes.len();
+        let memory = match self.0.take(len) {
+            Some(mut memory) => {
+                memory[..len].copy_from_slice(bytes);
+                memory
+            }
+            None => bytes.to_vec(),
+        };
+        Bytes(Arc::new(Piece {
+            memory,
+            len,
+            home: Arc::downgrade(&self.0),
+        }))
+    }
+}
+
+impl Store {
+    /// The smallest piece that holds so many bytes, if there is one that is not much too large.
+    fn take(&self, len: usize) -> Option<Vec<u8>> {
+        if len < SMALLEST {
+            return None;
+        }
+        let mut free = self.0.lock();
+        let fits = len..=len + len / 4;
+        let pieces = free.pieces.iter().map(Vec::len).enumerate();
+        let (index, size) = pieces
+            .filter(|(_, size)| fits.contains(size))
+            .min_by_key(|(_, size)| *size)?;
+        free.bytes -= size;
+        Some(free.pieces.swap_remove(index))
+    }
+
+    fn give(&self, piece: Vec<u8>) {
+        if !(SMALLEST..=MOST_BYTES).contains(&piece.len()) {
+            return;
+        }
+        let mut free = self.0.lock();
+        let mut spilled = Vec::new();
+        while free.bytes + piece.len() > MOST_BYTES || free.pieces.len() == MOST_PIECES {
+            // Sizes change with what producers send: what nobody has wanted for long goes.
+            let oldest = free.pieces.remove(0);
+            free.bytes -= oldest.len();
+            spilled.push(oldest);
+        }
+        free.bytes += piece.len();
+        free.pieces.push(piece);
+        drop(free);
+        // Freed behind the lock: that may be a call of the system.
+        drop(spilled);
+    }
+}
+
+impl Deref for Bytes {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        &self.0.memory[..self.0.len]
+    }
+}
+
+impl Default for Bytes {
+    fn default() -> Self {
+        Self::from(Vec::new())
+    }
+}
+
+impl From<Vec<u8>> for Bytes {
+    fn from(memory: Vec<u8>) -> Self {
+        Self(Arc::new(Piece {
+            len: memory.len(),
+            memory,
+            home: Weak::new(),
+        }))
+    }
+}
+
+impl fmt::Debug for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes", self.len())
+    }
+}
+
+impl Drop for Piece {
+    fn drop(&mut self) {
+        if let Some(home) = self.home.upgrade() {
+            home.give(std::mem::take(&mut self.memory));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kept(recycler: &Recycler) -> (usize, usize) {
+        let free = recycler.0.0.lock();
+        let sizes = free.pieces.iter().map(Vec::len);
+        assert_eq!(sizes.sum::<usize>(), free.bytes);
+        (free.pieces.len(), free.bytes)
+    }
+
+    fn copies(recycler: &Recycler, count: usize, len: usize) -> Vec<Bytes> {
+        (0..count)
+            .map(|i| recycler.copy(&vec![i as u8; len]))
+            .collect()
+    }
+
+    #[test]
+    fn a_piece_is_used_again_when_the_last_one_has_let_go_of_it() {
+        let recycler = Recycler::new();
+        let first = recycler.copy(&[1; 20_000]);
+        let place = first.as_ptr();
+        let other = first.clone();
+        drop(first);
+        assert_eq!((kept(&recycler), &*other), ((0, 0), &[1; 20_000][..]));
+        drop(other);
+        assert_eq!(kept(&recycler), (1, 20_000));
+        let second = recycler.copy(&[2; 17_000]);
+        assert_eq!((second.as_ptr(), &*second), (place, &[2; 17_000][..]));
+        assert_eq!(kept(&recycler), (0, 0));
+        drop(second);
+        assert_eq!(kept(&recycler), (1, 20_000), "its whole size counts");
+    }
+
+    #[test]
+    fn a_piece_that_is_much_too_large_or_too_small_is_left() {
+        let recycler = Recycler::new();
+        drop(copies(&recycler, 1, 100_000));
+        for len in [100_001, 70_000, 10] {
+            assert_eq!(recycler.copy(&vec![0; len]).len(), len);
+        }
+        assert_eq!(kept(&recycler), (3, 270_001));
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded_and_the_oldest_goes() {
+        let recycler = Recycler::new();
+        drop(copies(&recycler, 3, 3 << 20));
+        assert_eq!(kept(&recycler), (2, 6 << 20));
+        drop(copies(&recycler, 200, SMALLEST));
+        assert_eq!(kept(&recycler), (MOST_PIECES, MOST_PIECES * SMALLEST));
+        drop(copies(&recycler, 1, MOST_BYTES + 1));
+        assert_eq!(kept(&recycler).0, MOST_PIECES);
+    }
+
+    #[test]
+    fn bytes_outlive_the_store() {
+        let recycler = Recycler::new();
+        let bytes = recycler.copy(&[7; 50_000]);
+        drop(recycler);
+        assert_eq!(&*bytes, &[7; 50_000]);
+    }
+}

@@ -149,7 +149,7 @@ impl Checker {
                 place,
                 member,
                 generation,
-            } => self.partition_mut(place).grant(member, generation),
+            } => self.partition_mut(place).grant(at, member, generation),
             Event::Claimed {
                 claim,
                 generation,
@@ -297,9 +297,8 @@ impl Checker {
                 .partition(|pending| pending.member == member);
             partition.pending = pending;
             let lost: Vec<Pending> = lost;
-            partition
-                .doubtful
-                .extend(lost.iter().map(|pending| pending.offset));
+            let doubts = lost.iter().map(|pending| (pending.sent, pending.offset));
+            partition.doubtful.extend(doubts);
         }
     }
 
@@ -502,57 +501,69 @@ impl Checker {
             .is_some_and(|turn| turn.claim.member != member && turn.at > sent);
         match outcome {
             Outcome::Accepted if !is_past => {
+                self.judge_order(at, place, offset, By::Member(member));
+                let partition = self.partition_mut(place);
+                partition.end_doubts(sent);
                 partition.commit(at, offset, keep);
                 self.figures.commits += 1;
             }
             Outcome::Accepted | Outcome::Refused => {}
-            Outcome::Unanswered => partition.doubtful.push(offset),
+            Outcome::Unanswered => partition.doubtful.push((sent, offset)),
         }
     }
 
     fn committed(&mut self, at: Time, place: Place, offset: i64, by: By) {
-        self.judge_commit(at, place, offset, by);
+        // One accusation of a commit is enough.
+        if self.judge_commit(at, place, offset, by) {
+            self.judge_order(at, place, offset, by);
+        }
         self.figures.commits += 1;
         let keep = at.saturating_sub(self.rules.told_late);
         let partition = self.partition_mut(place);
-        // A reason is good for one step back.
-        partition.may_regress &= partition.in_force() <= Some(offset);
-        partition.may_regress |= by == By::Administrator;
+        partition.end_doubts(at);
         partition.commit(at, offset, keep);
     }
 
-    /// Whether it is neither ahead of the marks nor back.
-    fn judge_commit(&mut self, at: Time, place: Place, offset: i64, by: By) {
+    /// Whether a commit is not ahead of the marks.
+    fn judge_commit(&mut self, at: Time, place: Place, offset: i64, by: By) -> bool {
         let (rules, in_force) = (self.rules, self.partition(place).in_force());
         if by == By::Administrator || in_force == Some(offset) {
-            return;
+            return true;
         }
         let since = at.saturating_sub(rules.told_late);
         let partition = self.partition_mut(place);
-        let most = partition.allowed_commit(offset, by, since);
-        let goes_back = in_force.is_some_and(|before| offset < before) && !partition.may_regress;
-        let is_plausible_start = partition.is_plausible_start(offset, since, &rules);
-        let (law, what) = match most {
-            Err(most) => {
-                let what = format!("{offset} is committed, and the marks allow {most:?}");
-                (Law::NotAhead, what)
-            }
-            Ok(()) if goes_back => {
-                let what = format!("{offset} is committed, and {in_force:?} was in force");
-                (Law::Monotonic, what)
-            }
-            Ok(()) => return,
-        };
-        let finding = self.finding(law, at, place, None, what);
-        if !is_plausible_start {
-            self.report(finding);
-            return;
+        if let Err(most) = partition.allowed_commit(offset, by, since) {
+            let what = format!("{offset} is committed, and the marks allow {most:?}");
+            self.suspect(Law::NotAhead, at, place, offset, what);
+            return false;
         }
-        let before = self
-            .partition_mut(place)
-            .suspicion
-            .replace((offset, finding));
-        if let Some((_, before)) = before {
+        true
+    }
+
+    /// Whether a commit that comes into force is not behind the one before.
+    fn judge_order(&mut self, at: Time, place: Place, offset: i64, by: By) {
+        let partition = self.partition(place);
+        let Some(before) = partition.in_force() else {
+            return;
+        };
+        if offset < before && !partition.may_regress && by != By::Administrator {
+            let what = format!("{offset} is committed, and {before} was in force");
+            self.suspect(Law::Monotonic, at, place, offset, what);
+        }
+        let partition = self.partition_mut(place);
+        // A reason is good for one step back.
+        partition.may_regress &= offset >= before;
+        partition.may_regress |= by == By::Administrator;
+    }
+
+    /// Accuses of a commit, unless a claim that is not told of yet starts there for a good cause.
+    fn suspect(&mut self, law: Law, at: Time, place: Place, offset: i64, what: String) {
+        let (rules, since) = (self.rules, at.saturating_sub(self.rules.told_late));
+        let finding = self.finding(law, at, place, None, what);
+        let partition = self.partition_mut(place);
+        if !partition.is_plausible_start(offset, since, &rules) {
+            self.report(finding);
+        } else if let Some((_, before)) = partition.suspicion.replace((offset, finding)) {
             self.report(before);
         }
     }

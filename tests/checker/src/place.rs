@@ -18,6 +18,9 @@ pub(crate) const AROUND: usize = 16;
 /// So many claims are remembered beyond those that something may still be told of.
 const TURNS: usize = 64;
 
+/// So long a grant is remembered for a claim that is not told of yet.
+const GRANTS: Time = Time::from_secs(600);
+
 /// A commit that was sent and not answered.
 #[derive(Debug)]
 pub(crate) struct Pending {
@@ -31,8 +34,7 @@ pub(crate) struct Pending {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Grant {
     pub(crate) generation: i32,
-    /// The commit in force then.
-    pub(crate) in_force: Option<i64>,
+    pub(crate) at: Time,
 }
 
 #[derive(Debug, Default)]
@@ -53,8 +55,8 @@ pub(crate) struct Partition {
     /// Commits, each in force from its time on, the last one still.
     commits: VecDeque<(Time, Option<i64>)>,
     pub(crate) pending: Vec<Pending>,
-    /// Commits that may have come into force.
-    pub(crate) doubtful: Vec<i64>,
+    /// Commits that may have come into force, with the times at which they were sent.
+    pub(crate) doubtful: Vec<(Time, i64)>,
     pub(crate) may_regress: bool,
     /// A commit ahead of the marks, or back, that is right if the next claim starts there by its policy.
     pub(crate) suspicion: Option<(i64, Finding)>,
@@ -122,12 +124,22 @@ impl Partition {
         none.into_iter().chain(rest.map(|(_, offset)| *offset))
     }
 
+    /// What was sent before a commit that has come into force cannot come into force any more.
+    pub(crate) fn end_doubts(&mut self, sent: Time) {
+        self.doubtful.retain(|(of, _)| *of > sent);
+    }
+
     /// A commit comes into force; those are forgotten that were superseded before `keep`.
     pub(crate) fn commit(&mut self, at: Time, offset: i64, keep: Time) {
         if self.in_force() == Some(offset) {
             return;
         }
         self.commits.push_back((at, Some(offset)));
+        // Those who were given the partition since may yet be told of what was in force then.
+        let grants = self.grants.values().map(|grant| grant.at);
+        let keep = grants
+            .filter(|at| *at + GRANTS >= keep)
+            .fold(keep, Time::min);
         while self.commits.get(1).is_some_and(|(since, _)| *since <= keep) {
             self.commits.pop_front();
         }
@@ -165,13 +177,8 @@ impl Partition {
         }
     }
 
-    pub(crate) fn grant(&mut self, member: Member, generation: i32) {
-        let in_force = self.in_force();
-        let grant = Grant {
-            generation,
-            in_force,
-        };
-        self.grants.insert(member, grant);
+    pub(crate) fn grant(&mut self, at: Time, member: Member, generation: i32) {
+        self.grants.insert(member, Grant { generation, at });
     }
 
     /// Where a claim may start.
@@ -198,18 +205,17 @@ impl Partition {
                 let granted = granted.filter(|grant| {
                     generation.is_none_or(|generation| generation == grant.generation)
                 });
-                let in_force: Vec<_> = match granted {
-                    Some(grant) => vec![grant.in_force],
-                    None => self.in_force_since(since).collect(),
-                };
-                let doubtful = self.doubtful.iter().copied();
+                // From the grant on nobody else can commit.
+                let since = granted.map_or(since, |grant| grant.at);
+                let in_force = self.in_force_since(since);
+                let doubtful = self.doubtful.iter().map(|(_, offset)| *offset);
                 let pending = self.pending.iter().map(|pending| pending.offset);
                 let doubtful = doubtful.chain(pending).map(|offset| offset..=offset);
                 let start_of = |offset: Option<i64>| match offset {
                     Some(offset) => offset..=offset,
                     None => self.by_policy(rules.initial, claim.member, since),
                 };
-                in_force.into_iter().map(start_of).chain(doubtful).collect()
+                in_force.map(start_of).chain(doubtful).collect()
             }
         }
     }
@@ -224,12 +230,14 @@ impl Partition {
         }
     }
 
-    /// A claim starts: what was doubtful is settled, for no earlier claim can commit any more.
+    /// A claim starts: a doubtful commit that it starts at has come into force.
     pub(crate) fn settle_doubts(&mut self, at: Time, start: i64) {
-        if self.doubtful.contains(&start) && self.in_force() != Some(start) {
+        let is_it = |offset: i64| offset == start;
+        let is_doubtful = self.doubtful.iter().any(|(_, offset)| is_it(*offset))
+            || self.pending.iter().any(|pending| is_it(pending.offset));
+        if is_doubtful && self.in_force() != Some(start) {
             self.commits.push_back((at, Some(start)));
         }
-        self.doubtful.clear();
     }
 
     /// Whether some claim that is not long over allows a commit; else the most that one allows.

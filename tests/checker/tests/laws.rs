@@ -217,7 +217,7 @@ fn start_a_commit_without_answer_may_be_in_force_and_a_refused_one_is_not() {
 }
 
 #[test]
-fn start_doubt_ends_with_the_next_claim() {
+fn start_doubt_ends_with_the_next_commit_in_force() {
     let doubt = "produced t 0 0-9
         claimed a 1 t 0 0 assigned
         delivered a 1 t 0 0-4
@@ -225,21 +225,67 @@ fn start_doubt_ends_with_the_next_claim() {
         sent a 1 t 0 5
         answered a 1 t 0 unanswered
         wait 60
-        claimed b 1 t 0 5 assigned
-        delivered b 1 t 0 5-7
-        wait 60";
+        claimed b 1 t 0 0 assigned
+        delivered b 1 t 0 0-7";
     let rest = |start| {
         format!(
-            "claimed a 2 t 0 {start} assigned\ndelivered a 2 t 0 {start}-9\nmarked a 2 t 0 9\n\
-             committed t 0 10 a"
+            "wait 60\nclaimed a 2 t 0 {start} assigned\ndelivered a 2 t 0 {start}-9\n\
+             marked a 2 t 0 9\ncommitted t 0 10 a"
         )
     };
     assert_eq!(
         broken(&[doubt, &rest(5)]),
         [],
-        "b has shown that it is in force"
+        "it has come into force late"
     );
-    assert_eq!(broken(&[doubt, &rest(0)]), [Law::Start, Law::Twice]);
+    let settled = "marked b 1 t 0 6\nsent b 1 t 0 7\nanswered b 1 t 0 accepted";
+    assert_eq!(broken(&[doubt, settled, &rest(7)]), []);
+    assert_eq!(
+        broken(&[doubt, settled, &rest(5)]),
+        [Law::Start, Law::Twice]
+    );
+}
+
+#[test]
+fn start_at_a_doubtful_commit_shows_that_it_is_in_force() {
+    let log = "produced t 0 0-9
+        claimed a 1 t 0 0 assigned
+        delivered a 1 t 0 0-4
+        marked a 1 t 0 4
+        sent a 1 t 0 5
+        wait 60
+        claimed b 1 t 0 5 assigned
+        wait 60";
+    let rest = |start| {
+        format!(
+            "claimed c 1 t 0 {start} assigned\ndelivered c 1 t 0 {start}-9\nmarked c 1 t 0 9\n\
+             committed t 0 10 c"
+        )
+    };
+    for answer in ["", "answered a 1 t 0 accepted", "died a"] {
+        assert_eq!(broken(&[log, answer, &rest(5)]), [], "{answer}");
+        assert_eq!(
+            broken(&[log, answer, &rest(0)]),
+            [Law::Start, Law::Twice],
+            "{answer}"
+        );
+    }
+}
+
+#[test]
+fn start_a_grant_that_is_told_before_the_last_answer_is_no_breach() {
+    let log = |start| {
+        format!(
+            "produced t 0 0-9\ngranted t 0 a 1\nclaimed a 1 t 0 0 assigned\n\
+             delivered a 1 t 0 0-4\nmarked a 1 t 0 2\nsent a 1 t 0 3\n\
+             answered a 1 t 0 accepted\nmarked a 1 t 0 4\nsent a 2 t 0 5\ngranted t 0 b 2\n\
+             answered a 2 t 0 accepted\nclaimed b 1 t 0 {start} assigned\n\
+             delivered b 1 t 0 {start}-9\nmarked b 1 t 0 9\nsent b 1 t 0 10\n\
+             answered b 1 t 0 accepted"
+        )
+    };
+    assert_eq!(broken(&[&log(5)]), []);
+    assert_eq!(broken(&[&log(0)]), [Law::Start, Law::Twice]);
 }
 
 #[test]
@@ -365,13 +411,18 @@ fn monotonic_sent_commits_of_a_claim_do_not_go_back() {
     let sent = |offset, commit| {
         format!("sent a {commit} t 0 {offset}\nanswered a {commit} t 0 unanswered")
     };
-    let log = [A, &sent(2, 1), "claimed b 1 t 0 3 assigned"];
-    assert!(broken(&log).contains(&Law::Monotonic));
-    let mut laws = broken(&[A, &sent(3, 1), &sent(3, 2), B]);
-    assert_eq!(laws, []);
+    assert_eq!(broken(&[A, &sent(3, 1), &sent(3, 2), B]), []);
     let more = "marked a 1 t 0 3\nsent a 1 t 0 4\nanswered a 1 t 0 refused\nsent a 2 t 0 3";
-    laws = broken(&[A, more, B]);
-    assert_eq!(laws, [Law::Monotonic], "refused or not");
+    assert_eq!(broken(&[A, more, B]), [Law::Monotonic], "refused or not");
+}
+
+#[test]
+fn monotonic_who_is_late_may_send_and_must_be_refused() {
+    let late = |answer| format!("sent a 1 t 0 3\nanswered a 1 t 0 {answer}");
+    assert_eq!(broken(&[A, B, &late("refused")]), []);
+    assert_eq!(broken(&[A, B, &late("unanswered")]), []);
+    let back = "sent b 1 t 0 7\nanswered b 1 t 0 accepted";
+    assert_eq!(broken(&[A, B, back]), [Law::Monotonic, Law::Liveness]);
 }
 
 #[test]

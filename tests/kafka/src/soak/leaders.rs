@@ -14,12 +14,12 @@ use sarama_cluster::{
         Request,
         alter_partition_reassignments::{self as moves, RequestPartition, RequestTopic},
         elect_leaders::{self as elections, TopicPartitions},
-        header,
+        header, metadata,
     },
 };
 
-use super::Topic;
-use crate::{Cluster, Metadata, broker::POLL};
+use super::{Topic, tap::TopicIds};
+use crate::{Cluster, Metadata, Release, broker::POLL};
 
 /// A broker that has not answered by then has something else to do.
 const ANSWER: Duration = Duration::from_secs(3);
@@ -62,6 +62,25 @@ pub(crate) fn shuffle(kafka: &Cluster, topics: &[Topic], rng: &mut fastrand::Rng
     };
     let elected = ask_controller(kafka, &request, 2, |response| response.error_code);
     u64::from(moved.is_some()) + u64::from(elected.is_some())
+}
+
+/// The ids of some topics, where the brokers have any.
+pub(crate) fn topic_ids(kafka: &Cluster, topics: &[Topic]) -> TopicIds {
+    let topic = |topic: &Topic| metadata::RequestTopic {
+        name: Some(topic.name.clone()),
+        ..Default::default()
+    };
+    let request = metadata::Request {
+        topics: Some(topics.iter().map(topic).collect()),
+        ..Default::default()
+    };
+    if kafka.release() < Release::V3_0_2 {
+        return TopicIds::new();
+    }
+    let answer = ask_controller(kafka, &request, 12, |response| response.error_code);
+    let topics = answer.map(|answer| answer.topics).unwrap_or_default();
+    let id = |topic: metadata::ResponseTopic| Some((topic.topic_id.0, topic.name?));
+    topics.into_iter().filter_map(id).collect()
 }
 
 /// Waits until all replicas are up to date again, but not for long: then the next fault comes anyway.

@@ -2,8 +2,8 @@
 //! determines, and a checker that judges what came of it.
 //!
 //! Three brokers and four members run in processes of their own, under load throughout. The members speak to
-//! the brokers through a [proxy](proxy). Each keeps a journal; what was committed, and who owned what, is read
-//! from the brokers' own [ledger](crate::ledger). All of it has one clock and is merged at the end.
+//! the brokers through a [proxy](proxy), which tells of the commits that pass. Each keeps a journal; who owned
+//! what is read from the brokers' own [ledger](crate::ledger). All of it has one clock and is merged at the end.
 
 mod clock;
 mod crew;
@@ -14,6 +14,7 @@ mod load;
 mod proxy;
 mod report;
 mod run;
+mod tap;
 mod worker;
 
 use std::{path::PathBuf, time::Duration};

@@ -22,6 +22,11 @@ use nix::{
     sys::socket::{self, MsgFlags},
 };
 
+use super::{
+    journal::Journal,
+    tap::{Tap, TopicIds},
+};
+
 /// Which way bytes go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Way {
@@ -40,14 +45,20 @@ pub(crate) struct Silence {
     pub(crate) way: Option<Way>,
 }
 
+/// What is told of the commits that pass.
+pub(crate) struct Taps {
+    pub(crate) journal: Arc<Journal>,
+    pub(crate) topics: Arc<TopicIds>,
+}
+
 /// The network of a soak. Dropping it closes all connections.
 pub(crate) struct Proxy {
     net: Arc<Net>,
     addresses: Vec<SocketAddr>,
 }
 
-#[derive(Default)]
 struct Net {
+    taps: Taps,
     state: Mutex<State>,
     changed: Condvar,
     over: AtomicBool,
@@ -68,6 +79,7 @@ struct Pair {
     upstream: TcpStream,
     /// The broker's end is gone, and the member is not to know.
     half_open: AtomicBool,
+    tap: Tap,
 }
 
 /// How long a silenced connection waits before it looks whether its sender has gone.
@@ -75,8 +87,13 @@ const LOOK: Duration = Duration::from_millis(100);
 
 impl Proxy {
     /// Listens for each broker, the first of which has id 1, at the port given for it.
-    pub(crate) fn start(brokers: &[(u16, SocketAddr)]) -> Self {
-        let net = Arc::new(Net::default());
+    pub(crate) fn start(brokers: &[(u16, SocketAddr)], taps: Taps) -> Self {
+        let net = Arc::new(Net {
+            taps,
+            state: Mutex::default(),
+            changed: Condvar::new(),
+            over: AtomicBool::new(false),
+        });
         let mut addresses = Vec::new();
         for (id, &(port, upstream)) in (1..).zip(brokers) {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port));
@@ -166,6 +183,7 @@ impl Net {
             member,
             upstream,
             half_open: AtomicBool::new(false),
+            tap: Tap::new(&self.taps.journal, &self.taps.topics),
         });
         {
             let mut state = self.lock();
@@ -192,8 +210,12 @@ impl Net {
                 Ok(count) if count > 0 => count,
                 _ => break,
             };
-            if way == Way::ToBroker {
-                pair.learn_slot(&bytes[..count]);
+            match way {
+                Way::ToBroker => {
+                    pair.learn_slot(&bytes[..count]);
+                    pair.tap.to_broker(&bytes[..count]);
+                }
+                Way::ToMember => pair.tap.to_member(&bytes[..count]),
             }
             if !self.await_silence(pair, way, from) {
                 break;
@@ -201,6 +223,10 @@ impl Net {
             if to.write_all(&bytes[..count]).is_err() && !pair.half_open.load(Relaxed) {
                 break;
             }
+        }
+        if way == Way::ToMember {
+            // No answer comes any more.
+            pair.tap.closed();
         }
         if way == Way::ToBroker || !pair.half_open.load(Relaxed) {
             pair.close();

@@ -1,7 +1,6 @@
 //! What came of a soak.
 
 use std::{
-    collections::BTreeMap,
     env, fmt, fs,
     path::{Path, PathBuf},
     process,
@@ -9,16 +8,10 @@ use std::{
     time::Duration,
 };
 
-use checker::{By, Checker, Event, Figures, Law, Rules, check_files};
+use checker::{Checker, Event, Figures, Law, Rules, check_files};
 
 use super::{Settings, clock, faults::Counts, journal::Journal};
-use crate::{
-    TopicPartition,
-    ledger::{Entry, What},
-};
-
-/// A broker's clock tells whole milliseconds, and it looks at it a little before a commit is in force.
-const COMMITS_ARE_LATE_BY: Duration = Duration::from_millis(3);
+use crate::ledger::{Entry, What};
 
 /// The figures of a soak, and what the checker found.
 #[derive(Debug)]
@@ -63,41 +56,24 @@ pub(crate) fn judge(
     })
 }
 
-/// Writes the ledger of the brokers as events.
+/// Writes who was given what, out of the ledger of the brokers, as events.
 pub(crate) fn write_ledger(file: &Path, entries: &[Entry]) {
     let since_1970 = clock::since_1970();
     let journal = Journal::create(file);
     let mut book = journal.open();
     let mut last = Duration::ZERO;
-    let mut owners: BTreeMap<TopicPartition, String> = BTreeMap::new();
     for entry in entries {
-        let at = entry.at.saturating_sub(since_1970);
-        match &entry.what {
-            What::Commit(partition, offset) => {
-                last = last.max(at + COMMITS_ARE_LATE_BY);
-                let by = match owners.get(partition) {
-                    Some(name) => By::Member(book.names.member(name)),
-                    None => By::Somebody,
-                };
-                let place = book.names.place(&partition.0, partition.1);
-                let offset = *offset;
-                book.write(last, &Event::Committed { place, offset, by });
-            }
-            What::Generation {
-                number,
-                owners: new,
-            } => {
-                last = last.max(at);
-                for (partition, owner) in new {
-                    let event = Event::Granted {
-                        place: book.names.place(&partition.0, partition.1),
-                        member: book.names.member(owner),
-                        generation: *number,
-                    };
-                    book.write(last, &event);
-                }
-                owners.clone_from(new);
-            }
+        let What::Generation { number, owners } = &entry.what else {
+            continue;
+        };
+        last = last.max(entry.at.saturating_sub(since_1970));
+        for (partition, owner) in owners {
+            let event = Event::Granted {
+                place: book.names.place(&partition.0, partition.1),
+                member: book.names.member(owner),
+                generation: *number,
+            };
+            book.write(last, &event);
         }
     }
     book.flush();

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     net::Ipv4Addr,
     path::Path,
-    sync::atomic::Ordering::Relaxed,
+    sync::{Arc, atomic::Ordering::Relaxed},
     thread,
     time::{Duration, Instant},
 };
@@ -17,7 +17,7 @@ use super::{
     faults::{Counts, Stage},
     journal::Journal,
     leaders, load,
-    proxy::Proxy,
+    proxy::{Proxy, Taps},
     report,
 };
 use crate::{Cluster, Codec, broker::Detour, ledger, scratch::Scratch};
@@ -99,7 +99,12 @@ fn endure(
         let listener = (Ipv4Addr::LOCALHOST, detour.listener).into();
         (detour.advertised, listener)
     });
-    let proxy = Proxy::start(&doors.collect::<Vec<_>>());
+    let commits = folder.join("commits");
+    let taps = Taps {
+        journal: Arc::new(Journal::create(&commits)),
+        topics: Arc::new(leaders::topic_ids(kafka, topics)),
+    };
+    let proxy = Proxy::start(&doors.collect::<Vec<_>>(), taps);
     let bootstrap: Vec<_> = kafka
         .detours()
         .iter()
@@ -147,7 +152,7 @@ fn endure(
     let entries = ledger::read(kafka, GROUP)?;
     let ledger = folder.join("ledger");
     report::write_ledger(&ledger, &entries);
-    let mut files = vec![written, harness, ledger];
+    let mut files = vec![written, harness, ledger, commits];
     files.extend(crew.journals());
     let displaced = watch.displaced.load(Relaxed);
     Ok((files, displaced, ledger::generations(&entries)))

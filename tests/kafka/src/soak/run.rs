@@ -47,6 +47,11 @@ pub fn run(settings: &Settings) -> Result<Report, String> {
         // All of the ledger shall still be there at the end.
         .property("offsets.topic.segment.bytes", "1073741824")
         .property("unclean.leader.election.enable", "false")
+        // A machine that is busy shall not make the controllers elect each other for ever.
+        .property("controller.quorum.election.timeout.ms", "5000")
+        .property("controller.quorum.fetch.timeout.ms", "10000")
+        .property("controller.quorum.request.timeout.ms", "10000")
+        .property("broker.session.timeout.ms", "9000")
         .detour()
         .start();
     let topics = [("main", 8, 3), ("side", 4, 2)].map(|(name, partitions, copies)| Topic {

@@ -182,7 +182,7 @@ pub(crate) const ALL: &[Contestant] = &[
         Program::SaramaCluster,
         "default",
         4,
-        "the original: `Version` 2.1, `Messages()`, `MarkOffset` of each",
+        "the original: `Version` 2.1, commits each second, `Messages()`, `MarkOffset` of each",
     ),
     of(
         "krafka",

@@ -57,7 +57,14 @@ const PARTS: [(&str, Part); 5] = [
 
 /// Measures what is wanted. What was measured before stays, of the other parts.
 fn measure(flags: &Flags) -> Result<()> {
+    let is_known = |part: &&String| *part == "page" || PARTS.iter().any(|(name, _)| name == part);
+    if let Some(part) = flags.parts.iter().find(|part| !is_known(part)) {
+        return Err(format!("there is no part {part}").into());
+    }
     let mut results = Results::load()?;
+    if flags.parts.iter().all(|part| part == "page") && !flags.parts.is_empty() {
+        return page::write(&results);
+    }
     let programs = Programs::build(flags.contestants().map(|contestant| contestant.program));
     for (name, part) in PARTS.iter().filter(|(name, _)| flags.wants(name)) {
         // A broker for each, so that none finds what another has left.

@@ -2,6 +2,8 @@
 package main
 
 import (
+	"time"
+
 	"github.com/Shopify/sarama"
 	cluster "github.com/bsm/sarama-cluster"
 
@@ -14,6 +16,8 @@ func main() {
 	config := cluster.NewConfig()
 	// Without a word on it, it speaks as to 0.9, which brokers of today do not answer.
 	config.Version = sarama.V2_1_0_0
+	// What it had when the original was written; later releases of sarama have moved it elsewhere.
+	config.Consumer.Offsets.CommitInterval = time.Second
 	config.Consumer.Offsets.Initial = sarama.OffsetOldest
 	consumer, err := cluster.NewConsumer([]string{job.Brokers}, job.Group, []string{job.Topic}, config)
 	contract.Check(err)

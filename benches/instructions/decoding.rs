@@ -15,12 +15,12 @@ pub(crate) const RECORDS: usize = 1_000;
 
 /// Decodes a batch so often, and looks at each record.
 pub(crate) fn run(rounds: usize, codec: Codec) {
-    let bytes = batch(codec, 0, RECORDS);
     let limits = Limits::default();
+    let batches = split(&batch(codec, 0, RECORDS), &limits).batches;
     let mut decompressor = Decompressor::new();
     for _ in 0..rounds {
         counted(|| {
-            for batch in &split(black_box(&bytes), &limits).batches {
+            for batch in black_box(&batches) {
                 let decoded = decode(batch, 0, &limits, &mut decompressor);
                 let Ok(Decoded::Records(blocks)) = decoded else {
                     panic!("{decoded:?}")

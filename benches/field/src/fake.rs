@@ -1,6 +1,9 @@
 //! An in-process cluster for another process: it prints where it is, and ends when its input ends.
 
-use std::io::{self, Read};
+use std::{
+    io::{self, Read},
+    time::Duration,
+};
 
 use sarama_cluster::testing::FakeCluster;
 
@@ -21,6 +24,8 @@ pub(crate) fn run(description: &str) -> Result<()> {
     let cluster = FakeCluster::builder()
         .brokers(brokers as i32)
         .topic("topic", partitions as i32)
+        // As Kafka has it: or many members that start at once were many rebalances.
+        .initial_rebalance_delay(Duration::from_secs(3))
         .start();
     let values = values(100);
     for batch in 0..records / BATCH {

@@ -46,6 +46,15 @@ pub(crate) fn draw(title: &str, panels: &[Panel], longest: impl Fn(&Panel) -> f6
     let lines = panels.len().div_ceil(COLUMNS);
     let mut picture = Picture::new(WIDTH, 30.0 + lines as f64 * height);
     picture.title((10.0, 20.0), title);
+    let kinds = [
+        (Kind::Limit, "limits, not clients"),
+        (Kind::Ours, "sarama-cluster, this library"),
+        (Kind::Peer, "other clients"),
+    ];
+    for ((kind, name), x) in kinds.into_iter().zip([430.0, 560.0, 740.0]) {
+        picture.bar(x, 11.0, 9.0, 9.0, colour(kind));
+        picture.text((x + 13.0, 20.0), Anchor::Start, name);
+    }
     for (index, panel) in panels.iter().enumerate() {
         let left = (index % COLUMNS) as f64 * PANEL;
         let top = 30.0 + (index / COLUMNS) as f64 * height;

@@ -33,6 +33,7 @@ pub(crate) fn all(results: &Results) -> Vec<Goal> {
     judge.latency();
     judge.slow_readers();
     judge.growth();
+    judge.members();
     judge.rebalance();
     judge.goals
 }
@@ -166,6 +167,23 @@ impl Judge<'_> {
             let what = format!("idle with {name} partitions: ms of CPU in 10 s");
             self.at_most(7, what, wanted, median(runs.map(|idle| idle.cpu_ms)));
         }
+    }
+
+    fn members(&mut self) {
+        let curve = self
+            .results
+            .curve("members", "members", |outcome| outcome.cpu_seconds);
+        let at = |count: f64| {
+            curve
+                .iter()
+                .find(|point| point.0 == count)
+                .map(|point| point.1)
+        };
+        let ratio = over(at(1_000.0), at(100.0));
+        // n log n.
+        let most = (1_000.0 * 1_000f64.ln()) / (100.0 * 100f64.ln());
+        let what = "1,000 members share 10,000 partitions: CPU, of what 100 take";
+        self.at_most(7, what.into(), most, ratio);
     }
 
     fn rebalance(&mut self) {

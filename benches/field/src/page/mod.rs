@@ -234,6 +234,7 @@ fn write_growth(page: &mut String, results: &Results) -> Result<()> {
         let mib = median(runs().map(|idle| idle.peak_rss_kib as f64 / 1024.0)).unwrap_or(f64::NAN);
         writeln!(page, "| {partitions} | {cpu:.0} ms | {mib:.0} MiB |")?;
     }
+    write_members(page, results)?;
     writeln!(
         page,
         "\n| second member of a group: start to first record | heartbeats each 500 ms |\n|---|---|"
@@ -242,6 +243,20 @@ fn write_growth(page: &mut String, results: &Results) -> Result<()> {
         let runs = results.rebalance.iter().filter(|run| run.contestant == id);
         let seconds = median(runs.map(|run| run.seconds)).unwrap_or(f64::NAN);
         writeln!(page, "| {id} | {seconds:.2} s |")?;
+    }
+    Ok(())
+}
+
+/// Groups whose members share 10,000 partitions.
+fn write_members(page: &mut String, results: &Results) -> Result<()> {
+    let seconds = results.curve("members", "members", |outcome| outcome.seconds);
+    let cpus = results.curve("members", "members", |outcome| outcome.cpu_seconds);
+    writeln!(
+        page,
+        "\n| members that share 10,000 partitions | until each has its share (3 s are the broker's) | CPU of all |\n|---|---|---|"
+    )?;
+    for ((count, seconds), (_, cpu)) in seconds.iter().zip(&cpus) {
+        writeln!(page, "| {count} | {seconds:.1} s | {cpu:.2} s |")?;
     }
     Ok(())
 }

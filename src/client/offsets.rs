@@ -76,9 +76,9 @@ impl Client {
             broker,
             lane: Lane::Control,
         };
-        let answer = self
-            .open()?
-            .ask(&to, Call::ListOffsets(ask), timeout)?
+        let answer = self.open()?.ask(&to, Call::ListOffsets(ask), timeout);
+        let answer = answer
+            .map_err(|error| error.at_partition(topic, partition))?
             .into_list_offsets();
         let place = |e: Error| {
             e.at_api(ApiKey::ListOffsets)

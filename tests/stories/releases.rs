@@ -1,7 +1,9 @@
 //! Brokers of every release, which nobody has told the consumer about.
 
+use std::time::SystemTime;
+
 use sarama_cluster::{
-    KafkaVersion,
+    Client, Config, ErrorKind, KafkaVersion, OffsetSpec,
     testing::{ApiKey, FakeCluster, Fault, KafkaRelease, OnUnknownApi},
 };
 
@@ -60,6 +62,21 @@ fn a_0_9_is_recognised_at_once_whatever_it_does_with_what_it_does_not_know() {
         world.produce("t", 0, 20);
         read_and_close(&world, &world.join("a"), 20);
         assert_eq!(spoken(&world, ApiKey::Fetch), 1);
+    }
+}
+
+#[test]
+fn a_time_that_cannot_be_asked_for_is_refused_in_its_place() {
+    for release in [KafkaRelease::V0_9, KafkaRelease::V0_10_0] {
+        let kafka = FakeCluster::builder()
+            .version(release)
+            .topic("t", 1)
+            .start();
+        let client = Client::new(kafka.bootstrap(), Config::default()).unwrap();
+        let at = OffsetSpec::At(SystemTime::now());
+        let error = client.get_offset("t", 0, at).unwrap_err();
+        assert_eq!(error.kind(), &ErrorKind::Version);
+        assert_eq!((error.topic(), error.partition()), (Some("t"), Some(0)));
     }
 }
 

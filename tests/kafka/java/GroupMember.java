@@ -1,3 +1,5 @@
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Method;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.Collection;
@@ -5,6 +7,7 @@ import java.util.List;
 import java.util.Properties;
 import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.WakeupException;
@@ -34,7 +37,7 @@ public class GroupMember {
         consumer.subscribe(topics, new Teller());
         try {
             while (true) {
-                for (ConsumerRecord<byte[], byte[]> record : consumer.poll(Duration.ofSeconds(1))) {
+                for (ConsumerRecord<byte[], byte[]> record : poll(consumer)) {
                     tell("record\t" + record.topic() + "\t" + record.partition() + "\t" + record.offset());
                 }
             }
@@ -44,6 +47,28 @@ public class GroupMember {
             consumer.close();
         }
         tell("left");
+    }
+
+    /** Polls in the way of the release: by a Duration since 2.0, by milliseconds before 4.0. */
+    @SuppressWarnings("unchecked")
+    private static ConsumerRecords<byte[], byte[]> poll(KafkaConsumer<byte[], byte[]> consumer) throws Exception {
+        try {
+            return (ConsumerRecords<byte[], byte[]>) (BY_DURATION != null
+                ? BY_DURATION.invoke(consumer, Duration.ofSeconds(1))
+                : KafkaConsumer.class.getMethod("poll", long.class).invoke(consumer, 1000L));
+        } catch (InvocationTargetException thrown) {
+            throw (Exception) thrown.getCause();
+        }
+    }
+
+    private static final Method BY_DURATION = findPollByDuration();
+
+    private static Method findPollByDuration() {
+        try {
+            return KafkaConsumer.class.getMethod("poll", Duration.class);
+        } catch (NoSuchMethodException older) {
+            return null;
+        }
     }
 
     private static Properties settings(String bootstrap, String group, String assignor) {

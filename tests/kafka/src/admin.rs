@@ -138,6 +138,26 @@ impl Admin {
         }
     }
 
+    /// Waits until the start of a partition's log is so, and gives it.
+    pub(crate) fn await_start(
+        &self,
+        topic: &str,
+        partition: i32,
+        condition: impl Fn(i64) -> bool,
+    ) -> i64 {
+        let consumer: BaseConsumer = self.config.create().expect("the settings are valid");
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let marks = consumer.fetch_watermarks(topic, partition, PATIENCE);
+            let (start, _) = marks.expect("a broker answers");
+            if condition(start) {
+                return start;
+            }
+            assert!(Instant::now() < deadline, "{topic} still starts at {start}");
+            thread::sleep(POLL);
+        }
+    }
+
     /// Repeats what fails because of a cluster that has not settled.
     fn insist(&self, what: &str, attempt: impl Fn() -> Result<(), RDKafkaErrorCode>) {
         let deadline = Instant::now() + PATIENCE;

@@ -116,6 +116,8 @@ impl Plan {
                 set("listeners", format!("PLAINTEXT://127.0.0.1:{port}"));
                 set("zookeeper.connect", self.zookeeper());
                 set("zookeeper.session.timeout.ms", SESSION_MS.into());
+                // Before 0.11 retention is the only way to have records deleted.
+                set("log.retention.check.interval.ms", "500".into());
                 // What 0.9 and 0.10 go by beside the listeners.
                 set("port", port.to_string());
                 set("host.name", "127.0.0.1".into());
@@ -225,21 +227,26 @@ impl Broker {
     ) -> Self {
         let home = scratch.join(format!("broker-{id}"));
         fs::create_dir(&home).expect("the folder is ours");
-        let mut properties = plan.properties(id, &home.join("data"));
-        properties.extend(overrides.clone());
-        let address = plan.address(id);
-        Self {
+        let mut broker = Self {
             id,
             distribution,
-            address,
+            address: plan.address(id),
             home,
-            properties,
+            properties: Properties::new(),
             process: None,
-        }
+        };
+        broker.properties = plan.properties(id, &broker.data());
+        broker.properties.extend(overrides.clone());
+        broker
     }
 
     pub(crate) fn set(&mut self, name: &str, value: &str) {
         self.properties.insert(name.to_owned(), value.to_owned());
+    }
+
+    /// Has it be of another release from its next start on.
+    pub(crate) fn replace(&mut self, distribution: Distribution) {
+        self.distribution = distribution;
     }
 
     pub(crate) fn is_running(&mut self) -> bool {
@@ -288,6 +295,11 @@ impl Broker {
             .as_mut()
             .expect("only a running broker gets signals")
             .signal(name);
+    }
+
+    /// Where it keeps its partitions.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.home.join("data")
     }
 
     fn log(&self) -> PathBuf {

@@ -1,7 +1,7 @@
 //! A Kafka cluster of one's own.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     env,
     net::{SocketAddr, ToSocketAddrs},
     ops::Deref,
@@ -15,9 +15,11 @@ use rdkafka::ClientConfig;
 use crate::{
     admin::Admin,
     broker::{Broker, Detour, Plan, Properties},
+    distribution::Distribution,
     metadata::{self, Metadata},
     own::Own,
     release::Release,
+    stored::{self, Format},
 };
 
 /// How long the cluster may take for anything that it does on its own: to elect, to register, to spread
@@ -150,7 +152,7 @@ impl Cluster {
         }
     }
 
-    /// The release of its brokers.
+    /// The release that its brokers were started as.
     pub fn release(&self) -> Release {
         self.release
     }
@@ -189,6 +191,13 @@ impl Cluster {
         }
         drop(node);
         self.await_metadata(|metadata| metadata.brokers.contains_key(&broker));
+    }
+
+    /// Restarts a broker as one of a newer release, with its data and on its port.
+    pub fn upgrade(&self, broker: i32, release: Release) {
+        let distribution = Distribution::of(release);
+        self.broker(broker).replace(distribution);
+        self.restart(broker);
     }
 
     /// Stops the clock of a broker (SIGSTOP): it keeps its connections and answers nothing.
@@ -284,6 +293,22 @@ impl Cluster {
     /// Deletes the records of a partition below `before`, which becomes the start of its log.
     pub fn delete_records(&self, topic: &str, partition: i32, before: i64) {
         self.admin().delete_records(topic, partition, before);
+    }
+
+    /// Has retention delete what it may of a topic of one partition, and gives the start of its log when
+    /// that has moved beyond `beyond`. For releases that delete no records when asked to.
+    pub fn expire_records(&self, topic: &str, beyond: i64) -> i64 {
+        self.own()
+            .topic_command(&["--alter", "--topic", topic, "--config", "retention.bytes=1"]);
+        self.admin().await_start(topic, 0, |start| start > beyond)
+    }
+
+    /// In which formats the records of a partition are stored; `None` if the files are out of reach.
+    pub fn stored(&self, topic: &str, partition: i32) -> Option<BTreeSet<Format>> {
+        let own = self.own.as_ref()?;
+        let leader = self.leader(topic, partition);
+        let partition = format!("{topic}-{partition}");
+        Some(stored::formats(&own.broker(leader).data().join(partition)))
     }
 
     /// What the first running broker that answers thinks of the cluster.

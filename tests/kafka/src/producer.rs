@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// How the batches of a producer are compressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Codec {
     /// Not at all.
     None,
@@ -32,6 +32,16 @@ pub enum Codec {
 impl Codec {
     /// All of them.
     pub const ALL: [Self; 5] = [Self::None, Self::Gzip, Self::Snappy, Self::Lz4, Self::Zstd];
+
+    /// Those that a release knows.
+    pub fn all_of(release: Release) -> &'static [Self] {
+        let has_zstd = release >= Release::V2_4_1;
+        if has_zstd {
+            &Self::ALL
+        } else {
+            &Self::ALL[..4]
+        }
+    }
 
     /// The name that Kafka's clients give it.
     pub fn name(self) -> &'static str {
@@ -107,14 +117,22 @@ pub struct Producer {
 impl Producer {
     /// Connects to a cluster.
     pub fn new(cluster: &Cluster, codec: Codec) -> Self {
+        Self::with(cluster, codec, cluster.release() >= Release::V0_11_0_3)
+    }
+
+    /// The same for topics in a format of before 0.11, which leaves no room for what idempotence needs.
+    pub fn of_old_formats(cluster: &Cluster, codec: Codec) -> Self {
+        Self::with(cluster, codec, false)
+    }
+
+    fn with(cluster: &Cluster, codec: Codec, idempotent: bool) -> Self {
         let client = cluster
             .client_config()
             .set("compression.codec", codec.name())
             .set("acks", "all")
-            .set(
-                "enable.idempotence",
-                (cluster.release() >= Release::V0_11_0_3).to_string(),
-            )
+            .set("enable.idempotence", idempotent.to_string())
+            // Time for more than one record to gather.
+            .set("linger.ms", "20")
             .set("message.timeout.ms", PATIENCE.as_millis().to_string())
             .create_with_context(Deliveries::default())
             .expect("the settings are valid");

@@ -110,7 +110,7 @@ impl Member {
         })
     }
 
-    /// A member by the Java client of the cluster's release (2.0 or newer).
+    /// A member by the Java client of the cluster's release.
     pub fn java(cluster: &Cluster, group: &str, topics: &[&str], assignor: Assignor) -> Self {
         Self::java_of(cluster.release(), cluster, group, topics, assignor)
     }

@@ -9,12 +9,23 @@ mod offsets;
 mod records;
 mod scene;
 
-use kafka_tests::{Cluster, Release, on_each_release};
+use kafka_tests::{Cluster, Release, on_release};
 use sarama_cluster::testing::{FakeCluster, KafkaRelease};
 
 use scene::Scene;
 
-on_each_release! {
+macro_rules! on_some_releases {
+    ($($story:ident),* $(,)?) => {
+        on_release!(always kafka_2_4_1 V2_4_1 { $($story),* });
+        on_release!(always kafka_2_8_2 V2_8_2 { $($story),* });
+        on_release!(always kafka_3_0_2 V3_0_2 { $($story),* });
+        on_release!(always kafka_3_9_1 V3_9_1 { $($story),* });
+        on_release!(always kafka_4_0_0 V4_0_0 { $($story),* });
+        on_release!(newest kafka_4_4_0 V4_4_0 { $($story),* });
+    };
+}
+
+on_some_releases! {
     members_come_rebalance_and_go,
     strangers_are_refused,
     a_member_id_is_required,

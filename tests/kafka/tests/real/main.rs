@@ -4,19 +4,27 @@ use std::{collections::BTreeMap, time::Duration};
 
 use kafka_tests::{Cluster, Committed};
 
+mod append_time;
 mod brokers;
+mod ceiling;
 mod codecs;
 mod commits;
+mod formats;
+mod headers;
 mod load;
 mod mixed;
+mod offsets;
 mod rebalances;
 mod records;
 mod rolling;
 mod sharing;
+mod sizes;
 mod starts;
 mod statics;
 mod support;
+mod times;
 mod topics;
+mod upgrades;
 
 /// How long a group may take for anything. A free machine takes a second or two.
 const SOON: Duration = Duration::from_secs(30);

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use kafka_tests::{Cluster, Codec, Producer, library, unique};
+use kafka_tests::{Cluster, Codec, Producer, Release, library, unique};
 use sarama_cluster::{
     Config, Consumer, ConsumerMode, ErrorCode,
     config::{InitialOffset, OutOfRange},
@@ -28,7 +28,10 @@ struct Group<'a> {
 impl<'a> Group<'a> {
     fn new(kafka: &'a Cluster) -> Self {
         let topic = unique("starts");
-        kafka.create_topic(&topic, 1, 1);
+        // Where records are deleted by retention, that takes several segments.
+        let small = [("segment.bytes", "500")];
+        let config = &small[usize::from(kafka.release() >= Release::V0_11_0_3)..];
+        kafka.create_topic_with(&topic, 1, 1, config);
         let config = library::config(ConsumerMode::Multiplex);
         let producer = Producer::new(kafka, Codec::None);
         Self {
@@ -41,7 +44,9 @@ impl<'a> Group<'a> {
     }
 
     fn write(&self, count: usize) {
-        self.producer.send_numbers(&self.topic, count, 1);
+        for _ in 0..count.div_ceil(10) {
+            self.producer.send_numbers(&self.topic, count.min(10), 1);
+        }
     }
 
     fn member(&self) -> Consumer {
@@ -49,15 +54,15 @@ impl<'a> Group<'a> {
         Consumer::new(self.kafka.bootstrap(), self.id.as_str(), topic, config).unwrap()
     }
 
-    /// Has committed 1 of 100 records, of which the first 50 are then deleted; the member that comes
-    /// after that has reported it.
-    fn member_out_of_range(&self) -> Consumer {
+    /// Has committed 1 of 100 records, of which the first are then deleted; the member that comes after
+    /// that has reported it. With it comes the offset that the log starts at now.
+    fn member_out_of_range(&self) -> (Consumer, i64) {
         self.write(100);
         let before = self.member();
         before.mark_offset(&before.messages().recv_timeout(SOON).unwrap(), "");
         before.close().unwrap();
         self.assert_committed(1);
-        self.kafka.delete_records(&self.topic, 0, 50);
+        let start = self.delete_the_first();
 
         let after = self.member();
         let error = after.errors().recv_timeout(SOON).unwrap();
@@ -68,7 +73,16 @@ impl<'a> Group<'a> {
         );
         assert_eq!(error.topic(), Some(self.topic.as_str()));
         assert_eq!(error.partition(), Some(0));
-        after
+        (after, start)
+    }
+
+    /// Gives the new start of the log.
+    fn delete_the_first(&self) -> i64 {
+        if self.kafka.release() < Release::V0_11_0_3 {
+            return self.kafka.expire_records(&self.topic, 1);
+        }
+        self.kafka.delete_records(&self.topic, 0, 50);
+        50
     }
 
     fn assert_committed(&self, offset: i64) {
@@ -80,8 +94,8 @@ impl<'a> Group<'a> {
 fn out_of_range_goes_on_at_the_oldest_and_says_so(kafka: &Cluster) {
     let mut group = Group::new(kafka);
     group.config.consumer.offsets.out_of_range = OutOfRange::Oldest;
-    let member = group.member_out_of_range();
-    for offset in 50..100 {
+    let (member, start) = group.member_out_of_range();
+    for offset in start..100 {
         let message = member.messages().recv_timeout(SOON).unwrap();
         assert_eq!(message.offset(), offset);
         member.mark_offset(&message, "");
@@ -94,7 +108,7 @@ fn out_of_range_goes_on_at_the_oldest_and_says_so(kafka: &Cluster) {
 fn out_of_range_goes_on_at_the_newest_and_says_so(kafka: &Cluster) {
     let mut group = Group::new(kafka);
     group.config.consumer.offsets.out_of_range = OutOfRange::Newest;
-    let member = group.member_out_of_range();
+    let (member, _) = group.member_out_of_range();
     // When the end of the log is looked up cannot be told from outside: write until something is read.
     let deadline = Instant::now() + SOON;
     let message = loop {

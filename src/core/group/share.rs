@@ -23,7 +23,8 @@ pub(super) fn offers(
 ) -> wire::Result<Vec<(String, Vec<u8>)>> {
     let subscription = Subscription {
         topics: topics.iter().cloned().collect(),
-        user_data: (!user_data.is_empty()).then(|| user_data.to_vec()),
+        // Never null, here and in assignments: the Java client of 0.9.0.0 cannot read that.
+        user_data: Some(user_data.to_vec()),
         ..Subscription::default()
     };
     let blob = subscription.to_bytes(VERSION)?;
@@ -114,7 +115,7 @@ fn write_assignment(share: BTreeMap<String, Vec<i32>>) -> Vec<u8> {
         assigned_partitions: partitions
             .map(|(topic, partitions)| TopicPartition { topic, partitions })
             .collect(),
-        user_data: None,
+        user_data: Some(Vec::new()),
     };
     assignment
         .to_bytes(VERSION)
@@ -151,6 +152,17 @@ mod tests {
             assert_eq!(subscription.topics, ["a", "b"]);
             assert_eq!(subscription.user_data.as_deref(), Some(&b"mine"[..]));
         }
+    }
+
+    #[test]
+    fn user_data_is_never_null() {
+        for (_, blob) in offers(Strategy::Range, &topics(&["a"]), b"").unwrap() {
+            let subscription = Subscription::from_bytes(&blob).unwrap();
+            assert_eq!(subscription.user_data, Some(Vec::new()));
+        }
+        let share = BTreeMap::from([("a".to_owned(), vec![0])]);
+        let assignment = Assignment::from_bytes(&write_assignment(share)).unwrap();
+        assert_eq!(assignment.user_data, Some(Vec::new()));
     }
 
     #[test]

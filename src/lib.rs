@@ -154,11 +154,15 @@
 //! | `zstd-c` | no | zstd by the C library: several times faster, needs a C compiler |
 //! | `testing` | no | the in-process Kafka |
 //!
+//! # Which brokers
+//!
+//! Apache Kafka from 0.9 to 4.4. What a broker speaks is found out by itself, for each connection, so that
+//! brokers can be upgraded under a running consumer; [`version`](Config::version) sets a limit.
+//! `docs/compatibility.md` tells what has been measured on which release.
+//!
 //! # What is not supported
 //!
 //! - TLS, SASL and proxies: for now it speaks to plaintext listeners only.
-//! - Brokers before Kafka 2.4: their protocol is spoken, but it has not been tried on them yet. Tests run
-//!   on real 2.4.1, 2.8.2, 3.0.2, 3.9.1, 4.0.0 and 4.4.0.
 //! - Producing, administration, and reading without a group.
 //! - The group protocol of KIP-848, and the cooperative
 //!   rebalancing of KIP-429: every rebalance ends all claims. Static membership (KIP-345) avoids

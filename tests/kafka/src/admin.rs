@@ -117,7 +117,7 @@ impl Admin {
     /// Waits until what `group` has committed for `topic` is so.
     ///
     /// # Panics
-    /// If it is not within a minute.
+    /// If it is not in time.
     pub fn await_committed(
         &self,
         group: &str,

@@ -10,10 +10,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{distribution::Distribution, ports, process::Process, release::Quorum};
+use crate::{
+    cluster::PATIENCE, distribution::Distribution, ports, process::Process, release::Quorum,
+};
 
 /// How long a clean stop may take: the broker hands its partitions over and flushes its logs.
-const CLEAN_STOP: Duration = Duration::from_secs(30);
+const CLEAN_STOP: Duration = Duration::from_secs(120);
 
 /// How often a foreign process is asked whether it has come up.
 pub(crate) const POLL: Duration = Duration::from_millis(25);
@@ -312,7 +314,7 @@ impl Broker {
 }
 
 fn await_port(address: SocketAddr, process: &mut Process) -> Result<(), String> {
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + PATIENCE;
     while TcpStream::connect(address).is_err() {
         if !process.is_running() {
             return Err("ended while starting".into());

@@ -23,8 +23,8 @@ use crate::{
 };
 
 /// How long the cluster may take for anything that it does on its own: to elect, to register, to spread
-/// the word. A minute is for a machine with other things to do; a free one takes a second or two.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+/// the word. Minutes are for a machine with many other things to do; a free one takes a second or two.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Brokers of one release, with ids from 1. They are gone when it is dropped or the test process ends.
 ///

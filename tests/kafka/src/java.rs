@@ -1,14 +1,14 @@
 //! Records written by the Java client of a release.
 
-use std::{ffi::OsString, fs, path::Path, time::Duration};
+use std::{ffi::OsString, fs, path::Path};
 
 use crate::{
-    cluster::Cluster, distribution::Distribution, process::Process, producer::Codec,
+    cluster::{Cluster, PATIENCE},
+    distribution::Distribution,
+    process::Process,
+    producer::Codec,
     scratch::Scratch,
 };
-
-/// A virtual machine, a compiler, and a few thousand records.
-const LIMIT: Duration = Duration::from_secs(120);
 
 /// Has the client of the cluster's own release write to partition 0 of a topic, so many records with each
 /// codec, one codec after the other. Gives their values.
@@ -29,7 +29,7 @@ pub fn write_by_java(
 
     let scratch = Scratch::new();
     let log = scratch.path().join("log");
-    let status = Process::spawn(&command, &log, |_| ()).wait(LIMIT);
+    let status = Process::spawn(&command, &log, |_| ()).wait(PATIENCE);
     assert!(
         status.is_some_and(|status| status.success()),
         "Java has not written to {topic}: {}",

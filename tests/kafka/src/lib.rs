@@ -9,6 +9,7 @@
 mod admin;
 mod broker;
 mod cluster;
+pub mod compatibility;
 mod distribution;
 mod java;
 pub mod ledger;
@@ -30,7 +31,7 @@ pub use cluster::{Builder, Cluster, Shared};
 pub use java::write_by_java;
 pub use member::{Assignor, Event, Member, TopicPartition, library};
 pub use metadata::{Metadata, Partition};
-pub use producer::{Acknowledged, Codec, NewRecord, Producer};
+pub use producer::{Acknowledged, Codec, NewRecord, Producer, TransactionalProducer};
 pub use release::Release;
 pub use stored::Format;
 

@@ -142,7 +142,7 @@ impl Producer {
     /// Writes records and waits until all are acknowledged: the answers are in the order of the records.
     ///
     /// # Panics
-    /// If one is refused, or not acknowledged within a minute.
+    /// If one is refused, or not acknowledged in time.
     pub fn send(&self, topic: &str, records: &[NewRecord]) -> Vec<Acknowledged> {
         let acknowledged = self.client.context();
         acknowledged.expect(records.len());
@@ -186,6 +186,44 @@ impl Producer {
                 Err((error, _)) => panic!("{topic}: {error}"),
             }
         }
+    }
+}
+
+/// Writes in transactions, since 0.11.
+pub struct TransactionalProducer(Producer);
+
+impl TransactionalProducer {
+    /// Connects to a cluster. A later one with the same id fences this one.
+    pub fn new(cluster: &Cluster, id: &str) -> Self {
+        let mut config = cluster.client_config();
+        let client = config
+            .set("transactional.id", id)
+            .create_with_context(Deliveries::default())
+            .expect("the settings are valid");
+        let producer = Producer { client };
+        let begun = producer.client.init_transactions(PATIENCE);
+        begun.expect("the brokers know of transactions");
+        Self(producer)
+    }
+
+    /// Writes records in a transaction of their own.
+    pub fn commit(&self, topic: &str, records: &[NewRecord]) {
+        self.write(topic, records);
+        let committed = self.0.client.commit_transaction(PATIENCE);
+        committed.expect("the transaction is committed");
+    }
+
+    /// Writes records and takes them back.
+    pub fn abort(&self, topic: &str, records: &[NewRecord]) {
+        self.write(topic, records);
+        let aborted = self.0.client.abort_transaction(PATIENCE);
+        aborted.expect("the transaction is aborted");
+    }
+
+    fn write(&self, topic: &str, records: &[NewRecord]) {
+        let begun = self.0.client.begin_transaction();
+        begun.expect("there is no other transaction");
+        self.0.send(topic, records);
     }
 }
 

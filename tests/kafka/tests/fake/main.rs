@@ -17,8 +17,8 @@ use scene::Scene;
 macro_rules! on_some_releases {
     ($($story:ident),* $(,)?) => {
         on_release!(always kafka_2_4_1 V2_4_1 { $($story),* });
-        on_release!(always kafka_2_8_2 V2_8_2 { $($story),* });
-        on_release!(always kafka_3_0_2 V3_0_2 { $($story),* });
+        on_release!(asked kafka_2_8_2 V2_8_2 { $($story),* });
+        on_release!(asked kafka_3_0_2 V3_0_2 { $($story),* });
         on_release!(always kafka_3_9_1 V3_9_1 { $($story),* });
         on_release!(always kafka_4_0_0 V4_0_0 { $($story),* });
         on_release!(newest kafka_4_4_0 V4_4_0 { $($story),* });

@@ -9,6 +9,7 @@ mod brokers;
 mod ceiling;
 mod codecs;
 mod commits;
+mod compatibility;
 mod formats;
 mod headers;
 mod load;
@@ -24,10 +25,12 @@ mod statics;
 mod support;
 mod times;
 mod topics;
+mod transactions;
 mod upgrades;
 
-/// How long a group may take for anything. A free machine takes a second or two.
-const SOON: Duration = Duration::from_secs(30);
+/// How long a group may take for anything. A free machine takes a second or two; one with many other things
+/// to do may take as long to start a program in Java.
+const SOON: Duration = Duration::from_secs(120);
 
 /// Checks the offsets that a group has committed, of partitions from 0.
 #[track_caller]

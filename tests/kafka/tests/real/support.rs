@@ -10,14 +10,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kafka_tests::{Assignor, Cluster, Codec, Event, Member, NewRecord, Producer, Release, unique};
+use kafka_tests::{Assignor, Cluster, Codec, Event, Member, Producer, Release, unique};
 
 use crate::SOON;
 
-kafka_tests::on_each_release![
-    librdkafka_and_java_share_a_group,
-    every_codec_is_acknowledged,
-];
+kafka_tests::on_release!(always kafka_0_9_0_1 V0_9_0_1 { librdkafka_and_java_share_a_group });
+kafka_tests::on_release!(newest kafka_4_4_0 V4_4_0 { librdkafka_and_java_share_a_group });
 
 kafka_tests::with_own_brokers![three_brokers_survive_a_kill, nothing_outlives_a_killed_test];
 
@@ -51,25 +49,6 @@ fn librdkafka_and_java_share_a_group(kafka: &Cluster) {
         committed.values().all(|committed| committed.offset == 25),
         "{committed:?}"
     );
-}
-
-fn every_codec_is_acknowledged(kafka: &Cluster) {
-    let topic = unique("codecs");
-    kafka.create_topic(&topic, 1, 1);
-    let record = NewRecord::value([b'x'; 1000])
-        .key("k")
-        .header("h", None)
-        .header("h", Some(b"2"));
-    for (n, codec) in (0..).zip(Codec::all_of(kafka.release())) {
-        let acknowledged = Producer::new(kafka, *codec).send(&topic, &vec![record.clone(); 10]);
-        let offsets: Vec<_> = acknowledged.iter().map(|at| at.offset).collect();
-        assert_eq!(
-            offsets,
-            (n * 10..n * 10 + 10).collect::<Vec<_>>(),
-            "{}",
-            codec.name()
-        );
-    }
 }
 
 fn three_brokers_survive_a_kill() {

@@ -49,7 +49,9 @@ fn a_cluster_of_controllers_is_upgraded_under_load() {
 fn upgrade_under_load(kafka: &Cluster, releases: &[Release], look: impl Fn(Release)) {
     let brokers = kafka.bootstrap().len();
     kafka.create_topic("t", PARTITIONS, brokers as i32);
-    let config = library::config(ConsumerMode::Multiplex);
+    let mut config = library::config(ConsumerMode::Multiplex);
+    // A broker may take as long to start again as the usual session lasts here.
+    config.group.session.timeout = SOON;
     let mut member = Member::library(kafka, "group", &["t"], config);
     member.await_that(SOON, |member| {
         member.assignment().len() == PARTITIONS as usize

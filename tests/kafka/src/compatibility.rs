@@ -46,6 +46,10 @@ const FEATURES: &[Feature] = &[
         ],
     },
     Feature {
+        title: "static members: back without a rebalance",
+        stories: &["statics::a_static_member_comes_back_without_a_rebalance"],
+    },
+    Feature {
         title: "marks, acks and resets are committed; the next member resumes",
         stories: &[
             "commits::the_next_member_resumes_behind_the_mark",

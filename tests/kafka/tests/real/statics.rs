@@ -1,9 +1,7 @@
 //! Static members, which 2.3 brought.
 
-use std::time::Duration;
-
 use kafka_tests::{
-    Cluster, Codec, Event, Member, Producer, Release, library,
+    Cluster, Codec, Event, Member, Producer, library,
     oracle::{self, Repeats},
     unique,
 };
@@ -11,27 +9,17 @@ use sarama_cluster::{Config, ConsumerMode};
 
 use crate::{SOON, assert_committed};
 
-kafka_tests::with_own_brokers![a_static_member_comes_back_without_a_rebalance];
-
-/// The oldest of those that have them, and the newest. In between they became better at it for the leader
-/// of a group (JoinGroup 9).
-const RELEASES: [Release; 2] = [Release::V2_4_1, Release::NEWEST];
+kafka_tests::on_each_release!(from V2_4_1 { a_static_member_comes_back_without_a_rebalance });
 
 fn config(instance_id: &str) -> Config {
     let mut config = library::config(ConsumerMode::Multiplex);
     config.group.instance_id = Some(instance_id.to_owned());
     // Long enough to be away.
-    config.group.session.timeout = Duration::from_secs(30);
+    config.group.session.timeout = SOON;
     config
 }
 
-fn a_static_member_comes_back_without_a_rebalance() {
-    for release in RELEASES {
-        come_back(&Cluster::start(release, 1));
-    }
-}
-
-fn come_back(kafka: &Cluster) {
+fn a_static_member_comes_back_without_a_rebalance(kafka: &Cluster) {
     let (topic, group) = (unique("static"), unique("group"));
     kafka.create_topic(&topic, 2, 1);
     let producer = Producer::new(kafka, Codec::None);

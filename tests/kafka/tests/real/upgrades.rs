@@ -107,6 +107,8 @@ fn a_broker_in_the_middle_of_a_restart_is_not_taken_for_a_0_9() {
     for _ in 0..10 {
         consumer.mark_offset(&consumer.messages().recv_timeout(SOON).unwrap(), "");
     }
+    // Whether the group lives on or begins anew, it goes on here.
+    consumer.commit_offsets().unwrap();
 
     let over = AtomicBool::new(false);
     let (met, missed) = thread::scope(|scope| {

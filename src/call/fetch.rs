@@ -1,14 +1,15 @@
 //! Fetch: records from a leader (or, by its leave, from a follower).
 
 use crate::{
-    protocol::{ApiKey, ErrorCode, fetch as wire},
+    protocol::{ApiKey, ErrorCode, fetch as wire, header::decode_response_apart},
     record::{self, Batch, End, Split},
-    wire::Uuid,
+    wire::{Apart, ErrorKind, Uuid},
 };
 
 use super::{
+    Frame,
     check::{self, Asked, TopicIds},
-    envelope::{self, Envelope, Request},
+    envelope::{Envelope, Request},
     problem::{Problem, Unfit},
 };
 
@@ -130,11 +131,20 @@ impl Ask {
     pub(super) fn decode(
         &self,
         version: i16,
-        frame: &[u8],
+        frame: Frame<'_>,
         limits: &record::Limits,
         memory: &record::Recycler,
     ) -> Result<Answer, Problem> {
-        let answer = envelope::open::<wire::Request>(frame, version)?;
+        let Frame {
+            bytes,
+            taken,
+            records: apart,
+        } = frame;
+        let wire_bytes = bytes.len() + taken.iter().map(|(_, length)| length).sum::<usize>();
+        let (taken, to_come) = (&*taken, 0);
+        let (_, answer) =
+            decode_response_apart::<wire::Request>(bytes, Apart { taken, to_come }, version)?;
+        let mut apart: Vec<_> = apart.into_iter().map(Some).collect();
         let ids = self.topic_ids().filter(|_| version >= FIRST_WITH_TOPIC_IDS);
         let mut asked = Asked::new(
             self.partitions
@@ -149,15 +159,33 @@ impl Ask {
             };
             for partition in topic.partitions {
                 asked.cross_off(name, partition.partition_index)?;
-                let split = record::split_into(partition.records.slice(frame), limits, memory);
+                let split = match partition.records.apart() {
+                    Some(index) => apart[index].take().expect("each is in one place"),
+                    None => record::split_into(partition.records.slice(bytes), limits, memory),
+                };
                 partitions.push(fetched(name, partition, split)?);
             }
         }
         Ok(Answer {
             error: answer.error_code,
             partitions,
-            wire_bytes: frame.len(),
+            wire_bytes,
         })
+    }
+}
+
+/// Fewer bytes are read with the rest of the answer, and copied: to begin anew at every set of
+/// records costs more, where there are many.
+const WORTH_IT: usize = 128 * 1024;
+
+/// See [`Call::find_records`](super::Call::find_records).
+pub(super) fn find_records(version: i16, frame: &[u8], apart: Apart<'_>) -> Option<(usize, usize)> {
+    match decode_response_apart::<wire::Request>(frame, apart, version) {
+        Err(error) => match error.kind() {
+            ErrorKind::RecordsToCome { at, length } if length >= WORTH_IT => Some((at, length)),
+            _ => None,
+        },
+        Ok(_) => None,
     }
 }
 

@@ -24,7 +24,7 @@ mod versions;
 
 use std::collections::HashMap;
 
-use crate::{error::Error, protocol::ApiKey, record};
+use crate::{error::Error, protocol::ApiKey, record, wire::Apart};
 
 use envelope::Envelope;
 
@@ -152,13 +152,15 @@ impl Call {
     /// [`Protocol`](crate::error::ErrorKind::Protocol) for bytes that are no answer, or none to this
     /// question. [`Broker`](crate::error::ErrorKind::Broker) for a refusal that has no place in the
     /// [`Answer`]. The codes that have one are no errors here.
-    pub fn decode(
+    pub fn decode<'a>(
         &self,
         version: i16,
-        frame: &[u8],
+        frame: impl Into<Frame<'a>>,
         limits: &record::Limits,
         memory: &record::Recycler,
     ) -> Result<Answer, Error> {
+        let whole = frame.into();
+        let frame = whole.bytes;
         let answer = match self {
             Self::Metadata(ask) => ask.decode(version, frame).map(Answer::Metadata),
             Self::FindCoordinator(ask) => ask.decode(version, frame).map(Answer::FindCoordinator),
@@ -170,10 +172,51 @@ impl Call {
             Self::OffsetCommit(ask) => ask.decode(version, frame).map(Answer::OffsetCommit),
             Self::ListOffsets(ask) => ask.decode(version, frame).map(Answer::ListOffsets),
             Self::Fetch(ask) => ask
-                .decode(version, frame, limits, memory)
+                .decode(version, whole, limits, memory)
                 .map(Answer::Fetch),
         };
         answer.map_err(|problem| problem.into_error(self))
+    }
+
+    /// Whether what has come of an answer, put in `version`, goes on with records that may be read apart
+    /// from the rest: where they begin, and how many bytes they are.
+    pub fn find_records(
+        &self,
+        version: i16,
+        frame: &[u8],
+        apart: Apart<'_>,
+    ) -> Option<(usize, usize)> {
+        match self {
+            Self::Fetch(_) => fetch::find_records(version, frame, apart),
+            _ => None,
+        }
+    }
+}
+
+/// An answer as it was read, without its length.
+#[derive(Debug)]
+pub struct Frame<'a> {
+    /// The bytes, but for the record sets that were read apart.
+    pub bytes: &'a [u8],
+    /// Where in the bytes those were, and how long they are.
+    pub taken: Vec<(usize, usize)>,
+    /// They themselves.
+    pub records: Vec<record::Split>,
+}
+
+impl<'a> From<&'a [u8]> for Frame<'a> {
+    fn from(bytes: &'a [u8]) -> Self {
+        Self {
+            bytes,
+            taken: Vec::new(),
+            records: Vec::new(),
+        }
+    }
+}
+
+impl<'a> From<&'a Vec<u8>> for Frame<'a> {
+    fn from(bytes: &'a Vec<u8>) -> Self {
+        Self::from(&**bytes)
     }
 }
 

@@ -13,15 +13,16 @@ use std::{
 use crossbeam_channel::{Receiver, RecvTimeoutError, SendError, Sender, bounded, unbounded};
 
 use crate::{
-    call::{Answer, Call, Lane, Target, Versions},
+    call::{self, Answer, Call, Lane, Target, Versions},
     config::Config,
     error::{Error, ErrorKind},
-    record,
+    record, wire,
 };
 
 use super::{
     dial::Dialer,
     exchange::{Bounds, Deadline, Exchange, Failure},
+    frame::{Apart, Fill, Frame, FrameError},
     handshake::{self, Ages},
     job::{CONTEXT, Job, Reply},
     stream::Cutoff,
@@ -267,9 +268,15 @@ impl Open {
             read: Deadline::after(timeout),
             answer: config.limits.response,
         };
+        let limits = record::Limits {
+            batch_bytes: config.limits.response,
+            decoded_bytes: config.limits.decompressed_batch,
+            ..Default::default()
+        };
+        let mut apart = RecordsApart::new(call, request.version, limits, &shared.memory);
         let frame = self
             .exchange
-            .ask(&request.frame, bounds)
+            .ask(&request.frame, bounds, &mut apart)
             .map_err(|failure| {
                 let trouble = match failure {
                     Failure::Unanswered(_) => Trouble::Unanswered,
@@ -277,17 +284,67 @@ impl Open {
                 };
                 trouble(failure.into_error(call.context()).at_api(call.api()))
             })?;
-        let limits = record::Limits {
-            batch_bytes: config.limits.response,
-            decoded_bytes: config.limits.decompressed_batch,
-            ..Default::default()
-        };
+        let frame = apart.join(frame);
         call.decode(request.version, frame, &limits, &shared.memory)
             .map_err(|error| match error.kind() {
                 // Who knows what the next bytes would mean.
                 ErrorKind::Protocol => Trouble::Connection(error),
                 _ => Trouble::Call(error),
             })
+    }
+}
+
+/// Reads the records of an answer into the memory that they stay in.
+pub(super) struct RecordsApart<'a> {
+    call: &'a Call,
+    version: i16,
+    limits: record::Limits,
+    memory: &'a record::Recycler,
+    found: Vec<record::Split>,
+}
+
+impl<'a> RecordsApart<'a> {
+    pub(super) fn new(
+        call: &'a Call,
+        version: i16,
+        limits: record::Limits,
+        memory: &'a record::Recycler,
+    ) -> Self {
+        Self {
+            call,
+            version,
+            limits,
+            memory,
+            found: Vec::new(),
+        }
+    }
+
+    /// The answer, with what was read apart from this frame.
+    pub(super) fn join(self, frame: Frame<'_>) -> call::Frame<'_> {
+        call::Frame {
+            bytes: frame.bytes,
+            taken: frame.taken,
+            records: self.found,
+        }
+    }
+}
+
+impl Apart for RecordsApart<'_> {
+    fn find(
+        &mut self,
+        bytes: &[u8],
+        taken: &[(usize, usize)],
+        to_come: usize,
+    ) -> Option<(usize, usize)> {
+        let apart = wire::Apart { taken, to_come };
+        self.call.find_records(self.version, bytes, apart)
+    }
+
+    fn read(&mut self, length: usize, from: &mut dyn Fill) -> Result<(), FrameError> {
+        let fill = |target: &mut [u8]| from.fill(target);
+        let records = record::split_as_read(length, &self.limits, self.memory, fill)?;
+        self.found.push(records);
+        Ok(())
     }
 }
 

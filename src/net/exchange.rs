@@ -8,7 +8,7 @@ use std::{
 use crate::error::{Error, ErrorKind};
 
 use super::{
-    frame::{FrameBuffer, FrameError},
+    frame::{Apart, Frame, FrameBuffer, FrameError},
     stream::{Stream, is_late},
 };
 
@@ -86,8 +86,13 @@ impl Exchange {
     }
 
     /// Sends a request, whose frame bears [`correlation_id`](Self::correlation_id), and gives the
-    /// frame of the answer without its length.
-    pub(super) fn ask(&mut self, request: &[u8], bounds: Bounds) -> Result<&[u8], Failure> {
+    /// frame of the answer without its length, but for what is read apart from it.
+    pub(super) fn ask(
+        &mut self,
+        request: &[u8],
+        bounds: Bounds,
+        apart: &mut impl Apart,
+    ) -> Result<Frame<'_>, Failure> {
         let sent = self.correlation_id;
         self.correlation_id = sent.wrapping_add(1);
         let Self { stream, buffer, .. } = self;
@@ -97,10 +102,11 @@ impl Exchange {
                 error if is_late(&error) => Failure::Late(bounds.write),
                 error => Failure::Unanswered(error),
             })?;
-        let frame = buffer.read(bounds.answer, |bytes| stream.read(bytes, bounds.read.at));
+        let read = |bytes: &mut [u8]| stream.read(bytes, bounds.read.at);
+        let frame = buffer.read_apart(bounds.answer, read, apart);
         let frame = frame.map_err(|error| Failure::of_frame(error, bounds.read))?;
-        let Some(id) = frame.first_chunk() else {
-            return Err(Failure::Bad(Malformed::Short(frame.len())));
+        let Some(id) = frame.bytes.first_chunk() else {
+            return Err(Failure::Bad(Malformed::Short(frame.bytes.len())));
         };
         let received = i32::from_be_bytes(*id);
         if received != sent {

@@ -1,17 +1,63 @@
 //! Frames: a length of four bytes, and as many bytes behind it.
 
-use std::{error, fmt, io, mem};
+use std::{error, fmt, io, mem, ops::Range};
 
 /// Where frames are read into, one after the other.
 ///
 /// Its bytes stay initialised up to the largest frame of late, so that an answer of many megabytes
-/// costs the kernel's copy and nothing else.
+/// costs the kernel's copy and nothing else. Records of a large answer do not go through here: they
+/// are read straight into the memory that they stay in.
 #[derive(Debug)]
 pub(super) struct FrameBuffer {
+    /// What the last read of the socket has brought, so that a small frame takes one.
+    staging: Vec<u8>,
     bytes: Vec<u8>,
     /// The largest frame since the size was last looked at, and the number of frames since then.
     largest: usize,
     frames: u32,
+}
+
+/// Knows which parts of a frame are worth to be read apart, and what to do with them.
+pub(super) trait Apart {
+    /// Whether a part begins in the bytes that have come, behind which so many are to come, and does
+    /// not end there: where, and how long it is. `taken` tells those that are not in the bytes any
+    /// more.
+    fn find(
+        &mut self,
+        bytes: &[u8],
+        taken: &[(usize, usize)],
+        to_come: usize,
+    ) -> Option<(usize, usize)>;
+
+    /// Reads all of a part.
+    fn read(&mut self, length: usize, from: &mut dyn Fill) -> Result<(), FrameError>;
+}
+
+/// Where the bytes of a part come from.
+pub(super) trait Fill {
+    /// Fills a slice.
+    fn fill(&mut self, target: &mut [u8]) -> Result<(), FrameError>;
+}
+
+/// A frame without its length.
+#[derive(Debug)]
+pub(super) struct Frame<'a> {
+    /// All bytes but those that were read apart.
+    pub(super) bytes: &'a [u8],
+    /// Where those were, and how many.
+    pub(super) taken: Vec<(usize, usize)>,
+}
+
+/// A frame whose bytes go nowhere else.
+pub(super) struct Whole;
+
+/// The frame that is coming in.
+struct Incoming<'a, R> {
+    read: R,
+    staging: &'a mut [u8],
+    /// What of the staging is still to be used.
+    staged: Range<usize>,
+    received: usize,
 }
 
 /// Why there is no frame.
@@ -31,8 +77,16 @@ pub(super) enum FrameError {
 
 const PREFIX: usize = size_of::<i32>();
 
+/// What one read of the socket gets at the most, unless a part that is larger is read in its place.
 /// Room for the answers of all calls but the large fetches.
-const SMALLEST: usize = 4 * 1024;
+const STAGING: usize = 32 * 1024;
+
+/// So much of a frame is looked at first, for parts to be read apart; then four times as much, and so
+/// on. What begins in there is copied once more.
+const FIRST_LOOK: usize = 32 * 1024;
+
+/// So many parts are read apart. Each makes the look at the frame begin anew.
+const MOST_PARTS: usize = 256;
 
 /// After so many frames the buffer is cut to twice the largest of them, if it is larger than four
 /// times. With a fetch that polls twice a second this takes half a minute of calm.
@@ -41,7 +95,8 @@ const FRAMES_PER_LOOK: u32 = 64;
 impl FrameBuffer {
     pub(super) fn new() -> Self {
         Self {
-            bytes: vec![0; SMALLEST],
+            staging: vec![0; STAGING],
+            bytes: Vec::new(),
             largest: 0,
             frames: 0,
         }
@@ -49,37 +104,70 @@ impl FrameBuffer {
 
     /// Reads a frame of at most `limit` bytes and gives it without its length. `read` is a
     /// [`Read::read`](io::Read::read) that keeps a deadline.
-    ///
-    /// Memory grows with the bytes that have come, not with the length that they claim.
     pub(super) fn read(
         &mut self,
         limit: usize,
-        mut read: impl FnMut(&mut [u8]) -> io::Result<usize>,
+        read: impl FnMut(&mut [u8]) -> io::Result<usize>,
     ) -> Result<&[u8], FrameError> {
+        let frame = self.read_apart(limit, read, &mut Whole)?;
+        Ok(frame.bytes)
+    }
+
+    /// The same, with some parts of it read apart.
+    ///
+    /// Memory grows with the bytes that have come, not with the length that they claim.
+    pub(super) fn read_apart(
+        &mut self,
+        limit: usize,
+        read: impl FnMut(&mut [u8]) -> io::Result<usize>,
+        apart: &mut impl Apart,
+    ) -> Result<Frame<'_>, FrameError> {
         self.shrink();
-        let mut received = 0;
-        let mut end = PREFIX;
-        while received < end {
-            if received == self.bytes.len() {
-                self.bytes.resize(end.min(2 * received), 0);
+        let mut incoming = Incoming {
+            read,
+            staging: &mut self.staging,
+            staged: 0..0,
+            received: 0,
+        };
+        let mut prefix = [0; PREFIX];
+        incoming.fill(&mut prefix)?;
+        let mut to_come = frame_length(prefix, limit)?;
+        let (mut len, mut look, mut taken) = (0, FIRST_LOOK, Vec::new());
+        while to_come > 0 {
+            let end = len + look.min(to_come);
+            if self.bytes.len() < end {
+                // Not more at once than has come.
+                self.bytes.resize(end.max(2 * len), 0);
             }
-            // One read gets all that is there: behind one answer nothing else may come.
-            let count = match read(&mut self.bytes[received..]) {
-                Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
-                result => result,
-            };
-            let had_length = received >= PREFIX;
-            received += count.map_err(|source| FrameError::Read { source, received })?;
-            if !had_length && let Some(prefix) = self.bytes[..received].first_chunk() {
-                end = PREFIX + frame_length(*prefix, limit)?;
+            incoming.fill(&mut self.bytes[len..end])?;
+            to_come -= end - len;
+            len = end;
+            let there = &self.bytes[..len];
+            let may_take = to_come > 0 && taken.len() < MOST_PARTS;
+            let found = may_take.then(|| apart.find(there, &taken, to_come));
+            if let Some((at, length)) = found.flatten() {
+                let begun = &there[at..];
+                to_come -= length - begun.len();
+                let mut part = Part {
+                    begun,
+                    incoming: &mut incoming,
+                };
+                apart.read(length, &mut part)?;
+                taken.push((at, length));
+                (len, look) = (at, FIRST_LOOK);
+            } else {
+                look = look.saturating_mul(4);
             }
         }
-        if received > end {
-            return Err(FrameError::Trailing(received - end));
+        if !incoming.staged.is_empty() {
+            return Err(FrameError::Trailing(incoming.staged.len()));
         }
-        self.largest = self.largest.max(end);
+        self.largest = self.largest.max(len);
         self.frames += 1;
-        Ok(&self.bytes[PREFIX..end])
+        Ok(Frame {
+            bytes: &self.bytes[..len],
+            taken,
+        })
     }
 
     #[cfg(test)]
@@ -94,9 +182,77 @@ impl FrameBuffer {
         let largest = mem::take(&mut self.largest);
         self.frames = 0;
         if self.bytes.len() > 4 * largest {
-            self.bytes.truncate(SMALLEST.max(2 * largest));
+            self.bytes.truncate(2 * largest);
             self.bytes.shrink_to_fit();
         }
+    }
+}
+
+impl<R: FnMut(&mut [u8]) -> io::Result<usize>> Incoming<'_, R> {
+    fn read_some(
+        read: &mut R,
+        received: &mut usize,
+        target: &mut [u8],
+    ) -> Result<usize, FrameError> {
+        let count = match read(target) {
+            Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
+            result => result,
+        };
+        let count = count.map_err(|source| FrameError::Read {
+            source,
+            received: *received,
+        })?;
+        *received += count;
+        Ok(count)
+    }
+}
+
+impl<R: FnMut(&mut [u8]) -> io::Result<usize>> Fill for Incoming<'_, R> {
+    fn fill(&mut self, mut target: &mut [u8]) -> Result<(), FrameError> {
+        while !target.is_empty() {
+            if !self.staged.is_empty() {
+                let count = self.staged.len().min(target.len());
+                let (now, later) = target.split_at_mut(count);
+                let start = self.staged.start;
+                now.copy_from_slice(&self.staging[start..start + count]);
+                self.staged.start += count;
+                target = later;
+            } else if target.len() >= self.staging.len() {
+                let count = Self::read_some(&mut self.read, &mut self.received, target)?;
+                target = &mut target[count..];
+            } else {
+                let count = Self::read_some(&mut self.read, &mut self.received, self.staging)?;
+                self.staged = 0..count;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A part of which the first bytes have come with what is before it.
+struct Part<'a, I> {
+    begun: &'a [u8],
+    incoming: &'a mut I,
+}
+
+impl<I: Fill> Fill for Part<'_, I> {
+    fn fill(&mut self, target: &mut [u8]) -> Result<(), FrameError> {
+        let count = self.begun.len().min(target.len());
+        let (now, later) = target.split_at_mut(count);
+        let (begun, rest) = self.begun.split_at(count);
+        now.copy_from_slice(begun);
+        self.begun = rest;
+        self.incoming.fill(later)
+    }
+}
+
+impl Apart for Whole {
+    fn find(&mut self, _: &[u8], _: &[(usize, usize)], _: usize) -> Option<(usize, usize)> {
+        None
+    }
+
+    fn read(&mut self, _: usize, _: &mut dyn Fill) -> Result<(), FrameError> {
+        unreachable!("it finds nothing to read")
     }
 }
 

@@ -32,6 +32,7 @@ use super::{
     connection::Shared,
     dial::Dialer,
     exchange::{Bounds, Deadline, Exchange, Failure},
+    frame::Whole,
 };
 
 /// An answer to ApiVersions has a few kilobytes. This small a limit also makes sure that the first
@@ -262,7 +263,8 @@ impl Handshake<'_> {
             answer: largest_answer,
         };
         exchange
-            .ask(&frame, bounds)
+            .ask(&frame, bounds, &mut Whole)
+            .map(|frame| frame.bytes)
             .map_err(|failure| match failure {
                 Failure::Unanswered(_) | Failure::Late(_) => Refusal::Nothing(R::API, failure),
                 failure => Refusal::other(R::API, failure.into_error(CONTEXT)),

@@ -1,6 +1,6 @@
 use std::ops::Range;
 
-use crate::wire::{Decoder, Encoder, ErrorKind, Result, Wire};
+use crate::wire::{Decoder, Encoder, ErrorKind, RecordsAt, Result, Wire};
 
 /// The bytes of record batches inside a message.
 ///
@@ -13,6 +13,8 @@ pub struct RecordSet(Place);
 enum Place {
     /// Position in the frame that the message was read from; never empty.
     Frame(Range<usize>),
+    /// Read apart from the frame: which one of those that were, and how many bytes.
+    Apart(usize, usize),
     Owned(Vec<u8>),
 }
 
@@ -21,10 +23,11 @@ impl RecordSet {
     /// need none.
     ///
     /// # Panics
-    /// If `frame` is another one and too short.
+    /// If `frame` is another one and too short, or the records were read [`apart`](Self::apart) from it.
     pub fn slice<'a>(&'a self, frame: &'a [u8]) -> &'a [u8] {
         match &self.0 {
             Place::Frame(span) => &frame[span.clone()],
+            Place::Apart(..) => panic!("these records are in no frame"),
             Place::Owned(bytes) => bytes,
         }
     }
@@ -33,7 +36,15 @@ impl RecordSet {
     pub fn span(&self) -> Option<Range<usize>> {
         match &self.0 {
             Place::Frame(span) => Some(span.clone()),
-            Place::Owned(_) => None,
+            Place::Apart(..) | Place::Owned(_) => None,
+        }
+    }
+
+    /// Which one it is of those that were read apart from the frame, if it was.
+    pub fn apart(&self) -> Option<usize> {
+        match &self.0 {
+            Place::Apart(index, _) => Some(*index),
+            Place::Frame(_) | Place::Owned(_) => None,
         }
     }
 
@@ -47,6 +58,7 @@ impl RecordSet {
     pub fn len(&self) -> usize {
         match &self.0 {
             Place::Frame(span) => span.len(),
+            Place::Apart(_, length) => *length,
             Place::Owned(bytes) => bytes.len(),
         }
     }
@@ -72,14 +84,15 @@ impl From<Vec<u8>> for RecordSet {
 impl Wire for RecordSet {
     fn encode(&self, encoder: &mut Encoder) -> Result<()> {
         match &self.0 {
-            Place::Frame(_) => Err(ErrorKind::DetachedRecords.into()),
+            Place::Frame(_) | Place::Apart(..) => Err(ErrorKind::DetachedRecords.into()),
             Place::Owned(bytes) => encoder.write_nullable_bytes(Some(bytes)),
         }
     }
 
     fn decode(decoder: &mut Decoder<'_>) -> Result<Self> {
-        Ok(match decoder.read_nullable_span()? {
-            Some(span) if !span.is_empty() => Self(Place::Frame(span)),
+        Ok(match decoder.read_nullable_records()? {
+            Some(RecordsAt::Span(span)) if !span.is_empty() => Self(Place::Frame(span)),
+            Some(RecordsAt::Taken(index, length)) => Self(Place::Apart(index, length)),
             _ => Self::default(),
         })
     }

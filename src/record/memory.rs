@@ -21,7 +21,14 @@ pub struct Recycler(Arc<Store>);
 
 /// Bytes that many can hold.
 #[derive(Clone)]
-pub struct Bytes(Arc<Piece>);
+pub struct Bytes(Holder);
+
+#[derive(Clone)]
+enum Holder {
+    /// Too few to be kept.
+    Few(Arc<[u8]>),
+    Piece(Arc<Piece>),
+}
 
 #[derive(Debug, Default)]
 struct Store(Mutex<Free>);
@@ -44,6 +51,8 @@ struct Piece {
 const SMALLEST: usize = 16 * 1024;
 /// What is kept at the most: more than what comes back between two answers of a broker.
 const MOST_BYTES: usize = 8 << 20;
+/// So much is taken before any of it has come.
+const AT_ONCE: usize = 1 << 20;
 /// So many pieces are looked at for one that fits.
 const MOST_PIECES: usize = 128;
 
@@ -56,6 +65,9 @@ impl Recycler {
     /// A copy of these bytes.
     pub(super) fn copy(&self, bytes: &[u8]) -> Bytes {
         let len = bytes.len();
+        if len < SMALLEST {
+            return Bytes(Holder::Few(bytes.into()));
+        }
         let memory = match self.0.take(len) {
             Some(mut memory) => {
                 memory[..len].copy_from_slice(bytes);
@@ -63,11 +75,42 @@ impl Recycler {
             }
             None => bytes.to_vec(),
         };
-        Bytes(Arc::new(Piece {
+        self.share(memory, len)
+    }
+}
+
+impl Recycler {
+    /// So many bytes, of which `head` are there and the rest are read by `fill`. Without a piece that
+    /// was used before, memory grows with what has come.
+    pub(super) fn read<E>(
+        &self,
+        len: usize,
+        head: &[u8],
+        mut fill: impl FnMut(&mut [u8]) -> Result<(), E>,
+    ) -> Result<Bytes, E> {
+        let mut there = head.len();
+        let mut memory = self.0.take(len).unwrap_or_default();
+        if memory.is_empty() {
+            memory.resize(len.min(AT_ONCE), 0);
+        }
+        memory[..there].copy_from_slice(head);
+        while there < len {
+            if there == memory.len() {
+                memory.resize(len.min(2 * there), 0);
+            }
+            let end = len.min(memory.len());
+            fill(&mut memory[there..end])?;
+            there = end;
+        }
+        Ok(self.share(memory, len))
+    }
+
+    fn share(&self, memory: Vec<u8>, len: usize) -> Bytes {
+        Bytes(Holder::Piece(Arc::new(Piece {
             memory,
             len,
             home: Arc::downgrade(&self.0),
-        }))
+        })))
     }
 }
 
@@ -112,23 +155,22 @@ impl Deref for Bytes {
 
     #[inline]
     fn deref(&self) -> &[u8] {
-        &self.0.memory[..self.0.len]
+        match &self.0 {
+            Holder::Few(bytes) => bytes,
+            Holder::Piece(piece) => &piece.memory[..piece.len],
+        }
     }
 }
 
 impl Default for Bytes {
     fn default() -> Self {
-        Self::from(Vec::new())
+        Self(Holder::Few(Arc::default()))
     }
 }
 
 impl From<Vec<u8>> for Bytes {
     fn from(memory: Vec<u8>) -> Self {
-        Self(Arc::new(Piece {
-            len: memory.len(),
-            memory,
-            home: Weak::new(),
-        }))
+        Self(Holder::Few(memory.into()))
     }
 }
 

@@ -39,34 +39,123 @@ pub fn split(records: &[u8], limits: &Limits) -> Split {
 
 /// As [`split`], with the batches in memory from here.
 pub fn split_into(records: &[u8], limits: &Limits, memory: &Recycler) -> Split {
-    let mut batches = Vec::new();
+    let mut walk = Walk::default();
     let mut rest = records;
-    let mut next_offset = 0;
     let end = loop {
         if rest.is_empty() {
             break End::Clean;
         }
         match first_batch(rest, limits) {
-            Ok(First::Whole { header, size }) if header.base_offset >= next_offset => {
-                next_offset = header.last_offset + 1;
-                batches.push(Batch {
-                    bytes: memory.copy(&rest[..size]),
-                    header,
-                });
+            Ok(First::Whole { header, size }) => {
+                if let Err(end) = walk.go_on(&header) {
+                    break end;
+                }
+                let bytes = memory.copy(&rest[..size]);
+                walk.batches.push(Batch { bytes, header });
                 rest = &rest[size..];
             }
-            Ok(First::Whole { header, .. }) => {
-                let kind = ErrorKind::Corrupt("a batch starts before the end of the one before it");
-                break End::Broken(Error::new(header.base_offset, kind));
-            }
             Ok(First::CutOff { needed }) => break End::CutOff { needed },
-            Err(kind) => {
-                let offset = Cursor::new(rest, 0).i64().unwrap_or(-1);
-                break End::Broken(Error::new(offset, kind));
-            }
+            Err(kind) => break broken_at(rest, kind),
         }
     };
+    let batches = walk.batches;
     Split { batches, end }
+}
+
+/// As [`split_into`], of a record set of so many bytes that is still to be read: each batch is read
+/// straight into its own memory. `fill` fills a slice.
+///
+/// # Errors
+/// Those of `fill`. Unless it fails, all bytes have been read, whatever they are.
+pub fn split_as_read<E>(
+    length: usize,
+    limits: &Limits,
+    memory: &Recycler,
+    mut fill: impl FnMut(&mut [u8]) -> Result<(), E>,
+) -> Result<Split, E> {
+    let mut walk = Walk::default();
+    let mut left = length;
+    let end = loop {
+        let mut head = [0; MAGIC_AT + 1];
+        let head = &mut head[..left.min(MAGIC_AT + 1)];
+        fill(head)?;
+        left -= head.len();
+        let size = match entry_size(head, limits) {
+            _ if head.is_empty() => break End::Clean,
+            Ok(Some(size)) if head.len() == MAGIC_AT + 1 => size,
+            Ok(needed) => {
+                let needed = needed.unwrap_or(MAGIC_AT + 1);
+                break End::CutOff { needed };
+            }
+            Err(kind) => break broken_at(head, kind),
+        };
+        if head[MAGIC_AT] < 2 {
+            // Groups of old messages are found by looking at what follows.
+            let rest = memory.read(head.len() + left, head, fill)?;
+            let rest = split_into(&rest, limits, memory);
+            return Ok(walk.followed_by(rest));
+        }
+        if size - head.len() > left {
+            break End::CutOff { needed: size };
+        }
+        let bytes = memory.read(size, head, &mut fill)?;
+        left -= size - head.len();
+        match Header::read_v2(&bytes) {
+            Ok(header) => {
+                if let Err(end) = walk.go_on(&header) {
+                    break end;
+                }
+                walk.batches.push(Batch { bytes, header });
+            }
+            Err(kind) => break broken_at(&bytes, kind),
+        }
+    };
+    let mut nowhere = [0; 4096];
+    while left > 0 {
+        let count = left.min(nowhere.len());
+        fill(&mut nowhere[..count])?;
+        left -= count;
+    }
+    let batches = walk.batches;
+    Ok(Split { batches, end })
+}
+
+/// The batches so far.
+#[derive(Default)]
+struct Walk {
+    batches: Vec<Batch>,
+    next_offset: i64,
+}
+
+impl Walk {
+    /// Whether a batch can come next.
+    fn go_on(&mut self, header: &Header) -> Result<(), End> {
+        if header.base_offset < self.next_offset {
+            let kind = ErrorKind::Corrupt("a batch starts before the end of the one before it");
+            return Err(End::Broken(Error::new(header.base_offset, kind)));
+        }
+        self.next_offset = header.last_offset + 1;
+        Ok(())
+    }
+
+    fn followed_by(mut self, rest: Split) -> Split {
+        for batch in rest.batches {
+            if let Err(end) = self.go_on(&batch.header) {
+                let batches = self.batches;
+                return Split { batches, end };
+            }
+            self.batches.push(batch);
+        }
+        Split {
+            batches: self.batches,
+            end: rest.end,
+        }
+    }
+}
+
+fn broken_at(rest: &[u8], kind: ErrorKind) -> End {
+    let offset = Cursor::new(rest, 0).i64().unwrap_or(-1);
+    End::Broken(Error::new(offset, kind))
 }
 
 enum First {

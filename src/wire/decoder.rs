@@ -14,17 +14,42 @@ pub struct Decoder<'a> {
     end: usize,
     version: i16,
     flexible: bool,
+    apart: Apart<'a>,
+}
+
+/// What of a frame is not in the bytes to read from, while it is still on its way.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Apart<'a> {
+    /// The record sets that were taken out: where they were, and how long they are.
+    pub taken: &'a [(usize, usize)],
+    /// How many bytes come behind those that are there.
+    pub to_come: usize,
+}
+
+/// Where records are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RecordsAt {
+    /// In the frame.
+    Span(Range<usize>),
+    /// Taken out: which one, and how long it is.
+    Taken(usize, usize),
 }
 
 impl<'a> Decoder<'a> {
     /// A cursor at the start of `frame`.
     pub fn new(frame: &'a [u8], version: i16, flexible: bool) -> Self {
+        Self::with_apart(frame, Apart::default(), version, flexible)
+    }
+
+    /// A cursor at the start of what there is of a frame.
+    pub fn with_apart(frame: &'a [u8], apart: Apart<'a>, version: i16, flexible: bool) -> Self {
         Self {
             frame,
             position: 0,
             end: frame.len(),
             version,
             flexible,
+            apart,
         }
     }
 
@@ -51,7 +76,7 @@ impl<'a> Decoder<'a> {
 
     /// Bytes not yet read.
     pub fn remaining(&self) -> usize {
-        self.end - self.position
+        self.end - self.position + self.apart.to_come
     }
 
     /// The bytes not yet read, without reading them.
@@ -90,9 +115,30 @@ impl<'a> Decoder<'a> {
             }
             .into());
         }
+        if count > self.end - self.position {
+            return Err(ErrorKind::ToCome.into());
+        }
         let start = self.position;
         self.position += count;
         Ok(start..self.position)
+    }
+
+    /// Passes over records or null and tells where they are.
+    pub fn read_nullable_records(&mut self) -> Result<Option<RecordsAt>> {
+        let Some(length) = self.read_length()? else {
+            return Ok(None);
+        };
+        let at = self.position;
+        let taken = self.apart.taken;
+        if let Ok(index) = taken.binary_search_by_key(&at, |(at, _)| *at) {
+            return Ok(Some(RecordsAt::Taken(index, length)));
+        }
+        match self.take_span(length) {
+            Err(error) if error.kind() == ErrorKind::ToCome => {
+                Err(ErrorKind::RecordsToCome { at, length }.into())
+            }
+            span => span.map(|span| Some(RecordsAt::Span(span))),
+        }
     }
 
     fn take_array<const N: usize>(&mut self) -> Result<[u8; N]> {
@@ -286,6 +332,7 @@ impl<'a> Decoder<'a> {
             let mut value = Decoder {
                 position: span.start,
                 end: span.end,
+                apart: Apart::default(),
                 ..*self
             };
             if read(tag, &mut value)? {

@@ -43,6 +43,15 @@ pub enum ErrorKind {
     UnsupportedVersion(i16),
     /// A span of records refers to a frame that the encoder does not have.
     DetachedRecords,
+    /// What comes next has not come yet, see [`Apart`](super::Apart).
+    ToCome,
+    /// The same, and it is records.
+    RecordsToCome {
+        /// Where they begin in the bytes that have come.
+        at: usize,
+        /// How many bytes they are.
+        length: usize,
+    },
 }
 
 impl Error {
@@ -105,6 +114,7 @@ impl fmt::Display for ErrorKind {
             Self::NotInVersion(version) => write!(f, "value has no place in version {version}"),
             Self::UnsupportedVersion(version) => write!(f, "message has no version {version}"),
             Self::DetachedRecords => f.write_str("record span without the frame it points into"),
+            Self::ToCome | Self::RecordsToCome { .. } => f.write_str("bytes are still to come"),
         }
     }
 }

@@ -14,7 +14,7 @@ mod error;
 mod tests;
 mod types;
 
-pub use decoder::Decoder;
+pub use decoder::{Apart, Decoder, RecordsAt};
 pub use encoder::{Encoder, TaggedFields};
 pub use error::{Error, ErrorKind};
 pub use types::Uuid;

@@ -1,5 +1,6 @@
 //! Connections against brokers that follow a script.
 
+mod apart;
 mod broker;
 mod client;
 mod closing;

@@ -135,7 +135,8 @@ impl Default for Session {
 #[non_exhaustive]
 pub struct Heartbeat {
     /// How often a heartbeat is sent; its answer is also how a member learns of a rebalance. At
-    /// most a third of the session timeout, so that two lost ones do no harm.
+    /// most a third of the session timeout, so that two lost ones do no harm. It is sent at least three
+    /// times within the rebalance timeout, whatever is set here.
     ///
     /// Default 3 s. Go: `Group.Heartbeat.Interval`; Java: `heartbeat.interval.ms`.
     pub interval: Duration,

@@ -88,7 +88,8 @@ impl Settings {
                 strategy: group.partition_strategy,
                 user_data: group.member.user_data.clone(),
                 session_timeout: group.session.timeout,
-                heartbeat_interval: group.heartbeat.interval,
+                // Who hears of a rebalance when it is over is too late for it.
+                heartbeat_interval: group.heartbeat.interval.min(group.rebalance.timeout / 3),
                 rebalance_timeout: group.rebalance.timeout,
                 retry_backoff: config.metadata.retry.backoff,
                 request_timeout: config.net.read_timeout,

@@ -22,6 +22,8 @@ pub(crate) struct Judge {
     start: Instant,
     checker: Checker,
     sees_void: bool,
+    initial: InitialOffset,
+    out_of_range_at: OutOfRange,
     /// All topics there ever were.
     topics: BTreeMap<u32, Topic>,
     claims: BTreeMap<(u32, u64), Known>,
@@ -76,6 +78,8 @@ impl Judge {
             start,
             checker: Checker::new(rules),
             sees_void: style.isolation == IsolationLevel::ReadUncommitted,
+            initial: style.initial,
+            out_of_range_at: style.out_of_range,
             topics: BTreeMap::new(),
             claims: BTreeMap::new(),
             commits: 0,
@@ -132,6 +136,10 @@ impl Judge {
                 self.see(now, Event::Removed { place, offsets });
             }
             Change::Voided { .. } => {}
+            Change::Ended(offset) => {
+                let offsets = offset..=offset;
+                self.see(now, Event::Removed { place, offsets });
+            }
         }
     }
 
@@ -238,6 +246,16 @@ impl Judge {
             cause: if is_present { cause } else { Cause::Untold },
         };
         self.see(now, claimed);
+        let skips = match cause {
+            // Until the group's first commit gets through, somebody else may begin at a newer end.
+            Cause::Assigned => lead == Lead::Lookup && self.initial == InitialOffset::Newest,
+            Cause::OutOfRange => self.out_of_range_at == OutOfRange::Newest,
+            Cause::Reoffered | Cause::Untold => false,
+        };
+        if skips && claim.start() > 0 {
+            let (place, offsets) = (told.place, 0..=claim.start() - 1);
+            self.see(now, Event::Removed { place, offsets });
+        }
     }
 
     pub(crate) fn ended(&mut self, now: Instant, member: u32, claim: &Arc<Claim>) {

@@ -28,6 +28,11 @@ pub fn run(seed: u64, traced: bool) -> Report {
     run_without(seed, &[], traced)
 }
 
+/// Runs two pools of workers of which fifty are killed, one after the other.
+pub fn run_killed_pools(seed: u64) -> Report {
+    world::World::new(plan::Plan::of_killed_pools(seed), &[], false).run()
+}
+
 /// Runs one seed without the faults of these numbers.
 pub(crate) fn run_without(seed: u64, faults: &[usize], traced: bool) -> Report {
     world::World::new(plan::Plan::of(seed), faults, traced).run()

@@ -12,7 +12,7 @@ use sarama_cluster::{
 use crate::{
     fault::{Fault, Menu},
     odds::{pick, pick_ms, strikes, up_to},
-    user::Habits,
+    user::{Habits, Way},
 };
 
 /// Brokers are numbered from 1 on.
@@ -32,6 +32,8 @@ pub(crate) struct Plan {
     pub(crate) topics: Vec<i32>,
     pub(crate) members: usize,
     pub(crate) style: Style,
+    /// What all users do, where they agree on that.
+    pub(crate) way: Option<Way>,
     pub(crate) load: Load,
     /// How long things go wrong.
     pub(crate) trouble: Duration,
@@ -117,9 +119,43 @@ impl Plan {
             topics,
             members: rng.usize(1..=4),
             style,
+            way: None,
             load,
             trouble,
             faults,
+        }
+    }
+
+    /// Two pools that acknowledge in any order; fifty times one of them is killed and another one comes.
+    pub(crate) fn of_killed_pools(seed: u64) -> Self {
+        let plan = Self::of(seed);
+        let second = Duration::from_secs(1);
+        let mut rng = Rng::with_seed(seed);
+        let kills = (1..=50).flat_map(|number: u32| {
+            let at = 3 * second * number + up_to(&mut rng, second);
+            [
+                (at, Fault::Kill(rng.usize(0..1_000))),
+                (at + second / 10, Fault::Start),
+            ]
+        });
+        Self {
+            topics: vec![4],
+            members: 2,
+            style: Style {
+                initial: InitialOffset::Oldest,
+                session: second * 3 / 2,
+                is_static: false,
+                ..plan.style
+            },
+            way: Some(Way::Acks),
+            load: Load {
+                records: 2_000,
+                pause: second / 3,
+                ..plan.load
+            },
+            trouble: second * 155,
+            faults: kills.collect(),
+            ..plan
         }
     }
 
@@ -141,9 +177,11 @@ impl Plan {
             wants = (0..topics).map(|topic| all || topic == one).collect();
         }
         let by_hand = !auto_commit || strikes(&mut rng, 4);
+        let habits = Habits::any(&mut rng);
+        let habits = self.way.map_or(habits, |way| habits.doing(way));
         Profile {
             config,
-            habits: Habits::any(&mut rng),
+            habits,
             commits_every: by_hand.then(|| pick_ms(&mut rng, [50, 700, 3_000])),
             wants,
         }

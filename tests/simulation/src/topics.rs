@@ -53,6 +53,8 @@ pub(crate) enum Change {
     Written { first: i64, last: i64 },
     /// Records of a transaction that was aborted.
     Voided { first: i64, last: i64 },
+    /// The end of a transaction, which takes an offset.
+    Ended(i64),
 }
 
 impl Topics {
@@ -224,10 +226,12 @@ impl Topics {
             return Vec::new();
         };
         let name = self.name(place);
+        let marker = log_end(cluster, name, place);
         cluster.end_transaction(now, name, place.partition, open.producer, !open.is_void);
         let batches = open.batches.into_iter().filter(|_| open.is_void);
         batches
             .map(|(first, last)| Change::Voided { first, last })
+            .chain([Change::Ended(marker)])
             .collect()
     }
 }

@@ -70,6 +70,15 @@ impl Habits {
         }
     }
 
+    /// The same with another way to say that messages are done.
+    pub(crate) fn doing(self, way: Way) -> Self {
+        Self {
+            way,
+            forgets_one_in: 0,
+            ..self
+        }
+    }
+
     /// One that gets everything done.
     pub(crate) fn diligent(self) -> Self {
         Self {

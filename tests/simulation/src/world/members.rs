@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use sarama_cluster::{
     ErrorCode,
-    call::{Broker, metadata},
+    call::{Broker, Call, Versions, metadata},
     consumer::desk::Origin,
     core::engine::{End, Event},
+    record::Limits,
+    testing::broker::{Action, ConnectionId},
 };
 
 use super::{Happening, World};
@@ -29,11 +31,20 @@ impl World {
             let is_free =
                 |name: &String| self.members.iter().all(|m| m.name.as_ref() != Some(name));
             let mut names = (0..=MEMBERS).map(|number| format!("s{number}"));
-            profile.config.group.instance_id = names.find(is_free);
+            // A name that was there before comes back without a rebalance.
+            let name = match self.is_calm {
+                true => Some(format!("new{id}")),
+                false => names.find(is_free),
+            };
+            profile.config.group.instance_id = name;
         }
         // The first topics, so that one that comes again is wanted again.
         let wanted = (0..self.plan.topics.len()).filter(|n| profile.wants.get(*n) != Some(&false));
         let topics: Vec<String> = wanted.map(|number| format!("t{number}")).collect();
+        let Some(description) = self.describe() else {
+            self.say(|_| format!("member {id} finds no broker and gives up"));
+            return;
+        };
         let bootstrap = |id: i32| Broker {
             id: None,
             host: "127.0.0.1".to_owned(),
@@ -41,7 +52,7 @@ impl World {
         };
         let origin = Origin {
             bootstrap: (1..=BROKERS).map(bootstrap).collect(),
-            description: metadata::Answer::default(),
+            description,
             seed: self.plan.seed ^ u64::from(id),
         };
         self.say(|_| {
@@ -60,6 +71,37 @@ impl World {
         let index = self.members.len() - 1;
         let wishes = self.members[index].handle(self.now, Event::Start, self.weather);
         self.grant(index, wishes);
+    }
+
+    /// What some broker says of the cluster to somebody who has just come.
+    fn describe(&mut self) -> Option<metadata::Answer> {
+        let ask = metadata::Ask {
+            topics: None,
+            allow_auto_topic_creation: false,
+        };
+        let call = Call::Metadata(ask);
+        let versions = Versions::of_release(self.plan.version);
+        let question = call.encode(&versions, 0, "newcomer");
+        let question = question.expect("a simulated cluster speaks all versions");
+        (1..=BROKERS).find_map(|id| {
+            self.connections_made += 1;
+            let connection = ConnectionId(self.connections_made);
+            let frame = question.frame[4..].to_vec();
+            self.cluster.handle(self.now, id, connection, frame);
+            let mut answer = None;
+            // What the same moment has brought for others is not lost.
+            let mut outputs = Vec::new();
+            while let Some(output) = self.cluster.poll_output() {
+                match output.action {
+                    Action::Send(frame) if output.connection == connection => answer = Some(frame),
+                    _ => outputs.push(output),
+                }
+            }
+            self.carry(outputs);
+            self.cluster.connection_closed(connection);
+            let answer = call.decode(question.version, &answer?[4..], &Limits::default());
+            Some(answer.expect("it is an answer to that").into_metadata())
+        })
     }
 
     /// A member does what it wants to do at this time, or its user does.

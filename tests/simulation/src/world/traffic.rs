@@ -7,7 +7,7 @@ use sarama_cluster::{
     call::{Answer, Call},
     core::engine::Event,
     protocol::ErrorCode,
-    testing::broker::{Action, ConnectionId},
+    testing::broker::{Action, ConnectionId, Output},
 };
 
 use super::{Happening, World};
@@ -228,7 +228,13 @@ impl World {
         let (cluster, topics) = (&self.cluster, &self.topics);
         self.judge
             .look_at_commits(self.now, cluster, topics, of_the_past);
-        while let Some(output) = self.cluster.poll_output() {
+        let outputs = std::iter::from_fn(|| self.cluster.poll_output()).collect();
+        self.carry(outputs);
+    }
+
+    /// What the brokers have sent is on its way to those who are still there.
+    pub(super) fn carry(&mut self, outputs: Vec<Output>) {
+        for output in outputs {
             let connection = output.connection;
             let owner = self.members.iter().find(|m| m.connections.has(connection));
             let Some(owner) = owner.map(|m| m.id) else {

@@ -3,12 +3,16 @@
 mod client;
 mod closing;
 mod commits;
+mod contents;
 mod handle;
 mod marks;
 mod membership;
 mod oracle;
 mod original;
+mod outages;
+mod pace;
 mod partitions;
+mod plain;
 mod ranges;
 mod reader;
 mod recreated;

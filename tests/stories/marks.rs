@@ -370,7 +370,7 @@ fn a_handler_that_panics_on_its_first_message_commits_nothing() {
     world.judge();
 }
 
-/// A pool: acks in any order from several threads, then another member.
+/// Scenario 32: a pool: acks in any order from several threads, then another member.
 #[test]
 fn a_pool_of_workers_loses_nothing() {
     let world = World::with(&[("t", 3)]);

@@ -147,7 +147,7 @@ fn a_member_that_was_put_out_begins_anew_at_the_commit() {
     world.judge();
 }
 
-/// The data comes on, but the group coordinator is out of reach for longer than a session.
+/// Scenario 35: the data comes on, but the group coordinator is out of reach for longer than a session.
 #[test]
 fn without_the_group_coordinator_delivery_stops_within_the_session() {
     let world = World::with(&[("t", 2)]);

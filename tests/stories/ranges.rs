@@ -71,7 +71,7 @@ fn a_commit_beyond_the_log_leads_to_the_oldest_record_and_is_reported() {
     world.judge();
 }
 
-/// The group must not be drawn back to the offset that does not exist.
+/// Scenario 34: the group must not be drawn back to the offset that does not exist.
 #[test]
 fn after_an_offset_out_of_range_a_restart_begins_where_the_group_was() {
     let world = World::with(&[("t", 1)]);

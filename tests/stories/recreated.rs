@@ -3,24 +3,15 @@
 use std::time::Duration;
 
 use sarama_cluster::{
-    Config, Consumer, ConsumerMessage, ErrorCode,
-    config::{InitialOffset, KafkaVersion},
+    Config, ErrorCode,
+    config::KafkaVersion,
     testing::{FakeCluster, KafkaRelease},
 };
 
-use crate::world::PATIENCE;
-
-const GROUP: &str = "g";
-
-fn config() -> Config {
-    let mut config = Config::default();
-    config.consumer.offsets.initial = InitialOffset::Oldest;
-    config.consumer.offsets.commit_interval = Duration::from_millis(50);
-    config.consumer.retry.backoff = Duration::from_millis(20);
-    config.consumer.returns.errors = true;
-    config.metadata.refresh_frequency = Duration::from_millis(100);
-    config
-}
+use crate::{
+    plain::{GROUP, committed, config, join, take, texts},
+    world::PATIENCE,
+};
 
 fn produce(kafka: &FakeCluster, what: &str, count: i64) {
     for number in 0..count {
@@ -28,29 +19,12 @@ fn produce(kafka: &FakeCluster, what: &str, count: i64) {
     }
 }
 
-fn take(consumer: &Consumer, count: i64) -> Vec<ConsumerMessage> {
-    let next = |_| {
-        consumer
-            .messages()
-            .recv_timeout(PATIENCE)
-            .expect("there is one")
-    };
-    (0..count).map(next).collect()
-}
-
-fn texts(messages: &[ConsumerMessage]) -> Vec<String> {
-    let text = |message: &ConsumerMessage| {
-        String::from_utf8_lossy(message.value().unwrap_or_default()).into_owned()
-    };
-    messages.iter().map(text).collect()
-}
-
 /// The topic is gone and there again before anybody looks; then the former one is marked.
 fn tell_the_story_of(kafka: &FakeCluster, config: Config) {
     kafka.create_topic("t", 1);
     produce(kafka, "old", 10);
-    let consumer = Consumer::new(kafka.bootstrap(), GROUP, "t", config).expect("brokers are there");
-    let former = take(&consumer, 10);
+    let consumer = join(kafka, config);
+    let former = take(consumer.messages(), 10);
     consumer.mark_offset(&former[3], "");
     kafka.await_committed(PATIENCE, GROUP, "t", 0, 4);
     let commits_before = kafka.commits(GROUP).len();
@@ -58,7 +32,7 @@ fn tell_the_story_of(kafka: &FakeCluster, config: Config) {
     kafka.delete_topic("t");
     kafka.create_topic("t", 1);
     produce(kafka, "new", 12);
-    let present = take(&consumer, 12);
+    let present = take(consumer.messages(), 12);
     let expected: Vec<String> = (0..12).map(|number| format!("new {number}")).collect();
     assert_eq!(texts(&present), expected);
     assert!(present[0].is_current() && !former[9].is_current());
@@ -74,10 +48,7 @@ fn tell_the_story_of(kafka: &FakeCluster, config: Config) {
     kafka.await_committed(PATIENCE, GROUP, "t", 0, 2);
     consumer.mark_offset(&present[11], "");
     consumer.close().expect("all is committed");
-    assert_eq!(
-        kafka.committed(GROUP, "t", 0).map(|(offset, _)| offset),
-        Some(12)
-    );
+    assert_eq!(committed(kafka, 0), Some(12));
     let commits = kafka.commits(GROUP);
     let offsets: Vec<i64> = commits[commits_before..].iter().map(|c| c.offset).collect();
     let allowed = |offset: &i64| [0, 2, 12].contains(offset);
@@ -112,8 +83,8 @@ fn a_commit_for_the_former_topic_never_counts_for_the_one_that_is_created_again(
     let mut config = config();
     config.metadata.refresh_frequency = Duration::ZERO;
     config.consumer.offsets.auto_commit.enable = false;
-    let consumer = Consumer::new(kafka.bootstrap(), GROUP, "t", config).expect("brokers are there");
-    let former = take(&consumer, 5);
+    let consumer = join(&kafka, config);
+    let former = take(consumer.messages(), 5);
     kafka.delete_topic("t");
     kafka.create_topic("t", 1);
     consumer.mark_offset(&former[4], "");
@@ -122,15 +93,43 @@ fn a_commit_for_the_former_topic_never_counts_for_the_one_that_is_created_again(
     if let Err(error) = refused {
         assert_eq!(error.code(), Some(ErrorCode::UNKNOWN_TOPIC_ID), "{error:?}");
     }
-    assert_eq!(kafka.committed(GROUP, "t", 0), None);
+    assert_eq!(committed(&kafka, 0), None);
     produce(&kafka, "new", 1);
-    let present = take(&consumer, 1);
+    let present = take(consumer.messages(), 1);
     assert_eq!(texts(&present), ["new 0"]);
     consumer.mark_offset(&present[0], "");
     consumer.commit_offsets().expect("this one is there");
     consumer.close().expect("all is committed");
-    assert_eq!(
-        kafka.committed(GROUP, "t", 0).map(|(offset, _)| offset),
-        Some(1)
+    assert_eq!(committed(&kafka, 0), Some(1));
+}
+
+/// Scenario 34: the topic comes again with fewer records, and nobody can tell it from the former one; the
+/// group goes on for good where the policy says.
+#[test]
+fn a_shorter_topic_of_the_same_name_draws_nobody_back_to_the_dead_offset() {
+    let release = KafkaRelease::V1_1;
+    let kafka = FakeCluster::builder().version(release).start();
+    kafka.create_topic("t", 1);
+    produce(&kafka, "old", 10);
+    let mut config = config();
+    config.version = KafkaVersion::V1_1_0;
+    let consumer = join(&kafka, config.clone());
+    let former = take(consumer.messages(), 10);
+    consumer.mark_offset(&former[9], "");
+    kafka.await_committed(PATIENCE, GROUP, "t", 0, 10);
+    kafka.delete_topic("t");
+    kafka.create_topic("t", 1);
+    produce(&kafka, "new", 3);
+    let present = take(consumer.messages(), 3);
+    assert_eq!(texts(&present), ["new 0", "new 1", "new 2"]);
+    consumer.mark_offset(&present[1], "");
+    consumer.close().expect("all is committed");
+    assert_eq!(committed(&kafka, 0), Some(2));
+    let consumer = join(&kafka, config);
+    assert_eq!(texts(&take(consumer.messages(), 1)), ["new 2"]);
+    assert!(
+        consumer.errors().is_empty(),
+        "it starts where the group was"
     );
+    consumer.close().expect("nothing was marked");
 }

@@ -213,6 +213,7 @@ fn the_others_flow(world: &World, reader: &Reader, spoil: impl Fn(), mend: impl 
     world.judge();
 }
 
+/// Scenario 16: nobody leads one of three partitions.
 #[test]
 fn a_partition_without_a_leader_keeps_no_other_waiting() {
     let world = World::with(&[("t", 3)]);
@@ -263,6 +264,7 @@ fn leaders_that_move_between_brokers_are_followed() {
     world.judge();
 }
 
+/// Scenario 14: three times in a row.
 #[test]
 fn a_coordinator_that_moves_is_followed() {
     let builder = FakeCluster::builder().brokers(3).topic("t", 2);

@@ -437,6 +437,7 @@ fn the_next_fetch_goes_out_before_the_answer_is_decoded() {
     assert_eq!(bench.deliver(), [(claim(0), 0)]);
 }
 
+/// Scenario 20: a batch that is damaged on its way.
 #[test]
 fn a_batch_that_cannot_be_decoded_is_fetched_again_and_what_was_fetched_ahead_is_dropped() {
     let mut bench = Bench::new(settings(), 1);

@@ -76,6 +76,7 @@ fn one_answer_each(number: usize, mut peer: Peer) {
     peer.beat(number as i16);
 }
 
+/// Scenario 21: brokers close what is idle.
 #[test]
 fn a_connection_that_was_closed_while_it_was_idle_is_reopened_for_the_call() {
     let broker = Broker::start(one_answer_each);

@@ -25,6 +25,7 @@ const RELEASES: [Release; 2] = [Release::V3_0_2, Release::V4_4_0];
 /// An election, a session of a broker, and a group that finds its coordinator again.
 const FAILOVER: Duration = Duration::from_secs(60);
 
+/// Scenario 14: the broker that coordinates the group is killed.
 fn a_group_outlives_its_coordinator() {
     for release in RELEASES {
         let kafka = Cluster::start(release, 3);

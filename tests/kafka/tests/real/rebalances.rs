@@ -51,6 +51,7 @@ fn join_and_leave(kafka: &Cluster, mode: ConsumerMode) {
     assert_committed(kafka, &group, &topic, &ends(&written));
 }
 
+/// Scenario 28: who comes after it begins at the last commit.
 fn a_killed_member_is_replaced(kafka: &Cluster) {
     kill_one(kafka, ConsumerMode::Multiplex);
 }

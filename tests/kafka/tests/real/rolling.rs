@@ -39,6 +39,7 @@ fn a_rolling_restart_of_members_is_one_rebalance_for_each_stop_and_start() {
     }
 }
 
+/// Scenario 15: one broker after the other.
 fn a_rolling_restart_of_brokers_is_no_rebalance() {
     for (release, mode) in CASES {
         let kafka = Cluster::start(release, 3);

@@ -113,6 +113,7 @@ fn a_topic_that_does_not_exist_is_reported_and_read_when_it_appears(kafka: &Clus
     consumer.close().unwrap();
 }
 
+/// Scenario 12: one of two topics is deleted.
 fn a_deleted_topic_does_not_stop_the_others(kafka: &Cluster) {
     let (stays, goes, group) = (unique("stays"), unique("goes"), unique("group"));
     let producer = Producer::new(kafka, Codec::None);

@@ -1,0 +1,131 @@
+//! What others do wrong: topics that go, connections that are dead, permissions that lack, addresses that lie.
+
+use std::{
+    io::{Read, Write},
+    net::TcpListener,
+    thread,
+    time::{Duration, Instant},
+};
+
+use sarama_cluster::{
+    Consumer, ErrorCode, ErrorKind,
+    testing::{ApiKey, FakeCluster, Fault},
+};
+
+use crate::{
+    plain::{GROUP, committed, config, join, take, texts},
+    world::PATIENCE,
+};
+
+/// Scenario 12: one topic of two is deleted.
+#[test]
+fn a_topic_that_is_deleted_is_told_and_the_other_flows() {
+    let kafka = FakeCluster::builder().topic("t", 1).topic("u", 1).start();
+    let topics = ["t", "u"];
+    let consumer = Consumer::new(kafka.bootstrap(), GROUP, topics, config());
+    let consumer = consumer.expect("brokers are there");
+    kafka.produce("t", 0, [("", "before")]);
+    let taken = take(consumer.messages(), 1);
+    consumer.mark_offset(&taken[0], "");
+    kafka.delete_topic("u");
+    let told = consumer.errors().iter().find(|error| {
+        error.topic() == Some("u") && error.code() == Some(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
+    });
+    assert!(told.is_some());
+    kafka.produce("t", 0, [("", "after")]);
+    let taken = take(consumer.messages(), 1);
+    assert_eq!(texts(&taken), ["after"]);
+    consumer.mark_offset(&taken[0], "");
+    consumer.close().expect("what is there is committed");
+    assert_eq!(committed(&kafka, 0), Some(2));
+}
+
+/// Scenario 21: a connection that takes everything and answers nothing. The requests run into their time,
+/// others are opened, and the group goes on.
+#[test]
+fn connections_that_are_half_open_are_given_up() {
+    let kafka = FakeCluster::builder().topic("t", 1).start();
+    let mut config = config();
+    config.net.read_timeout = Duration::from_millis(300);
+    config.consumer.max_wait_time = Duration::from_millis(50);
+    config.group.session.timeout = Duration::from_secs(6);
+    config.group.heartbeat.interval = Duration::from_millis(100);
+    let consumer = join(&kafka, config);
+    kafka.produce("t", 0, [("", "before")]);
+    take(consumer.messages(), 1);
+    for api in [ApiKey::Fetch, ApiKey::Heartbeat, ApiKey::Metadata] {
+        let silence = kafka.inject(Fault::on(api).times(1).silence());
+        let seen = kafka.requests_seen(api);
+        // The one that is not answered, and one that is.
+        kafka.await_requests(PATIENCE, api, seen + 2);
+        assert!(!kafka.view(|cluster| cluster.is_armed(silence)));
+    }
+    kafka.produce("t", 0, [("", "after")]);
+    let taken = take(consumer.messages(), 1);
+    assert_eq!(texts(&taken), ["after"]);
+    consumer.mark_offset(&taken[0], "");
+    consumer.close().expect("all is committed");
+    assert_eq!(committed(&kafka, 0), Some(2));
+}
+
+/// Scenario 22: the group may not be used. That is the end, with a cause, and not tried for ever.
+#[test]
+fn who_may_not_use_the_group_is_told_so_once_and_for_all() {
+    let kafka = FakeCluster::builder().topic("t", 1).start();
+    let refused = Fault::on(ApiKey::FindCoordinator).group(GROUP);
+    kafka.inject(refused.error(ErrorCode::GROUP_AUTHORIZATION_FAILED));
+    let consumer = join(&kafka, config());
+    consumer
+        .messages()
+        .recv()
+        .expect_err("it has ended by itself");
+    let cause = consumer.error().expect("there is a cause");
+    assert_eq!(cause.code(), Some(ErrorCode::GROUP_AUTHORIZATION_FAILED));
+    let asked = kafka.requests_seen(ApiKey::FindCoordinator);
+    assert_eq!(
+        consumer.close().map_err(|error| error.code()),
+        Err(cause.code())
+    );
+    assert_eq!(kafka.requests_seen(ApiKey::FindCoordinator), asked);
+}
+
+/// Scenario 22: one topic of the group may not be read. It is told, and read as soon as it may be.
+#[test]
+fn who_may_not_read_a_topic_is_told_so_and_reads_it_when_it_may() {
+    let kafka = FakeCluster::builder().topic("t", 1).start();
+    kafka.produce("t", 0, [("", "value")]);
+    let refused = Fault::on(ApiKey::Fetch).partition("t", 0);
+    let refused = kafka.inject(refused.error(ErrorCode::TOPIC_AUTHORIZATION_FAILED));
+    let consumer = join(&kafka, config());
+    let told = consumer
+        .errors()
+        .recv_timeout(PATIENCE)
+        .expect("it is told");
+    assert_eq!(told.code(), Some(ErrorCode::TOPIC_AUTHORIZATION_FAILED));
+    assert_eq!((told.topic(), told.partition()), (Some("t"), Some(0)));
+    kafka.lift(refused);
+    assert_eq!(texts(&take(consumer.messages(), 1)), ["value"]);
+    consumer.close().expect("nothing was marked");
+}
+
+/// Scenario 27: the address at which a broker is said to be is that of a web server.
+#[test]
+fn an_address_that_belongs_to_a_web_server_is_named_for_what_it_is() {
+    let web = TcpListener::bind("127.0.0.1:0").expect("there is a port");
+    let address = web.local_addr().expect("it is bound");
+    thread::spawn(move || {
+        for stream in web.incoming() {
+            let Ok(mut stream) = stream else { return };
+            let mut request = [0; 64];
+            // What it wants is no matter.
+            let _ = stream.read(&mut request);
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+        }
+    });
+    let begin = Instant::now();
+    let refused = Consumer::new([address.to_string()], GROUP, "t", config());
+    let error = refused.expect_err("that is no Kafka");
+    assert_eq!(*error.kind(), ErrorKind::NotKafka("HTTP"));
+    assert!(error.to_string().contains(&address.to_string()), "{error}");
+    assert!(begin.elapsed() < PATIENCE);
+}

@@ -12,6 +12,7 @@ use crate::{
     },
     error::{Error, ErrorKind, Result},
     net::{Completion, Pool},
+    record::{Decompressor, Limits},
 };
 
 /// What other threads tell the coordinator.
@@ -37,6 +38,9 @@ pub(super) struct Coordinator {
     pub(super) decoder: Sender<Job>,
     pub(super) inbox: Receiver<Message>,
     pub(super) tick: Tick,
+    /// For what is quickly decoded.
+    pub(super) limits: Limits,
+    pub(super) decompressor: Decompressor,
     /// Whether the progress of the users was asked for since the last sleep.
     pub(super) has_looked: bool,
 }
@@ -86,6 +90,10 @@ impl Coordinator {
                         timeout,
                     } => self.pool.send(&to, token, call, timeout),
                     Errand::Disconnect(target) => self.pool.disconnect(&target),
+                    Errand::Decode(job) if job.is_quick() => {
+                        let done = job.decode(&self.limits, &mut self.decompressor);
+                        self.desk.handle(Instant::now(), Event::Decoded(done));
+                    }
                     // It is gone only if it has panicked, which it has told.
                     Errand::Decode(job) => drop(self.decoder.send(job)),
                     Errand::Stop(end) => return end,

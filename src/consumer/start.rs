@@ -19,10 +19,10 @@ use super::{
 };
 use crate::{
     client::Lease,
-    config::{Config, Subscription},
+    config::Subscription,
     core::{engine, fetch::Job},
     error::{Error, ErrorKind, Result},
-    record::{Limits, Recycler},
+    record::{Decompressor, Limits, Recycler},
 };
 
 /// What a consumer's handle is made of.
@@ -56,13 +56,20 @@ pub(super) fn start(lease: Lease, group_id: &str, subscription: Subscription) ->
     );
     let pool = lease.pool(on_completion);
     let memory = pool.memory().clone();
-    let (decoder, decoder_thread) = spawn_decoder(group_id, &config, memory, &inbox)?;
+    let limits = Limits {
+        batch_bytes: config.limits.response,
+        decoded_bytes: config.limits.decompressed_batch,
+        ..Limits::default()
+    };
+    let (decoder, decoder_thread) = spawn_decoder(group_id, limits, memory, &inbox)?;
     let coordinator = Coordinator {
         desk,
         pool,
         decoder,
         inbox: outside,
         tick: Tick::new(),
+        limits,
+        decompressor: Decompressor::new(),
         has_looked: false,
     };
     let (end, ended) = crossbeam_channel::bounded(0);
@@ -116,16 +123,11 @@ fn run(
 
 fn spawn_decoder(
     group_id: &str,
-    config: &Config,
+    limits: Limits,
     memory: Recycler,
     inbox: &Sender<Message>,
 ) -> Result<(Sender<Job>, JoinHandle<()>)> {
     let (sender, jobs) = crossbeam_channel::unbounded();
-    let limits = Limits {
-        batch_bytes: config.limits.response,
-        decoded_bytes: config.limits.decompressed_batch,
-        ..Limits::default()
-    };
     let (done, panicked) = (inbox.clone(), inbox.clone());
     let work = move || {
         decoder::run(&jobs, &limits, memory, |decoded| {

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Instant};
 use super::{Aim, Asked, Fetcher, Outcome};
 use crate::{
     core::{Channel, ChannelId, ClaimId},
-    record::{self, Batch, Block, Decompressor, Limits},
+    record::{self, Batch, Block, Codec, Decompressor, Limits},
 };
 
 /// Batches to decode, for a thread that has time.
@@ -41,7 +41,20 @@ pub struct Decoded {
 /// The most encoded bytes of a job, unless one batch has more.
 const JOB_BYTES: usize = 256 * 1024;
 
+/// A job up to this size, and not compressed, takes a few microseconds: less than to hand it to
+/// another thread and to be woken for the result.
+const QUICK_BYTES: usize = 16 * 1024;
+
 impl Job {
+    /// Whether it can be decoded on the way. What is compressed can grow to any size.
+    pub fn is_quick(&self) -> bool {
+        let sizes = self.batches.iter().map(Batch::encoded_len);
+        self.batches
+            .iter()
+            .all(|batch| batch.codec() == Codec::None)
+            && sizes.sum::<usize>() <= QUICK_BYTES
+    }
+
     /// Decodes the batches, up to the first that cannot be.
     pub fn decode(&self, limits: &Limits, decompressor: &mut Decompressor) -> Decoded {
         let limits = Limits {

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Fetcher, Outcome, Settings};
+use super::{Fetcher, Job, Outcome, Settings};
 use crate::{
     call::{self, Answer, Broker, Call, Target, Token, fetch, list_offsets, metadata},
     config::Config,
@@ -158,6 +158,33 @@ impl Bench {
         }
         delivered
     }
+}
+
+#[test]
+fn what_is_small_and_not_compressed_is_decoded_on_the_way() {
+    let job = |sizes: &[usize]| {
+        let batches = sizes.iter().enumerate();
+        Job {
+            claim: claim(0),
+            epoch: 0,
+            batches: batches.map(|(at, size)| batch(at as i64, *size)).collect(),
+            from_offset: 0,
+            block_records: 16,
+        }
+    };
+    assert!(job(&[10]).is_quick());
+    assert!(job(&[5 * KIB, 10 * KIB]).is_quick());
+    assert!(!job(&[10 * KIB, 10 * KIB]).is_quick());
+    let mut compressed = BatchBuilder::new(0).codec(record::Codec::Lz4);
+    compressed.push(&NewRecord::default());
+    let batches = vec![split(&compressed.build())];
+    assert!(
+        !Job {
+            batches,
+            ..job(&[])
+        }
+        .is_quick()
+    );
 }
 
 /// Whatever happens, each reading stands in the lines that a look at all readings would find.

@@ -58,7 +58,11 @@ pub(crate) fn measure(
             continue;
         }
         for round in 1..=flags.rounds {
-            for contestant in flags.contestants() {
+            let mut contestants: Vec<_> = flags.contestants().collect();
+            // Each round begins with another one, so that nobody has always the same before it.
+            let first = round as usize % contestants.len().max(1);
+            contestants.rotate_left(first);
+            for contestant in contestants {
                 if programs.command(contestant.program).is_none() {
                     continue;
                 }
@@ -76,6 +80,8 @@ pub(crate) fn measure(
             }
         }
         cluster.delete_topic(&topic);
+        // It takes long to have it again.
+        results.save()?;
     }
     if flags.hold {
         io::stdin().read_to_end(&mut Vec::new())?;

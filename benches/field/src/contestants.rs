@@ -1,5 +1,7 @@
 //! Who reads, and how.
 
+use kafka_tests::Codec;
+
 use crate::programs::Program;
 
 /// What a contestant hands over, and so what it is compared with.
@@ -43,6 +45,13 @@ pub(crate) const fn of(
         mode,
         slowness,
         what,
+    }
+}
+
+impl Contestant {
+    /// Whether it can be told from another one by this codec.
+    pub(crate) fn is_of_interest(&self, codec: Codec) -> bool {
+        self.program != Program::OursZstdC || codec == Codec::Zstd
     }
 }
 
@@ -165,7 +174,7 @@ pub(crate) const ALL: &[Contestant] = &[
         Kind::Peer,
         Program::Librdkafka,
         "poll",
-        8,
+        16,
         "`BaseConsumer::poll` of the crate rdkafka, auto-commit; it checks no checksums",
     ),
     of(
@@ -181,7 +190,7 @@ pub(crate) const ALL: &[Contestant] = &[
         Kind::Peer,
         Program::SaramaCluster,
         "default",
-        4,
+        8,
         "the original: `Version` 2.1, commits each second, `Messages()`, `MarkOffset` of each",
     ),
     of(
@@ -189,7 +198,7 @@ pub(crate) const ALL: &[Contestant] = &[
         Kind::Peer,
         Program::Krafka,
         "default",
-        10,
+        40,
         "`poll`, a loop over its records, auto-commit",
     ),
     of(

@@ -58,7 +58,9 @@ pub(crate) fn measure(
             continue;
         }
         for round in 1..=flags.rounds {
-            let mut contestants: Vec<_> = flags.contestants().collect();
+            let contestants = flags.contestants();
+            let contestants = contestants.filter(|one| one.is_of_interest(load.codec));
+            let mut contestants: Vec<_> = contestants.collect();
             // Each round begins with another one, so that nobody has always the same before it.
             let first = round as usize % contestants.len().max(1);
             contestants.rotate_left(first);

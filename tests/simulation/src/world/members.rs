@@ -7,7 +7,7 @@ use sarama_cluster::{
     call::{Broker, Call, Versions, metadata},
     consumer::desk::Origin,
     core::engine::{End, Event},
-    record::Limits,
+    record::{Limits, Recycler},
     testing::broker::{Action, ConnectionId},
 };
 
@@ -99,7 +99,12 @@ impl World {
             }
             self.carry(outputs);
             self.cluster.connection_closed(connection);
-            let answer = call.decode(question.version, &answer?[4..], &Limits::default());
+            let answer = call.decode(
+                question.version,
+                &answer?[4..],
+                &Limits::default(),
+                &Recycler::new(),
+            );
             Some(answer.expect("it is an answer to that").into_metadata())
         })
     }

@@ -1,4 +1,5 @@
-//! Runs seeds: `simulation [--seeds N] [--from SEED]`, or one of them with its trace: `--seed SEED`.
+//! Runs seeds, until so many are bad: `simulation [--seeds N] [--from SEED] [--bad N]`; or one of them with
+//! its trace: `simulation --seed SEED`.
 
 use std::{
     env, panic,
@@ -15,6 +16,8 @@ struct Wanted {
     from: u64,
     seeds: u64,
     one: Option<u64>,
+    /// Who fails so often fails for a reason that some of them tell.
+    bad: u64,
 }
 
 /// What came of all runs so far.
@@ -29,9 +32,6 @@ struct Sum {
     commits: AtomicU64,
     simulated_s: AtomicU64,
 }
-
-/// Who fails so often fails for a reason that one of them tells.
-const ENOUGH: u64 = 10;
 
 /// The end of a trace that is printed.
 const LINES: usize = 300;
@@ -50,6 +50,7 @@ impl Wanted {
             from: 0,
             seeds: 1_000,
             one: None,
+            bad: 10,
         };
         let mut arguments = env::args().skip(1);
         while let Some(flag) = arguments.next() {
@@ -59,7 +60,8 @@ impl Wanted {
                 "--seeds" => wanted.seeds = value,
                 "--from" => wanted.from = value,
                 "--seed" => wanted.one = Some(value),
-                _ => panic!("there are --seeds, --from and --seed, and no {flag}"),
+                "--bad" => wanted.bad = value,
+                _ => panic!("there are --seeds, --from, --seed and --bad, and no {flag}"),
             }
         }
         wanted
@@ -92,7 +94,7 @@ fn run(wanted: &Wanted) -> ExitCode {
     thread::scope(|scope| {
         let workers = thread::available_parallelism().map_or(1, usize::from);
         let work = || {
-            while sum.bad.load(Relaxed) < ENOUGH {
+            while sum.bad.load(Relaxed) < wanted.bad {
                 let seed = next.fetch_add(1, Relaxed);
                 if seed >= end {
                     break;

@@ -1,0 +1,244 @@
+//! Proves that the simulation finds mistakes: `mutations [--seeds N] [--only NAME]`.
+//!
+//! Each mutation is a mistake that a client could make. It is made in a copy of the sources, and that copy
+//! is simulated until a law is broken. One that no seed finds out is a failure, and so is one whose place
+//! in the sources is not there any more.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::{Command, ExitCode, Stdio},
+    time::Instant,
+};
+
+/// A mistake: what stands in a file, and what is put there instead.
+struct Mutation {
+    name: &'static str,
+    edits: &'static [(&'static str, &'static str, &'static str)],
+}
+
+const MUTATIONS: &[Mutation] = &[
+    Mutation {
+        name: "commits-what-was-delivered",
+        edits: &[(
+            "src/core/marks.rs",
+            "(self.next.min(self.limit).max(self.floor), &self.metadata)",
+            "(self.runs.last_offset().map_or(self.start, |last| last + 1), &self.metadata)",
+        )],
+    },
+    Mutation {
+        name: "takes-from-the-users-channel",
+        edits: &[(
+            "src/consumer/outlet.rs",
+            "                    self.messages.send(message);\n",
+            "                    if first_seq % 5 == 4 && self.messages.receiver.len() > 0 {\n                        drop(self.messages.receiver.try_recv());\n                    }\n                    self.messages.send(message);\n",
+        )],
+    },
+    Mutation {
+        name: "starts-one-too-far",
+        edits: &[(
+            "src/core/engine/claims.rs",
+            "(claim.partition, start)",
+            "(claim.partition, start + i64::from(start > 0))",
+        )],
+    },
+    Mutation {
+        name: "starts-one-too-early",
+        edits: &[(
+            "src/core/engine/route.rs",
+            "} => self.open(claim, offset, metadata, false),",
+            "} => self.open(claim, (offset - 1).max(0), metadata, false),",
+        )],
+    },
+    Mutation {
+        name: "has-no-fence",
+        edits: &[
+            (
+                "src/core/group/drive.rs",
+                "membership.pulse.alive_at + self.settings.session_timeout;",
+                "membership.pulse.alive_at + self.settings.session_timeout * 1000;",
+            ),
+            (
+                "src/core/group/drive.rs",
+                "session.min(calm_at + self.settings.rebalance_time(version))",
+                "session.max(calm_at + self.settings.rebalance_time(version))",
+            ),
+        ],
+    },
+    Mutation {
+        name: "delivers-after-the-end-of-a-claim",
+        edits: &[(
+            "src/consumer/claim.rs",
+            "self.state.load(SeqCst) == LIVE",
+            "self.state.load(SeqCst) <= ENDED",
+        )],
+    },
+    Mutation {
+        name: "loses-a-batch-that-cannot-be-decoded",
+        edits: &[(
+            "src/core/fetch/deliver.rs",
+            "reading.aim = Aim::Read(reading.delivered_to);\n            drop(reading);",
+            "drop(reading);",
+        )],
+    },
+    Mutation {
+        name: "counts-acks",
+        edits: &[(
+            "src/core/marks/acks.rs",
+            "        if seq == self.end {",
+            "        if seq != self.end {\n            self.end += 1;\n        } else {",
+        )],
+    },
+    Mutation {
+        name: "offers-again-from-the-start",
+        edits: &[(
+            "src/core/engine/claims.rs",
+            "let start = next.max(start);",
+            "let start = next.min(start);",
+        )],
+    },
+    Mutation {
+        name: "delivers-what-was-aborted",
+        edits: &[(
+            "src/core/fetch/answer.rs",
+            "!(self.settings.read_committed && aborted.hides(&batch))",
+            "!(aborted.hides(&batch) && batch.base_offset() < 0)",
+        )],
+    },
+    Mutation {
+        name: "takes-a-topic-for-its-forerunner",
+        edits: &[(
+            "src/core/engine/recreated.rs",
+            "if *claim.topic_id.get_or_insert(present) != present {",
+            "if *claim.topic_id.insert(present) != present {",
+        )],
+    },
+    Mutation {
+        name: "goes-on-behind-a-fetch-that-failed",
+        edits: &[(
+            "src/core/fetch/answer.rs",
+            "            next = read_to;",
+            "            next = read_to + i64::from(batch.record_count() == Some(3));",
+        )],
+    },
+    Mutation {
+        name: "believes-a-commit-that-was-not-answered",
+        edits: &[(
+            "src/core/commit.rs",
+            "outcomes.push(Outcome::Unheard {",
+            "outcomes.extend(flight.items.iter().cloned().map(Outcome::Committed));\n                outcomes.push(Outcome::Unheard {",
+        )],
+    },
+];
+
+fn main() -> ExitCode {
+    let (mut seeds, mut only) = ("3000".to_owned(), None);
+    let mut arguments = env::args().skip(1);
+    while let Some(flag) = arguments.next() {
+        let value = arguments.next();
+        match flag.as_str() {
+            "--seeds" => seeds = value.expect("a number follows --seeds"),
+            "--only" => only = value,
+            _ => panic!("there are --seeds and --only, and no {flag}"),
+        }
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let copy = root.join("target/mutations");
+    copy_sources(&root, &copy);
+    let wanted = |mutation: &&Mutation| only.as_deref().is_none_or(|only| only == mutation.name);
+    let mut escaped = Vec::new();
+    for mutation in MUTATIONS.iter().filter(wanted) {
+        let begin = Instant::now();
+        let is_found = is_found_out(mutation, &copy, &seeds);
+        let verdict = if is_found {
+            "found out"
+        } else {
+            "NOT FOUND OUT"
+        };
+        println!("{}: {verdict}, {:.0?}", mutation.name, begin.elapsed());
+        if !is_found {
+            escaped.push(mutation.name);
+        }
+    }
+    if escaped.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        println!("the simulation is blind to {escaped:?}");
+        ExitCode::FAILURE
+    }
+}
+
+/// What is needed to build the simulation, and nothing else, so that little is built.
+fn copy_sources(root: &Path, copy: &Path) {
+    for folder in ["src", "tests/checker", "tests/simulation"] {
+        copy_folder(&root.join(folder), &copy.join(folder));
+    }
+    let manifest = fs::read_to_string(root.join("Cargo.toml")).expect("there is a manifest");
+    let mut reduced = String::new();
+    let mut is_left_out = false;
+    for line in manifest.lines() {
+        if line.starts_with('[') {
+            is_left_out = line == "[[bench]]" || line == "[dev-dependencies]";
+        }
+        if line.starts_with("members = ") {
+            reduced.push_str("members = [\"tests/checker\", \"tests/simulation\"]\n");
+        } else if !is_left_out {
+            reduced.push_str(line);
+            reduced.push('\n');
+        }
+    }
+    write(&copy.join("Cargo.toml"), &reduced);
+    let lock = fs::read_to_string(root.join("Cargo.lock")).expect("there is a lock file");
+    write(&copy.join("Cargo.lock"), &lock);
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder can be made");
+    let entries = fs::read_dir(from).expect("the folder is there").flatten();
+    let paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    for path in paths {
+        let name = path.file_name().expect("it is an entry of a folder");
+        if path.is_dir() {
+            copy_folder(&path, &to.join(name));
+        } else if let Ok(text) = fs::read_to_string(&path) {
+            write(&to.join(name), &text);
+        }
+    }
+}
+
+/// Leaves a file alone that has this in it already, for else it would be built again.
+fn write(path: &Path, text: &str) {
+    if fs::read_to_string(path).is_ok_and(|present| present == text) {
+        return;
+    }
+    fs::write(path, text).expect("a file can be written");
+}
+
+fn is_found_out(mutation: &Mutation, copy: &Path, seeds: &str) -> bool {
+    let mut originals = Vec::new();
+    for (file, there, instead) in mutation.edits {
+        let path = copy.join(file);
+        let text = fs::read_to_string(&path).expect("mutations name files that are there");
+        let places = text.matches(there).count();
+        assert_eq!(places, 1, "{}: {there:?} in {file}", mutation.name);
+        write(&path, &text.replace(there, instead));
+        originals.push((path, text));
+    }
+    let cargo = |what: &str| {
+        let mut command = Command::new(env!("CARGO"));
+        command.args([what, "-q", "-p", "simulation", "--bin", "simulation"]);
+        command
+            .current_dir(copy)
+            .env("CARGO_TARGET_DIR", copy.join("target"));
+        command
+    };
+    let built = cargo("build").status().expect("cargo runs");
+    assert!(built.success(), "{} does not compile", mutation.name);
+    let mut run = cargo("run");
+    run.args(["--", "--bad", "1", "--seeds", seeds]);
+    let status = run.stdout(Stdio::null()).status().expect("cargo runs");
+    for (path, text) in originals.into_iter().rev() {
+        write(&path, &text);
+    }
+    !status.success()
+}

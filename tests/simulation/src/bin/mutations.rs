@@ -182,6 +182,9 @@ fn copy_sources(root: &Path, copy: &Path) {
         }
         if line.starts_with("members = ") {
             reduced.push_str("members = [\"tests/checker\", \"tests/simulation\"]\n");
+            is_left_out = !line.ends_with(']');
+        } else if is_left_out && line == "]" {
+            is_left_out = false;
         } else if !is_left_out {
             reduced.push_str(line);
             reduced.push('\n');

@@ -56,15 +56,22 @@ pub fn read(kafka: &Cluster, group: &str) -> Result<Vec<Entry>, String> {
     start
         .add_partition_offset(TOPIC, partition, Offset::Beginning)
         .map_err(|error| error.to_string())?;
+    // Up to here: a group that goes on committing has no end to wait for.
+    let (_, end) = consumer
+        .fetch_watermarks(TOPIC, partition, PATIENCE)
+        .map_err(|error| error.to_string())?;
     consumer.assign(&start).map_err(|error| error.to_string())?;
     let mut entries = Vec::new();
-    loop {
+    let mut next = 0;
+    while next < end {
         let message = match consumer.poll(PATIENCE) {
             Some(Ok(message)) => message,
-            Some(Err(KafkaError::PartitionEOF(_))) => return Ok(entries),
+            // What was compacted away at the end is not waited for.
+            Some(Err(KafkaError::PartitionEOF(_))) => break,
             Some(Err(error)) => return Err(format!("{TOPIC}: {error}")),
             None => return Err(format!("{TOPIC}: no broker answers")),
         };
+        next = message.offset() + 1;
         let (Some(key), Some(value)) = (message.key(), message.payload()) else {
             continue;
         };
@@ -74,6 +81,7 @@ pub fn read(kafka: &Cluster, group: &str) -> Result<Vec<Entry>, String> {
         let at = Duration::from_millis(at.cast_unsigned());
         entries.extend(what.map(|what| Entry { at, what }));
     }
+    Ok(entries)
 }
 
 /// How many generations there were.

@@ -39,6 +39,10 @@ use super::{
 /// bytes of other protocols are never taken for a length.
 const LARGEST_ANSWER: usize = 1024 * 1024;
 
+/// To its first question a 0.9 broker answers with all topics: millions of partitions have room here, and
+/// still no other protocol begins so low.
+const LARGEST_DESCRIPTION: usize = 256 * 1024 * 1024;
+
 const CONTEXT: &str = "handshake";
 
 /// What is known of the age of brokers, so that not every connection pays for finding out.
@@ -198,7 +202,8 @@ impl Handshake<'_> {
             topics: Some(Vec::new()),
             ..Default::default()
         };
-        let largest = self.shared.config.limits.response;
+        let limit = self.shared.config.limits.response;
+        let largest = limit.min(LARGEST_DESCRIPTION);
         let answer = self.ask(exchange, &request, 1, until, largest)?;
         let decode = |version| header::decode_response::<metadata::Request>(answer, version);
         match decode(1) {

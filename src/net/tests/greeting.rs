@@ -139,6 +139,26 @@ fn what_is_not_kafka_is_called_by_its_name() {
     );
 }
 
+/// The first question of a client has a large answer where the broker is a 0.9.
+#[test]
+fn what_is_not_kafka_is_called_by_its_name_whatever_the_largest_answer() {
+    let spoken: [(&'static [u8], &str); 2] = [
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "HTTP"),
+        (&[0x15, 3, 3, 0, 2, 2, 40], "TLS"),
+    ];
+    for (bytes, protocol) in spoken {
+        let broker = Broker::start(move |_, mut peer| {
+            peer.read();
+            peer.send(bytes);
+            peer.wait_for_end();
+        });
+        let mut client = Client::with(|config| config.limits.response = i32::MAX as usize);
+        let error = client.beat(&target(broker.address)).unwrap_err();
+        assert_kind(&error, &ErrorKind::NotKafka(protocol));
+        assert_eq!(broker.connections(), 1);
+    }
+}
+
 #[test]
 fn an_http_server_that_waits_for_the_end_of_a_line_is_known_too() {
     let patience = Duration::from_secs(2);

@@ -8,7 +8,7 @@ use std::{error, fmt, io, mem, ops::Range};
 /// costs the kernel's copy and nothing else. Records of a large answer do not go through here: they
 /// are read straight into the memory that they stay in.
 #[derive(Debug)]
-pub(super) struct FrameBuffer {
+pub struct FrameBuffer {
     /// What the last read of the socket has brought, so that a small frame takes one.
     staging: Vec<u8>,
     bytes: Vec<u8>,
@@ -62,15 +62,25 @@ struct Incoming<'a, R> {
 
 /// Why there is no frame.
 #[derive(Debug)]
-pub(super) enum FrameError {
-    /// Reading failed; `received` bytes of the frame had come.
-    Read { source: io::Error, received: usize },
+pub enum FrameError {
+    /// Reading failed.
+    Read {
+        /// How.
+        source: io::Error,
+        /// How many bytes of the frame had come.
+        received: usize,
+    },
     /// What is no length, but how another protocol begins.
     Spoken(&'static str),
     /// A length below zero.
     NegativeLength(i32),
     /// A length beyond the limit.
-    TooLong { length: usize, limit: usize },
+    TooLong {
+        /// What is claimed.
+        length: usize,
+        /// The most that is accepted.
+        limit: usize,
+    },
     /// More bytes than the frame has. Nothing was asked that they could answer.
     Trailing(usize),
 }
@@ -93,7 +103,8 @@ const MOST_PARTS: usize = 256;
 const FRAMES_PER_LOOK: u32 = 64;
 
 impl FrameBuffer {
-    pub(super) fn new() -> Self {
+    /// Room for a small frame.
+    pub fn new() -> Self {
         Self {
             staging: vec![0; STAGING],
             bytes: Vec::new(),
@@ -104,7 +115,10 @@ impl FrameBuffer {
 
     /// Reads a frame of at most `limit` bytes and gives it without its length. `read` is a
     /// [`Read::read`](io::Read::read) that keeps a deadline.
-    pub(super) fn read(
+    ///
+    /// # Errors
+    /// If there is no such frame.
+    pub fn read(
         &mut self,
         limit: usize,
         read: impl FnMut(&mut [u8]) -> io::Result<usize>,
@@ -170,8 +184,8 @@ impl FrameBuffer {
         })
     }
 
-    #[cfg(test)]
-    pub(super) fn size(&self) -> usize {
+    /// How many bytes it takes, beside a constant.
+    pub fn size(&self) -> usize {
         self.bytes.capacity()
     }
 

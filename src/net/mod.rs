@@ -6,7 +6,7 @@
 mod connection;
 mod dial;
 mod exchange;
-mod frame;
+pub mod frame;
 mod handshake;
 mod job;
 mod pool;

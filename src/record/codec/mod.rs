@@ -115,7 +115,10 @@ impl Decompressor {
 
     /// Decompresses `input` into a piece of memory, at most `limit` bytes
     /// and never 4 GiB: the views of records count in 32 bits.
-    pub(super) fn decompress(
+    ///
+    /// # Errors
+    /// If the bytes are not the codec's, or there are more than `limit`.
+    pub fn decompress(
         &mut self,
         codec: Codec,
         input: &[u8],

@@ -364,9 +364,12 @@ impl Cluster {
     }
 
     fn finish(&mut self, now: Instant, ticket: &Ticket, action: Option<Action>) {
-        let action = match ticket.plan.fate {
-            Fate::DroppedAfter => Some(Action::Close),
-            _ => action,
+        let action = match (&ticket.plan.fate, &ticket.plan.alter, action) {
+            (Fate::DroppedAfter, ..) => Some(Action::Close),
+            (_, Some(alter), Some(Action::Send(frame))) => {
+                Some(Action::Send(alter.apply(ticket.version, frame)))
+            }
+            (.., action) => action,
         };
         let finished = Finished {
             connection: ticket.connection,

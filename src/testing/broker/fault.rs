@@ -1,6 +1,6 @@
 //! Things that go wrong on purpose.
 
-use std::time::Duration;
+use std::{fmt, sync::Arc, time::Duration};
 
 use super::topics::{TopicRef, Topics};
 use crate::protocol::{ApiKey, ErrorCode};
@@ -39,7 +39,24 @@ enum Effect {
     Error { code: ErrorCode, is_top_level: bool },
     Delay(Duration),
     Hold,
+    Alter(Alter),
     Fate(Fate),
+}
+
+/// Changes an answer on its way: given the version spoken and the frame, its length in front.
+#[derive(Clone)]
+pub(crate) struct Alter(Arc<dyn Fn(i16, Vec<u8>) -> Vec<u8> + Send + Sync>);
+
+impl Alter {
+    pub(crate) fn apply(&self, version: i16, frame: Vec<u8>) -> Vec<u8> {
+        (self.0)(version, frame)
+    }
+}
+
+impl fmt::Debug for Alter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Alter")
+    }
 }
 
 /// What becomes of a request and its answer.
@@ -188,6 +205,15 @@ impl On {
         }
     }
 
+    /// The request has its effect, and the answer is changed on its way: `alter` is given the version
+    /// that is spoken and the frame, its length in front, and says what is sent.
+    pub fn alter(self, alter: impl Fn(i16, Vec<u8>) -> Vec<u8> + Send + Sync + 'static) -> Fault {
+        Fault {
+            on: self,
+            effect: Effect::Alter(Alter(Arc::new(alter))),
+        }
+    }
+
     fn matches(&self, api: ApiKey, broker: i32, subject: &Subject<'_>, topics: &Topics) -> bool {
         let is_group = |group: &String| subject.groups.contains(&group.as_str());
         let is_partition = |&(topic, partition): &(TopicRef<'_>, Option<i32>)| {
@@ -231,6 +257,7 @@ pub(crate) struct Subject<'a> {
 pub(crate) struct Plan {
     pub(crate) delay: Duration,
     pub(crate) held_by: Option<FaultId>,
+    pub(crate) alter: Option<Alter>,
     pub(crate) fate: Fate,
     error: Option<Injected>,
 }
@@ -328,6 +355,7 @@ impl Faults {
                 Effect::Error { .. } => plan.error.is_none(),
                 Effect::Delay(_) => true,
                 Effect::Hold => plan.held_by.is_none(),
+                Effect::Alter(_) => plan.alter.is_none(),
                 Effect::Fate(_) => plan.fate == Fate::Answered,
             };
             if !has_room || !fault.on.matches(api, broker, subject, topics) {
@@ -347,6 +375,7 @@ impl Faults {
                 }
                 Effect::Delay(by) => plan.delay += *by,
                 Effect::Hold => plan.held_by = Some(*id),
+                Effect::Alter(alter) => plan.alter = Some(alter.clone()),
                 Effect::Fate(fate) => plan.fate = fate.clone(),
             }
         }

@@ -334,6 +334,25 @@ fn silence_keeps_its_connection_silent_and_no_other() {
 }
 
 #[test]
+fn an_answer_is_altered_on_its_way_and_the_request_has_its_effect() {
+    let mut story = Story::new();
+    let coordinator = story.coordinator("g");
+    let cut = Fault::on(ApiKey::JoinGroup).times(1).alter(|version, frame| {
+        assert_eq!(version, 3);
+        frame[..6].to_vec()
+    });
+    story.cluster.inject(cut);
+    let line = story.connect(coordinator);
+    story.send(line, 3, &join("g"));
+    let sent = story.output(line);
+    assert!(
+        matches!(&sent, Some(Action::Send(bytes)) if bytes.len() == 6),
+        "{sent:?}"
+    );
+    assert_eq!(story.cluster.members("g").len(), 1);
+}
+
+#[test]
 fn garbage_comes_in_place_of_an_answer() {
     let mut story = Story::new();
     story.cluster.inject(

@@ -91,7 +91,7 @@ fn fetched(asked: &fetch::Partition, base: i64) -> fetch::Fetched {
         topic: asked.topic.clone(),
         partition: asked.partition,
         error: ErrorCode::NONE,
-        high_watermark: base + RECORDS as i64,
+        high_watermark: Some(base + RECORDS as i64),
         log_start: Some(0),
         aborted: Vec::new(),
         preferred_read_replica: None,

@@ -1,9 +1,10 @@
 //! Fetch: records from a leader (or, by its leave, from a follower).
 
 use crate::{
+    error::{Error, ErrorKind},
     protocol::{ApiKey, ErrorCode, fetch as wire, header::decode_response_apart},
     record::{self, Batch, End, Split},
-    wire::{Apart, ErrorKind, Uuid},
+    wire::{self as bytes, Apart, Uuid},
 };
 
 use super::{
@@ -67,8 +68,8 @@ pub struct Fetched {
     pub partition: i32,
     /// NONE, or why there is nothing.
     pub error: ErrorCode,
-    /// The offset after the last replicated record.
-    pub high_watermark: i64,
+    /// The offset after the last replicated record; `None` with an error.
+    pub high_watermark: Option<i64>,
     /// The first offset of the log (version 5 and newer).
     pub log_start: Option<i64>,
     /// Transactions that were aborted within the batches: producer and first offset.
@@ -80,8 +81,9 @@ pub struct Fetched {
     /// The size of the batch at the end that was cut off, if it was the first one: the fetch size
     /// must grow to this before anything comes.
     pub needs_bytes: Option<usize>,
-    /// What is wrong with the bytes behind the last of the batches.
-    pub broken: Option<record::Error>,
+    /// What is wrong with the bytes behind the last of the batches, or with what the answer says of the
+    /// partition: nothing of that is taken then. The other partitions do not suffer from it.
+    pub broken: Option<Error>,
 }
 
 /// An aborted transaction.
@@ -118,6 +120,12 @@ impl Ask {
             ..Default::default()
         };
         envelope.seal(&request, version)
+    }
+
+    /// The offset from which a partition that was asked for is read.
+    fn offset(&self, topic: &str, partition: i32) -> i64 {
+        let is_it = |p: &&Partition| p.topic == topic && p.partition == partition;
+        self.partitions.iter().find(is_it).map_or(0, |p| p.offset)
     }
 
     fn topic_ids(&self) -> Option<TopicIds<'_>> {
@@ -161,9 +169,13 @@ impl Ask {
                 asked.cross_off(name, partition.partition_index)?;
                 let split = match partition.records.apart() {
                     Some(index) => apart[index].take().expect("each is in one place"),
-                    None => record::split_into(partition.records.slice(bytes), limits, memory),
+                    None => {
+                        let records = partition.records.slice(bytes);
+                        let from = self.offset(name, partition.partition_index);
+                        record::split_from(records, from, limits, memory)
+                    }
                 };
-                partitions.push(fetched(name, partition, split)?);
+                partitions.push(Fetched::new(name, partition, split));
             }
         }
         Ok(Answer {
@@ -182,7 +194,9 @@ const WORTH_IT: usize = 128 * 1024;
 pub(super) fn find_records(version: i16, frame: &[u8], apart: Apart<'_>) -> Option<(usize, usize)> {
     match decode_response_apart::<wire::Request>(frame, apart, version) {
         Err(error) => match error.kind() {
-            ErrorKind::RecordsToCome { at, length } if length >= WORTH_IT => Some((at, length)),
+            bytes::ErrorKind::RecordsToCome { at, length } if length >= WORTH_IT => {
+                Some((at, length))
+            }
             _ => None,
         },
         Ok(_) => None,
@@ -205,32 +219,58 @@ fn topic(partitions: &[Partition]) -> wire::RequestTopic {
     }
 }
 
-fn fetched(topic: &str, answered: wire::ResponsePartition, split: Split) -> Result<Fetched, Unfit> {
-    if answered.error_code == ErrorCode::NONE {
-        check::not_negative(answered.high_watermark, "a high watermark")?;
+impl Fetched {
+    fn new(topic: &str, answered: wire::ResponsePartition, split: Split) -> Self {
+        let partition = answered.partition_index;
+        Self::check(topic, answered, split).unwrap_or_else(|unfit| {
+            let broken = Error::new(ErrorKind::Protocol, "fetch").because(unfit);
+            Self {
+                topic: topic.to_owned(),
+                partition,
+                error: ErrorCode::NONE,
+                high_watermark: None,
+                log_start: None,
+                aborted: Vec::new(),
+                preferred_read_replica: None,
+                batches: Vec::new(),
+                needs_bytes: None,
+                broken: Some(broken),
+            }
+        })
     }
-    let (needs_bytes, broken) = match split.end {
-        End::CutOff { needed } if split.batches.is_empty() => (Some(needed), None),
-        End::Clean | End::CutOff { .. } => (None, None),
-        End::Broken(error) => (None, Some(error)),
-    };
-    let aborted = answered.aborted_transactions.unwrap_or_default();
-    let preferred = check::none_if_minus_one(answered.preferred_read_replica, "a replica's id")?;
-    Ok(Fetched {
-        topic: topic.to_owned(),
-        partition: answered.partition_index,
-        error: answered.error_code,
-        high_watermark: answered.high_watermark,
-        log_start: check::none_if_minus_one(answered.log_start_offset, "a log's start")?,
-        aborted: aborted
-            .iter()
-            .map(Aborted::check)
-            .collect::<Result<_, _>>()?,
-        preferred_read_replica: preferred,
-        batches: split.batches,
-        needs_bytes,
-        broken,
-    })
+
+    fn check(topic: &str, answered: wire::ResponsePartition, split: Split) -> Result<Self, Unfit> {
+        let high_watermark = match answered.error_code {
+            ErrorCode::NONE => Some(check::not_negative(
+                answered.high_watermark,
+                "a high watermark",
+            )?),
+            _ => None,
+        };
+        let (needs_bytes, broken) = match split.end {
+            End::CutOff { needed } if split.batches.is_empty() => (Some(needed), None),
+            End::Clean | End::CutOff { .. } => (None, None),
+            End::Broken(error) => (None, Some(error.into())),
+        };
+        let aborted = answered.aborted_transactions.unwrap_or_default();
+        let preferred =
+            check::none_if_minus_one(answered.preferred_read_replica, "a replica's id")?;
+        Ok(Self {
+            topic: topic.to_owned(),
+            partition: answered.partition_index,
+            error: answered.error_code,
+            high_watermark,
+            log_start: check::none_if_minus_one(answered.log_start_offset, "a log's start")?,
+            aborted: aborted
+                .iter()
+                .map(Aborted::check)
+                .collect::<Result<_, _>>()?,
+            preferred_read_replica: preferred,
+            batches: split.batches,
+            needs_bytes,
+            broken,
+        })
+    }
 }
 
 impl Aborted {

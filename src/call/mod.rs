@@ -29,6 +29,7 @@ use crate::{error::Error, protocol::ApiKey, record, wire::Apart};
 use envelope::Envelope;
 
 pub use envelope::Request;
+pub use problem::Unfit;
 pub use target::{Broker, Lane, Target, Token};
 pub use versions::{NoVersion, Versions};
 

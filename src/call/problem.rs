@@ -25,7 +25,7 @@ pub(super) enum Problem {
 
 /// How an answer does not fit its question.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Unfit {
+pub enum Unfit {
     /// It tells of something that was not asked for.
     NotAskedFor(String),
     /// It tells of something twice.
@@ -33,9 +33,19 @@ pub(super) enum Unfit {
     /// It is silent on what it must tell of.
     Missing(&'static str),
     /// A number below zero where that has no meaning.
-    Negative { what: &'static str, value: i64 },
+    Negative {
+        /// What it is.
+        what: &'static str,
+        /// The number.
+        value: i64,
+    },
     /// No TCP port.
     Port(i32),
+}
+
+impl Unfit {
+    /// The answer leaves a partition out that it was asked for.
+    pub const NO_PARTITION: Self = Self::Missing("the partition");
 }
 
 impl Problem {

@@ -10,7 +10,7 @@ use std::{
 };
 
 use crate::{
-    call::{Call, Token, offset_commit},
+    call::{Call, Token, Unfit, offset_commit},
     core::{
         Backoff, ByPartition, ClaimId, Tokens, group::Session, reaction::Reaction,
         reaction::reaction,
@@ -278,15 +278,19 @@ impl Committer {
         let mut word = ErrorCode::NONE;
         let mut some_committed = false;
         for item in flight.items {
-            let answered = answers.take(&item.topic, item.partition);
-            let code = answered.map_or(ErrorCode::UNKNOWN_SERVER_ERROR, |a| a.error);
+            let told = answers.take(&item.topic, item.partition).map(|a| a.error);
+            let code = told.unwrap_or(ErrorCode::UNKNOWN_SERVER_ERROR);
             if code == ErrorCode::NONE {
                 some_committed = true;
                 self.refused.remove(&item.claim);
                 outcomes.push(Outcome::Committed(item));
                 continue;
             }
-            let error = Error::broker_code(code, "commit")
+            let error = match told {
+                Some(code) => Error::broker_code(code, "commit"),
+                None => Error::new(ErrorKind::Protocol, "commit").because(Unfit::NO_PARTITION),
+            };
+            let error = error
                 .at_api(ApiKey::OffsetCommit)
                 .at_partition(&item.topic, item.partition);
             if reaction(ApiKey::OffsetCommit, code) == Reaction::Report {

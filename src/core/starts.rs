@@ -7,12 +7,12 @@ use std::{
 };
 
 use crate::{
-    call::{Call, Token, offset_fetch},
+    call::{Call, Token, Unfit, offset_fetch},
     core::{
         Backoff, ByPartition, ClaimId, Tokens, cluster::Cluster, reaction::Reaction,
         reaction::reaction,
     },
-    error::{Error, Result},
+    error::{Error, ErrorKind, Result},
     protocol::{ApiKey, ErrorCode},
 };
 
@@ -63,6 +63,8 @@ pub enum Outcome {
 
 /// So many tries of what heals by itself are not worth a word.
 const QUIET_TRIES: u32 = 3;
+
+const CONTEXT: &str = "offset fetch";
 
 impl Starts {
     /// Asks for nothing yet.
@@ -159,9 +161,16 @@ impl Starts {
             .in_flight
             .take()
             .expect("the caller has asked whether it is waited for");
-        let Ok(answer) = result else {
-            self.later(now);
-            return vec![Outcome::Unheard { sent_at }];
+        let answer = match result {
+            Ok(answer) => answer,
+            Err(error) => {
+                let mut outcomes = vec![Outcome::Unheard { sent_at }];
+                if self.is_worth_telling(Reaction::Retry) {
+                    outcomes.push(Outcome::Report(None, error));
+                }
+                self.later(now);
+                return outcomes;
+            }
         };
         let mut outcomes = vec![Outcome::Heard {
             sent_at,
@@ -189,10 +198,15 @@ impl Starts {
                         None => Outcome::Nothing(claim),
                     });
                 }
-                refused => {
-                    let code = refused.map_or(ErrorCode::UNKNOWN_SERVER_ERROR, |p| p.error);
-                    self.refused(Some((claim, &topic, partition)), code, &mut outcomes);
+                Some(p) => self.refused(Some((claim, &topic, partition)), p.error, &mut outcomes),
+                None if self.is_worth_telling(Reaction::Report) => {
+                    let error = Error::new(ErrorKind::Protocol, CONTEXT)
+                        .because(Unfit::NO_PARTITION)
+                        .at_api(ApiKey::OffsetFetch)
+                        .at_partition(&topic, partition);
+                    outcomes.push(Outcome::Report(Some(claim), error));
                 }
+                None => {}
             }
         }
         if self.pending.is_empty() {
@@ -215,21 +229,25 @@ impl Starts {
         if reaction == Reaction::RefreshMetadata {
             outcomes.push(Outcome::StaleMetadata);
         }
-        let tries = self.retry.tries();
-        let loud = match reaction {
-            Reaction::Report => (tries + 1).is_power_of_two(),
-            _ => tries > QUIET_TRIES && tries.is_power_of_two(),
-        };
-        if !loud {
+        if !self.is_worth_telling(reaction) {
             return;
         }
-        let error = Error::broker_code(code, "offset fetch").at_api(ApiKey::OffsetFetch);
+        let error = Error::broker_code(code, CONTEXT).at_api(ApiKey::OffsetFetch);
         outcomes.push(match of {
             Some((claim, topic, partition)) => {
                 Outcome::Report(Some(claim), error.at_partition(topic, partition))
             }
             None => Outcome::Report(None, error),
         });
+    }
+
+    /// Whether the user is told of a failure that has this reaction.
+    fn is_worth_telling(&self, reaction: Reaction) -> bool {
+        let tries = self.retry.tries();
+        match reaction {
+            Reaction::Report => (tries + 1).is_power_of_two(),
+            _ => tries > QUIET_TRIES && tries.is_power_of_two(),
+        }
     }
 
     fn later(&mut self, now: Instant) {

@@ -26,7 +26,7 @@ pub use codec::{Codec, Decompressor};
 pub use decode::{ControlMarker, Decoded, MarkerType, decode};
 pub use error::{Error, ErrorKind};
 pub use memory::{Bytes, Recycler};
-pub use split::{End, Split, split, split_as_read, split_into};
+pub use split::{End, Split, split, split_as_read, split_from};
 
 /// How large batches and what becomes of them may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 use super::{
     Batch, Error, Limits, Recycler,
     batch::{Header, LOG_OVERHEAD, MAGIC_AT},
+    codec::Codec,
     cursor::Cursor,
     error::ErrorKind,
     legacy,
@@ -34,12 +35,12 @@ pub enum End {
 
 /// Splits a record set into its batches. Never takes more memory than twice its bytes.
 pub fn split(records: &[u8], limits: &Limits) -> Split {
-    split_into(records, limits, &Recycler::new())
+    split_from(records, ANYWHERE, limits, &Recycler::new())
 }
 
-/// As [`split`], with the batches in memory from here.
-pub fn split_into(records: &[u8], limits: &Limits, memory: &Recycler) -> Split {
-    let mut walk = Walk::default();
+/// The same of a record set that was fetched from `from_offset` on, with the batches in memory from here.
+pub fn split_from(records: &[u8], from_offset: i64, limits: &Limits, memory: &Recycler) -> Split {
+    let mut walk = Walk::from(from_offset);
     let mut rest = records;
     let end = loop {
         if rest.is_empty() {
@@ -62,7 +63,7 @@ pub fn split_into(records: &[u8], limits: &Limits, memory: &Recycler) -> Split {
     Split { batches, end }
 }
 
-/// As [`split_into`], of a record set of so many bytes that is still to be read: each batch is read
+/// As [`split`], of a record set of so many bytes that is still to be read: each batch is read
 /// straight into its own memory. `fill` fills a slice.
 ///
 /// # Errors
@@ -73,7 +74,7 @@ pub fn split_as_read<E>(
     memory: &Recycler,
     mut fill: impl FnMut(&mut [u8]) -> Result<(), E>,
 ) -> Result<Split, E> {
-    let mut walk = Walk::default();
+    let mut walk = Walk::from(ANYWHERE);
     let mut left = length;
     let end = loop {
         let mut head = [0; MAGIC_AT + 1];
@@ -92,7 +93,7 @@ pub fn split_as_read<E>(
         if head[MAGIC_AT] < 2 {
             // Groups of old messages are found by looking at what follows.
             let rest = memory.read(head.len() + left, head, fill)?;
-            let rest = split_into(&rest, limits, memory);
+            let rest = split_from(&rest, ANYWHERE, limits, memory);
             return Ok(walk.followed_by(rest));
         }
         if size - head.len() > left {
@@ -120,21 +121,45 @@ pub fn split_as_read<E>(
     Ok(Split { batches, end })
 }
 
+/// Where the first batch may start if it is not known what was asked for.
+const ANYWHERE: i64 = i64::MAX;
+
 /// The batches so far.
-#[derive(Default)]
 struct Walk {
     batches: Vec<Batch>,
     next_offset: i64,
+    /// Where the next batch starts, unless compaction has left a gap.
+    expected: i64,
+    /// Whether the last batch did not start where it was expected.
+    behind_gap: bool,
 }
 
 impl Walk {
+    fn from(offset: i64) -> Self {
+        Self {
+            batches: Vec::new(),
+            next_offset: 0,
+            expected: offset,
+            behind_gap: false,
+        }
+    }
+
     /// Whether a batch can come next.
     fn go_on(&mut self, header: &Header) -> Result<(), End> {
         if header.base_offset < self.next_offset {
+            // No checksum covers the offset of a batch. Of two that are out of order the later one is
+            // wrong if the first follows directly; else it may be the first, and to take it would skip
+            // what belongs before it.
+            if self.behind_gap {
+                self.batches.pop();
+            }
             let kind = ErrorKind::Corrupt("a batch starts before the end of the one before it");
             return Err(End::Broken(Error::new(header.base_offset, kind)));
         }
+        let tells_start = header.magic == 2 || header.codec == Codec::None;
+        self.behind_gap = tells_start && header.base_offset > self.expected;
         self.next_offset = header.last_offset + 1;
+        self.expected = self.next_offset;
         Ok(())
     }
 

@@ -1,9 +1,11 @@
+use std::error::Error as _;
+
 use crate::{
     call::{
         Answer, Call,
         fetch::{Aborted, Ask, Partition},
     },
-    error::Error,
+    error::{Error, ErrorKind},
     protocol::{
         ErrorCode, RecordSet,
         fetch::{AbortedTransaction, Request, Response, ResponsePartition, ResponseTopic},
@@ -157,7 +159,7 @@ fn a_fetch_is_answered_in_every_version() {
         assert_eq!((fetched.topic.as_str(), fetched.partition), ("a", 1));
         assert_eq!(
             (fetched.error, fetched.high_watermark),
-            (ErrorCode::NONE, 200)
+            (ErrorCode::NONE, Some(200))
         );
         assert_eq!(fetched.log_start, since(5).then_some(7));
         let aborted = Aborted {
@@ -245,7 +247,50 @@ fn an_error_of_the_whole_fetch_is_an_answer() {
 }
 
 #[test]
-fn what_was_not_asked_for_or_makes_no_sense_is_an_error() {
+fn what_makes_no_sense_of_one_partition_is_an_error_of_that_one() {
+    let sound = records(&[]);
+    let assert_broken = |partition: ResponsePartition, says| {
+        let other = ResponsePartition {
+            partition_index: 1,
+            ..sound.clone()
+        };
+        let answer = answer(12, vec![partition, other]).unwrap().into_fetch();
+        let [broken, sound] = &answer.partitions[..] else {
+            panic!("both are told of");
+        };
+        let error = broken.broken.as_ref().expect("it is broken");
+        assert_eq!(*error.kind(), ErrorKind::Protocol);
+        assert_eq!(error.source().unwrap().to_string(), says);
+        assert!(sound.broken.is_none() && sound.high_watermark.is_some());
+    };
+    let negative = ResponsePartition {
+        high_watermark: -1,
+        ..sound.clone()
+    };
+    assert_broken(negative, "a high watermark is -1");
+    let negative = ResponsePartition {
+        log_start_offset: -2,
+        ..sound.clone()
+    };
+    assert_broken(negative, "a log's start is -2");
+    let negative = ResponsePartition {
+        preferred_read_replica: -2,
+        ..sound.clone()
+    };
+    assert_broken(negative, "a replica's id is -2");
+    let aborted = AbortedTransaction {
+        producer_id: 1,
+        first_offset: -1,
+    };
+    let negative = ResponsePartition {
+        aborted_transactions: Some(vec![aborted]),
+        ..sound.clone()
+    };
+    assert_broken(negative, "the offset of a transaction is -1");
+}
+
+#[test]
+fn what_was_not_asked_for_or_comes_twice_is_an_error() {
     let of = |partition: ResponsePartition| answer(12, vec![partition]);
     let sound = records(&[]);
     assert!(of(sound.clone()).is_ok());
@@ -258,31 +303,6 @@ fn what_was_not_asked_for_or_makes_no_sense_is_an_error() {
         answer(12, vec![sound.clone(), sound.clone()]),
         "partition a/0 comes twice",
     );
-    let negative = ResponsePartition {
-        high_watermark: -1,
-        ..sound.clone()
-    };
-    assert_unfit(of(negative), "a high watermark is -1");
-    let negative = ResponsePartition {
-        log_start_offset: -2,
-        ..sound.clone()
-    };
-    assert_unfit(of(negative), "a log's start is -2");
-    let negative = ResponsePartition {
-        preferred_read_replica: -2,
-        ..sound.clone()
-    };
-    assert_unfit(of(negative), "a replica's id is -2");
-    let aborted = AbortedTransaction {
-        producer_id: 1,
-        first_offset: -1,
-    };
-    let negative = ResponsePartition {
-        aborted_transactions: Some(vec![aborted]),
-        ..sound.clone()
-    };
-    assert_unfit(of(negative), "the offset of a transaction is -1");
-
     let topic = ResponseTopic {
         topic_id: Uuid([9; 16]),
         partitions: vec![sound],

@@ -298,7 +298,9 @@ impl Engine {
                     metadata,
                 } => self.open(claim, offset, metadata, false),
                 starts::Outcome::Nothing(claim) => self.start_without_commit(claim),
-                starts::Outcome::Report(claim, error) => self.report(claim, error),
+                starts::Outcome::Report(claim, error) => {
+                    self.report(claim, self.group.at_coordinator(error));
+                }
                 starts::Outcome::StaleMetadata => self.cluster.refresh(now),
                 starts::Outcome::Heard { sent_at, code } => {
                     self.group.heard(now, sent_at, ApiKey::OffsetFetch, code);
@@ -324,12 +326,14 @@ impl Engine {
                         metadata,
                     });
                 }
-                commit::Outcome::Refused(item, error) => self.report(Some(item.claim), error),
+                commit::Outcome::Refused(item, error) => {
+                    self.report(Some(item.claim), self.group.at_coordinator(error));
+                }
                 commit::Outcome::Done(tickets, result) => {
                     self.actions.push_back(Action::CommitDone(tickets, result));
                 }
                 commit::Outcome::Failed(error) => {
-                    self.report(None, error);
+                    self.report(None, self.group.at_coordinator(error));
                     if self.closing.is_some() && self.release.is_some() {
                         self.released(now);
                     }

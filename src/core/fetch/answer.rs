@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Aim, Asked, Fetcher, Outcome, Question};
+use super::{Aim, Asked, Fetcher, Outcome, Question, Reading};
 use crate::{
-    call::{Answer, Broker, Token, fetch},
+    call::{Answer, Broker, Token, Unfit, fetch},
     core::{ByPartition, ClaimId, cluster::Cluster, reaction::Reaction, reaction::reaction},
     error::{Error, ErrorKind, Result},
     protocol::{ApiKey, ErrorCode},
@@ -39,7 +39,7 @@ impl Fetcher {
         let (broker, work) = found.expect("the caller has asked whether it is waited for");
         let broker = broker.clone();
         if let Some(asked) = work.lookup.take_if(|a| a.token == token) {
-            return self.looked_up(now, asked, result.map(Answer::into_list_offsets));
+            return self.looked_up(now, &broker, asked, result.map(Answer::into_list_offsets));
         }
         let asked = work.fetch.take().expect("it is the one or the other");
         self.budget.unreserve(asked.reserved);
@@ -126,19 +126,21 @@ impl Fetcher {
                 continue;
             }
             let Some(fetched) = partitions.take(&reading.topic, reading.partition) else {
-                let error = Error::new(ErrorKind::Protocol, "fetch")
-                    .at_api(ApiKey::Fetch)
-                    .at_broker(broker)
-                    .at_partition(&reading.topic, reading.partition);
+                let error = Error::new(ErrorKind::Protocol, "fetch").because(Unfit::NO_PARTITION);
+                reading.read_from(broker);
                 drop(reading);
-                self.retry_later(now, claim, error, true, &mut outcomes);
+                self.broken(now, claim, error, &mut outcomes);
                 continue;
             };
-            drop(reading);
-            fruitful |= !fetched.batches.is_empty();
             if fetched.error == ErrorCode::NONE {
+                reading.read_from(broker);
+                let position = reading.position();
+                drop(reading);
                 self.partition_fetched(now, claim, fetched, cluster, &mut outcomes);
+                let moved_on = self.readings.get(claim).map(Reading::position);
+                fruitful |= moved_on != Some(position);
             } else {
+                drop(reading);
                 self.partition_refused(now, broker, claim, fetched.error, &mut outcomes);
             }
         }
@@ -218,9 +220,10 @@ impl Fetcher {
         let Aim::Read(mut next) = reading.aim else {
             unreachable!("only claims that read are fetched for")
         };
-        if reading.high_watermark != Some(fetched.high_watermark) {
-            reading.high_watermark = Some(fetched.high_watermark);
-            outcomes.push(Outcome::HighWatermark(claim, fetched.high_watermark));
+        if let Some(offset) = fetched.high_watermark
+            && reading.high_watermark.replace(offset) != Some(offset)
+        {
+            outcomes.push(Outcome::HighWatermark(claim, offset));
         }
         if let Some(replica) = fetched.preferred_read_replica {
             reading.follower = cluster.broker(replica).cloned();
@@ -232,11 +235,21 @@ impl Fetcher {
                 .map(|a| (a.producer_id, a.first_offset)),
         );
         let mut broken = fetched.broken;
-        let got = !fetched.batches.is_empty();
+        let mut got = false;
+        let mut stale = None;
         for batch in fetched.batches {
             if batch.last_offset() < next {
-                // The broker answers from the start of a batch or a segment: nothing new in it.
+                // Brokers answer from the batch on that holds the offset. What is below it may have got
+                // there by a damaged offset, for no checksum covers that: it must not hide a hole.
+                stale = Some(batch.base_offset());
                 continue;
+            }
+            if let Some(offset) = stale
+                && !got
+                && batch.base_offset() > next
+            {
+                broken = Some(below(offset));
+                break;
             }
             let read_to = batch.next_offset();
             if batch.is_control() {
@@ -245,7 +258,7 @@ impl Fetcher {
                     Ok(Decoded::Control(Some(marker))) => aborted.end(marker),
                     Ok(_) => {}
                     Err(error) => {
-                        broken = Some(error);
+                        broken = Some(error.into());
                         break;
                     }
                 }
@@ -254,12 +267,20 @@ impl Fetcher {
                 reading.buffer.fill(batch);
             }
             next = read_to;
+            got = true;
+        }
+        if let Some(offset) = stale
+            && !got
+        {
+            broken.get_or_insert_with(|| below(offset));
         }
         reading.aim = Aim::Read(next);
         if got {
             self.turns.served += 1;
             reading.turn = self.turns.served;
-            reading.retry.reset();
+            if reading.stuck_at.is_none() {
+                reading.retry.reset();
+            }
             reading.fetch_size = self.settings.default_bytes;
         }
         drop(reading);
@@ -293,23 +314,33 @@ impl Fetcher {
             },
         );
         drop(reading);
-        self.broken(now, claim, error, outcomes);
+        self.broken(now, claim, error.into(), outcomes);
     }
 
-    /// Bytes that cannot be read: what came before them is delivered, then it is tried again.
+    /// An answer that cannot be taken, or bytes that cannot be read: what came before them is delivered,
+    /// then it is tried again.
     pub(super) fn broken(
         &mut self,
         now: Instant,
         claim: ClaimId,
-        error: record::Error,
+        error: Error,
         outcomes: &mut Vec<Outcome>,
     ) {
         let Some(reading) = self.readings.get(claim) else {
             return;
         };
-        let error = Error::from(error)
+        let mut error = error
             .at_partition(&reading.topic, reading.partition)
             .at_api(ApiKey::Fetch);
+        if let Some(broker) = &reading.answered_by {
+            error = error.at_broker(broker);
+        }
         self.retry_later(now, claim, error, true, outcomes);
     }
+}
+
+/// A batch below the offset that was asked for.
+fn below(offset: i64) -> Error {
+    let kind = record::ErrorKind::Corrupt("records from below the offset that was asked for");
+    record::Error::new(offset, kind).into()
 }

@@ -116,6 +116,10 @@ impl Fetcher {
         reading.delivered_to = done
             .decoded_to
             .map_or(reading.delivered_to, |to| to.max(reading.delivered_to));
+        let delivered_to = reading.delivered_to;
+        if reading.stuck_at.take_if(|at| delivered_to > *at).is_some() {
+            reading.retry.reset();
+        }
         let (released, charged) = reading.buffer.decoded(done.blocks);
         self.budget.release(released);
         self.budget.charge(charged);
@@ -124,8 +128,9 @@ impl Fetcher {
             reading.bump();
             reading.asked = Asked::No;
             reading.aim = Aim::Read(reading.delivered_to);
+            reading.stuck_at = Some(reading.delivered_to);
             drop(reading);
-            self.broken(now, done.claim, error, &mut outcomes);
+            self.broken(now, done.claim, error.into(), &mut outcomes);
         } else {
             drop(reading);
         }

@@ -7,7 +7,7 @@ use std::{
 
 use super::{Aim, Asked, Fetcher, Loop, Outcome, Question};
 use crate::{
-    call::{Broker, Call, Lane, Target, Token, list_offsets},
+    call::{Broker, Call, Lane, Target, Token, Unfit, list_offsets},
     core::{ByPartition, ClaimId, Tokens, reaction::Reaction, reaction::reaction},
     error::{Error, ErrorKind, Result},
     protocol::{ApiKey, ErrorCode},
@@ -81,6 +81,7 @@ impl Fetcher {
     pub(super) fn looked_up(
         &mut self,
         now: Instant,
+        broker: &Broker,
         asked: Question,
         result: Result<list_offsets::Answer>,
     ) -> Vec<Outcome> {
@@ -110,14 +111,18 @@ impl Fetcher {
                     let error = error
                         .clone()
                         .at_partition(&reading.topic, reading.partition);
+                    let loud = *error.kind() == ErrorKind::Protocol;
                     drop(reading);
-                    self.retry_later(now, claim, error, false, &mut outcomes);
+                    self.retry_later(now, claim, error, loud, &mut outcomes);
                     outcomes.push(Outcome::StaleMetadata);
                 }
-                // No offset where there must be one, or the partition is missing in the answer.
-                (_, None) => {
+                (told, None) => {
+                    let missing =
+                        told.map_or(Unfit::NO_PARTITION, |_| Unfit::Missing("the offset"));
                     let error = Error::new(ErrorKind::Protocol, "list offsets")
+                        .because(missing)
                         .at_api(ApiKey::ListOffsets)
+                        .at_broker(broker)
                         .at_partition(&reading.topic, reading.partition);
                     drop(reading);
                     self.retry_later(now, claim, error, true, &mut outcomes);

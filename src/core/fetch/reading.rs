@@ -38,9 +38,13 @@ pub(super) struct Reading {
     pub(super) turn: u64,
     pub(super) not_before: Option<Instant>,
     pub(super) retry: Backoff,
+    /// Where the batch is that could not be decoded. That it comes again is no success.
+    pub(super) stuck_at: Option<i64>,
     /// The leader as last heard, and a follower that the leader has named to read from.
     pub(super) leader: Option<(Broker, Option<i32>)>,
     pub(super) follower: Option<Broker>,
+    /// Who has answered last, for errors.
+    pub(super) answered_by: Option<Broker>,
     /// In how many descriptions of the cluster in a row it had no leader.
     pub(super) leaderless: u32,
     /// The fetch size, grown where a record is larger.
@@ -123,6 +127,13 @@ impl Reading {
             if let Aim::End(offset) = self.aim {
                 self.aim = Aim::Read(offset);
             }
+        }
+    }
+
+    /// Notes who has answered.
+    pub(super) fn read_from(&mut self, broker: &Broker) {
+        if self.answered_by.as_ref() != Some(broker) {
+            self.answered_by = Some(broker.clone());
         }
     }
 

@@ -302,7 +302,7 @@ fn fetched(partition: i32, error: ErrorCode, batches: Vec<record::Batch>) -> fet
         topic: "t".to_owned(),
         partition,
         error,
-        high_watermark: 100,
+        high_watermark: Some(100),
         log_start: None,
         aborted: Vec::new(),
         preferred_read_replica: None,
@@ -491,6 +491,51 @@ fn a_batch_that_cannot_be_decoded_is_fetched_again_and_what_was_fetched_ahead_is
     assert!(bench.try_fetch().is_none(), "it waits before it asks again");
     bench.now += RETRY;
     assert_eq!(bench.fetch().ask.partitions[0].offset, 1);
+}
+
+#[test]
+fn a_batch_that_can_never_be_decoded_is_told_ever_more_rarely() {
+    let mut bench = Bench::new(settings(), 1);
+    let mut damaged = bytes_of(0, 10);
+    *damaged.last_mut().unwrap() ^= 1;
+    let mut told = Vec::new();
+    for attempt in 1..=8 {
+        let sent = bench.fetch();
+        let again = vec![split(&damaged)];
+        bench.answer(&sent, vec![fetched(0, ErrorCode::NONE, again)]);
+        let job = bench.fetcher.poll_job(&bench.channels).unwrap();
+        let done = job.decode(&Limits::default(), &mut Decompressor::default());
+        let outcomes = bench.fetcher.decoded(bench.now, done);
+        told.extend(reports(&outcomes).iter().map(|_| attempt));
+        bench.now += RETRY;
+    }
+    assert_eq!(told, [1, 2, 4, 8]);
+}
+
+#[test]
+fn records_from_below_the_offset_are_no_progress() {
+    let mut bench = Bench::new(settings(), 1);
+    for _ in 0..2 {
+        let sent = bench.fetch();
+        bench.feed(&sent, &[(0, 10)]);
+    }
+    let sent = bench.fetch();
+    assert_eq!(sent.ask.partitions[0].offset, 2);
+    let stale = vec![batch(0, 10)];
+    let outcomes = bench.answer(&sent, vec![fetched(0, ErrorCode::NONE, stale)]);
+    assert_eq!(*reports(&outcomes)[0].kind(), ErrorKind::Record);
+    assert!(bench.try_fetch().is_none(), "it waits before it asks again");
+
+    bench.now += RETRY;
+    let sent = bench.fetch();
+    let hole = vec![batch(0, 10), batch(7, 10)];
+    bench.answer(&sent, vec![fetched(0, ErrorCode::NONE, hole)]);
+    bench.now += RETRY;
+    assert_eq!(
+        bench.fetch().ask.partitions[0].offset,
+        2,
+        "nothing is skipped"
+    );
 }
 
 #[test]

@@ -317,6 +317,14 @@ impl Group {
         }
     }
 
+    /// Names the group coordinator, where an answer of it was no failure of its connection.
+    pub fn at_coordinator(&self, error: Error) -> Error {
+        match self.seek.target() {
+            Some(target) if error.broker().is_none() => error.at_broker(&target.broker),
+            _ => error,
+        }
+    }
+
     /// Tells the user what has to be told. Returns when to try again.
     fn after(&mut self, failure: Failure) -> Instant {
         self.actions.extend(failure.report.map(Action::Report));

@@ -106,7 +106,7 @@ fn seen(fetched: &Fetched) -> String {
         broken,
         ..
     } = fetched;
-    format!("{partition} {high_watermark} {needs_bytes:?} {broken:?} {records:?}")
+    format!("{partition} {high_watermark:?} {needs_bytes:?} {broken:?} {records:?}")
 }
 
 fn partitions(answer: Answer) -> Vec<String> {

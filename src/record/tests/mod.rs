@@ -6,9 +6,9 @@ mod round_trips;
 mod splitting;
 
 use super::{
-    Batch, Block, Codec, Decoded, Decompressor, End, Error, Limits, RecordView, Split,
+    Batch, Block, Codec, Decoded, Decompressor, End, Error, Limits, RecordView, Recycler, Split,
     build::{BatchBuilder, MessageSetBuilder, NewRecord, SnappyFraming},
-    decode, split,
+    decode, split, split_from,
 };
 
 /// All codecs: for its tests the package depends on itself, and so has its default features.

@@ -239,3 +239,19 @@ fn what_is_sound_before_a_broken_batch_is_kept() {
         "batch at offset 3: unknown record format (magic 9)"
     );
 }
+
+#[test]
+fn of_two_batches_out_of_order_the_one_behind_a_gap_is_not_believed() {
+    let batch = |offset| {
+        let mut batch = BatchBuilder::new(offset);
+        batch.push(&NewRecord::default()).build()
+    };
+    let offsets = |bytes: &[Vec<u8>]| -> Vec<i64> {
+        let found = split_from(&bytes.concat(), 10, &Limits::default(), &Recycler::new());
+        assert!(matches!(found.end, End::Broken(_)));
+        found.batches.iter().map(Batch::base_offset).collect()
+    };
+    assert_eq!(offsets(&[batch(10), batch(11), batch(5)]), [10, 11]);
+    assert_eq!(offsets(&[batch(10), batch(50), batch(12)]), [10]);
+    assert_eq!(offsets(&[batch(50), batch(11)]), [0; 0]);
+}

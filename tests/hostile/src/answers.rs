@@ -8,7 +8,7 @@ use sarama_cluster::{
         metadata, offset_commit, offset_fetch, sync_group,
     },
     protocol::{ApiKey, ErrorCode},
-    record::Limits,
+    record::{Limits, Recycler},
     wire::Uuid,
 };
 
@@ -54,7 +54,7 @@ fn take(call: &Call, mut input: Input<'_>) -> Option<Answer> {
         decoded_bytes: batches::DECODED,
         ..Limits::default()
     };
-    match call.decode(version, &frame, &limits) {
+    match call.decode(version, &frame, &limits, &Recycler::new()) {
         _ if !is_asked => None,
         Ok(answer) => {
             check(&answer);

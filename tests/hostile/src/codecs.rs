@@ -121,9 +121,13 @@ fn read_to_end(reader: impl Read) -> Option<Vec<u8>> {
 /// codec's own is not looked at. Never is there more than the limit.
 fn check(codec: Codec, data: &[u8], theirs: Option<Vec<u8>>) {
     let mut decompressor = Decompressor::new();
-    let ours = decompressor.decompress(codec, data, LIMIT);
+    let mut decompress = || {
+        let bytes = decompressor.decompress(codec, data, LIMIT);
+        bytes.map(|bytes| bytes.to_vec())
+    };
+    let ours = decompress();
     // A second time: it keeps its state from one to the next.
-    assert_eq!(decompressor.decompress(codec, data, LIMIT), ours);
+    assert_eq!(decompress(), ours);
     match (ours, theirs) {
         (Ok(ours), Some(theirs)) => assert!(ours[..] == theirs[..], "{codec}: other bytes"),
         (Ok(ours), None) => assert!(ours.len() <= LIMIT),
@@ -138,11 +142,9 @@ fn check(codec: Codec, data: &[u8], theirs: Option<Vec<u8>>) {
     }
 }
 
-/// What Kafka's clients never write, and others let pass.
+/// What others let pass: no bytes at all are no member and no frame to us, and `lz4_flex` takes a frame
+/// that is cut off for one that has ended.
 fn is_stricter(codec: Codec, data: &[u8], error: &ErrorKind) -> bool {
-    match codec {
-        // No bytes at all are no member, no frame, to us.
-        _ if data.is_empty() => true,
-        _ => matches!(error, ErrorKind::DecodedTooLarge { .. }) && false,
-    }
+    let is_cut_off = error.to_string().contains("cut off");
+    data.is_empty() || (codec == Codec::Lz4 && is_cut_off)
 }

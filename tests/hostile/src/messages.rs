@@ -120,7 +120,7 @@ where
 }
 
 /// Comparing goes by what `Debug` shows, and reads no strings with quotes in them.
-fn is_plain(body: &[u8]) -> bool {
+pub(crate) fn is_plain(body: &[u8]) -> bool {
     !body.contains(&b'"') && !body.contains(&b'\\')
 }
 

@@ -337,10 +337,12 @@ fn silence_keeps_its_connection_silent_and_no_other() {
 fn an_answer_is_altered_on_its_way_and_the_request_has_its_effect() {
     let mut story = Story::new();
     let coordinator = story.coordinator("g");
-    let cut = Fault::on(ApiKey::JoinGroup).times(1).alter(|version, frame| {
-        assert_eq!(version, 3);
-        frame[..6].to_vec()
-    });
+    let cut = Fault::on(ApiKey::JoinGroup)
+        .times(1)
+        .alter(|version, frame| {
+            assert_eq!(version, 3);
+            frame[..6].to_vec()
+        });
     story.cluster.inject(cut);
     let line = story.connect(coordinator);
     story.send(line, 3, &join("g"));

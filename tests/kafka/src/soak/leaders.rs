@@ -39,7 +39,7 @@ pub(crate) fn shuffle(kafka: &Cluster, topics: &[Topic], rng: &mut fastrand::Rng
         Some(topic) => (topic.name.as_str(), topic.partitions, topic.copies),
         None => ("__consumer_offsets", super::OFFSETS_PARTITIONS, count),
     };
-    let partition_index = rng.i32(..partitions);
+    let partition_index = rng.i32(0..partitions);
     brokers.truncate(copies as usize);
     let request = moves::Request {
         timeout_ms: 3_000,
@@ -52,6 +52,10 @@ pub(crate) fn shuffle(kafka: &Cluster, topics: &[Topic], rng: &mut fastrand::Rng
         }],
     };
     let moved = ask_controller(kafka, &request, 0, |response| response.error_code);
+    let moved = moved.filter(|answer| {
+        let mut partitions = answer.responses.iter().flat_map(|topic| &topic.partitions);
+        partitions.all(|one| one.error_code == ErrorCode::NONE)
+    });
     let request = elections::Request {
         election_type: PREFERRED,
         topic_partitions: Some(vec![TopicPartitions {
@@ -61,6 +65,11 @@ pub(crate) fn shuffle(kafka: &Cluster, topics: &[Topic], rng: &mut fastrand::Rng
         timeout_ms: 3_000,
     };
     let elected = ask_controller(kafka, &request, 2, |response| response.error_code);
+    let elected = elected.filter(|answer| {
+        let topics = &answer.replica_election_results;
+        let mut partitions = topics.iter().flat_map(|topic| &topic.partition_result);
+        partitions.all(|one| one.error_code == ErrorCode::NONE)
+    });
     u64::from(moved.is_some()) + u64::from(elected.is_some())
 }
 

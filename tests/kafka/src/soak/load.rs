@@ -131,7 +131,7 @@ impl Lane {
         })
     }
 
-    /// Writes some records; false if the producer holds too many already.
+    /// Writes some records; false if the producer cannot take more just now.
     fn write(
         &mut self,
         client: &BaseProducer<Answers>,
@@ -150,14 +150,21 @@ impl Lane {
                 .payload(&value);
             match client.send(record) {
                 Ok(()) => self.next += 1,
-                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => {
-                    return false;
-                }
+                Err((KafkaError::MessageProduction(code), _)) if passes(code) => return false,
                 Err((error, _)) => panic!("{}: {error}", self.topic),
             }
         }
         self.end = self.next;
         true
+    }
+}
+
+fn passes(code: RDKafkaErrorCode) -> bool {
+    match code {
+        RDKafkaErrorCode::QueueFull => true,
+        // A broker that has just started does not know its topics yet, and says so.
+        RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownPartition => true,
+        _ => false,
     }
 }
 

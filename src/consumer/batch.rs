@@ -18,7 +18,7 @@ use crate::record::{Headers, RecordView, Records};
 /// costs a fraction of what it costs one by one. It is never longer than what Kafka's producers
 /// wrote as a batch, and a quarter of
 /// [`channel_buffer_size`](crate::Config::channel_buffer_size); with producers that send single
-/// records it holds single messages.
+/// records it holds single messages. 8,192 is the most.
 ///
 /// Like a message, it is owned, can go to any thread, and is in hand until it is dropped: until then
 /// a rebalance waits for it (within bounds).

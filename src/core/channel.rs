@@ -31,6 +31,10 @@ struct Segment {
     bytes: usize,
 }
 
+/// A block is given to a user whole, so it must fit into a window of acknowledgements several times,
+/// however large the channel is. Larger ones would save nothing.
+const LARGEST_BLOCK: usize = 8192;
+
 impl Channel {
     /// An empty channel for so many messages.
     pub fn new(capacity: usize) -> Self {
@@ -50,7 +54,7 @@ impl Channel {
     /// The most records of a block: four blocks fill the channel, so that it can be refilled in
     /// parts while the reader works on the rest.
     pub fn block_records(&self) -> usize {
-        (self.capacity / 4).max(1)
+        (self.capacity / 4).clamp(1, LARGEST_BLOCK)
     }
 
     /// How many messages are inside, as far as is known.
@@ -113,6 +117,12 @@ impl Channel {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_block_is_a_quarter_of_the_channel_but_never_much_of_an_ack_window() {
+        let blocks = [1, 3, 16, 4096, 10_000_000].map(|size| Channel::new(size).block_records());
+        assert_eq!(blocks, [1, 1, 4, 1024, 8192]);
+    }
 
     #[test]
     fn a_block_leaves_with_its_last_message() {

@@ -102,15 +102,21 @@ const MOST_PARTS: usize = 256;
 /// times. With a fetch that polls twice a second this takes half a minute of calm.
 const FRAMES_PER_LOOK: u32 = 64;
 
-impl FrameBuffer {
-    /// Room for a small frame.
-    pub fn new() -> Self {
+impl Default for FrameBuffer {
+    fn default() -> Self {
         Self {
             staging: vec![0; STAGING],
             bytes: Vec::new(),
             largest: 0,
             frames: 0,
         }
+    }
+}
+
+impl FrameBuffer {
+    /// Room for a small frame.
+    pub fn new() -> Self {
+        Self::default()
     }
 
     /// Reads a frame of at most `limit` bytes and gives it without its length. `read` is a

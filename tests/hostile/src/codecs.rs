@@ -57,7 +57,7 @@ pub(crate) fn lz4(data: &[u8]) {
 /// then damaged.
 pub(crate) fn zstd(data: &[u8]) {
     let mut input = Input::new(data);
-    if input.byte() % 2 == 0 {
+    if input.byte().is_multiple_of(2) {
         return check_zstd(input.rest());
     }
     let level = i32::from(input.byte() % 22) - 3;

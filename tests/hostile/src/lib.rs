@@ -16,8 +16,11 @@ mod messages;
 pub mod seeds;
 mod versions;
 
+/// Is given bytes, and returns.
+pub type Target = fn(&[u8]);
+
 /// All targets, by the names that `cargo fuzz` knows them by.
-pub const TARGETS: &[(&str, fn(&[u8]))] = &[
+pub const TARGETS: &[(&str, Target)] = &[
     ("frames", frames::frames),
     ("responses", messages::responses),
     ("requests", messages::requests),

@@ -97,17 +97,17 @@ fn of_metadata() -> Vec<Case> {
     };
     vec![
         case("a broker below zero", "a broker's id is -7", |m| {
-            m.brokers[0].node_id = -7
+            m.brokers[0].node_id = -7;
         }),
         case("port 0", "0 is no port", |m| m.brokers[0].port = 0),
         case("port 65536", "65536 is no port", |m| {
-            m.brokers[0].port = 65_536
+            m.brokers[0].port = 65_536;
         }),
         case("a negative port", "-1 is no port", |m| {
-            m.brokers[0].port = -1
+            m.brokers[0].port = -1;
         }),
         later("a topic twice", "comes twice", |m| {
-            m.topics.push(m.topics[0].clone())
+            m.topics.push(m.topics[0].clone());
         }),
         later(
             "a topic without a name",
@@ -175,7 +175,7 @@ fn of_group() -> Vec<Case> {
         }),
         find("nobody", "the group is missing", |f| f.coordinators.clear()),
         join("a generation below zero", "the generation is -1", |j| {
-            j.generation_id = -1
+            j.generation_id = -1;
         }),
         join("a member twice", "comes twice", |j| {
             let again = j.members[0].clone();
@@ -185,7 +185,7 @@ fn of_group() -> Vec<Case> {
             j.protocol_name = Some("sticky".to_owned());
         }),
         join("no member id", "no member id", |j| {
-            j.member_id = String::new()
+            j.member_id = String::new();
         }),
         sync("a topic that nobody asked for", "is not subscribed", || {
             assigned("other", &[0])
@@ -249,30 +249,30 @@ fn of_offsets() -> Vec<Case> {
     };
     vec![
         starts("an offset below −1", "a committed offset is -2", |p| {
-            p[0].committed_offset = -2
+            p[0].committed_offset = -2;
         }),
         starts("a partition twice", "comes twice", |p| p.push(p[0].clone())),
         starts("a partition not asked for", "was not asked for", |p| {
-            p[0].partition_index = 77
+            p[0].partition_index = 77;
         }),
         starts("a partition left out", "is missing", |p| {
             p.retain(|told| told.partition_index != SICK);
         })
         .of_partition(true),
         listed("an offset below −1", "an offset is -5", |p| {
-            p[0].offset = -5
+            p[0].offset = -5;
         }),
         listed("no offset", "the offset is missing", |p| p[0].offset = -1),
         listed("a partition twice", "comes twice", |p| p.push(p[0].clone())),
         listed("a partition not asked for", "was not asked for", |p| {
-            p[0].partition_index = 9
+            p[0].partition_index = 9;
         }),
         listed("a partition left out", "is missing", |p| {
             p.clear();
         }),
         committed("a partition twice", "comes twice", |p| p.push(p[0].clone())),
         committed("a partition not asked for", "was not asked for", |p| {
-            p[0].partition_index = 9
+            p[0].partition_index = 9;
         }),
         committed("a partition left out", "is missing", |p| {
             p.retain(|told| told.partition_index != SICK);
@@ -284,7 +284,7 @@ fn of_offsets() -> Vec<Case> {
 fn of_fetch() -> Vec<Case> {
     let beside = |name: &str, says, change: fn(&mut fetch::ResponsePartition)| {
         let alter = alter::fetched(SICK, move |topic, place| {
-            change(&mut topic.partitions[place])
+            change(&mut topic.partitions[place]);
         });
         let name = format!("Fetch: {name}");
         Case::new(name, Setting::Partition, ApiKey::Fetch, says, alter)
@@ -301,10 +301,10 @@ fn of_fetch() -> Vec<Case> {
             |p| p.high_watermark = -1,
         ),
         beside("a log that starts below −1", "a log's start is -9", |p| {
-            p.log_start_offset = -9
+            p.log_start_offset = -9;
         }),
         beside("a replica below −1", "a replica's id is -2", |p| {
-            p.preferred_read_replica = -2
+            p.preferred_read_replica = -2;
         }),
         beside(
             "an aborted producer below zero",
@@ -336,13 +336,13 @@ fn of_fetch() -> Vec<Case> {
             }),
         ),
         alone("a partition twice", "comes twice", |t| {
-            t.partitions.push(t.partitions[0].clone())
+            t.partitions.push(t.partitions[0].clone());
         }),
         alone("a partition not asked for", "was not asked for", |t| {
             t.partitions[0].partition_index = 9;
         }),
         alone("a topic not asked for", "was not asked for", |t| {
-            t.topic_id = Uuid([9; 16])
+            t.topic_id = Uuid([9; 16]);
         }),
     ]
 }

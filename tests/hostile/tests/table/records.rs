@@ -235,7 +235,7 @@ fn of_codecs() -> Vec<Case> {
         }),
         bomb("zstd", Codec::Zstd, || {
             let header = [0x28, 0xb5, 0x2f, 0xfd, 0, 11 << 3];
-            let block = [0b010, 0, (128 * KIB >> 13) as u8, 0];
+            let block = [0b010, 0, ((128 * KIB) >> 13) as u8, 0];
             [
                 &header[..],
                 &block.repeat(BOMB_SIZE / (128 * KIB)),

@@ -35,7 +35,7 @@ pub(crate) fn cases() -> Vec<Case> {
         })
         .kind(ErrorKind::Broker(ErrorCode::UNKNOWN_SERVER_ERROR)),
         said("nothing", "the broker does not have it", |v| {
-            v.api_keys.clear()
+            v.api_keys.clear();
         })
         .kind(ErrorKind::Version),
         said("ranges upside down", "the broker speaks no version", |v| {

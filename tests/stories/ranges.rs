@@ -1,9 +1,11 @@
 //! The offset to read is not in the log.
 
+use std::time::{Duration, Instant};
+
 use sarama_cluster::{
     Error, ErrorCode,
     config::OutOfRange,
-    testing::{ApiKey, Cluster},
+    testing::{ApiKey, Cluster, Fault},
 };
 
 use crate::{
@@ -39,6 +41,22 @@ fn a_commit_below_the_log_leads_to_the_oldest_record_and_is_reported() {
     reader.consumer.close().unwrap();
     assert_eq!(world.committed("t", 0), Some(20));
     world.judge();
+}
+
+/// Each claim begins where the broker says, and the broker refuses that. First at once, then ever more
+/// slowly: 100 ms, 200 ms and 400 ms lie between the last of these questions.
+#[test]
+fn a_broker_that_refuses_the_offset_that_it_names_is_asked_ever_more_slowly() {
+    let world = World::with(&[("t", 1)]).incomplete();
+    world.produce("t", 0, 20);
+    let refuse = Fault::on(ApiKey::Fetch).error(ErrorCode::OFFSET_OUT_OF_RANGE);
+    let fault = world.kafka.inject(refuse);
+    let begin = Instant::now();
+    let reader = world.join("a");
+    world.kafka.await_requests(PATIENCE, ApiKey::ListOffsets, 6);
+    assert!(begin.elapsed() >= Duration::from_millis(700));
+    world.kafka.lift(fault);
+    assert_eq!(reader.recv().offset(), 0);
 }
 
 /// Scenario 17: the same, by the other policy.

@@ -19,9 +19,16 @@ use crate::{
 /// telling which ones are is bounded by it, and one that was forgotten shows while the log is near.
 const ACK_WINDOW: u64 = 65_536;
 
-/// The first wait before a dropped handle is offered again; it doubles with each drop.
-const REOFFER_BACKOFF: Duration = Duration::from_millis(100);
-const LONGEST_REOFFER_BACKOFF: Duration = Duration::from_secs(10);
+/// The first wait before a partition is claimed again, where that may go on for ever: its handle was
+/// dropped, or the offset that was named for it is out of range. It doubles each time.
+const FIRST_BACKOFF: Duration = Duration::from_millis(100);
+const LONGEST_BACKOFF: Duration = Duration::from_secs(10);
+
+fn backoff(before: u32) -> Duration {
+    FIRST_BACKOFF
+        .saturating_mul(1 << before.min(16))
+        .min(LONGEST_BACKOFF)
+}
 
 /// One turn at one partition.
 #[derive(Debug)]
@@ -39,6 +46,8 @@ pub(super) struct Claim {
     ack_room_reported: bool,
     /// How many handles of this partition were dropped in this generation.
     drops: u32,
+    /// How many claims before this one, in a row, ended out of range with nothing delivered.
+    resets: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +81,7 @@ impl Claim {
             first_unacked: None,
             ack_room_reported: false,
             drops: 0,
+            resets: 0,
         }
     }
 
@@ -279,12 +289,20 @@ impl Engine {
         let Some(claim) = self.claims.get(&id) else {
             return;
         };
-        let again = claim.again();
+        let mut again = claim.again();
+        if claim.sent == 0 {
+            again.resets = claim.resets + 1;
+        }
+        // A broker that names an offset which it then refuses must not keep us busy.
+        let wait = again.resets.checked_sub(2).map(backoff);
         self.end(id);
         let next = self.new_claim();
         self.claims.insert(next, again);
         // Committed even where starts are not: else the group would come back to the dead offset.
         self.look_up_start(next, at, self.settings.commit.interval.is_some());
+        if let Some(wait) = wait {
+            self.fetcher.wait_until(next, now + wait);
+        }
     }
 
     /// The user acknowledges one by one and is so far.
@@ -336,9 +354,7 @@ impl Engine {
         if how == Gone::Closed {
             return self.hold(id, Stage::Closed);
         }
-        let wait = REOFFER_BACKOFF
-            .saturating_mul(1 << claim.drops.min(16))
-            .min(LONGEST_REOFFER_BACKOFF);
+        let wait = backoff(claim.drops);
         claim.drops += 1;
         self.hold(id, |start| Stage::Dropped {
             start,

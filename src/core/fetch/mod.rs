@@ -239,6 +239,13 @@ impl Fetcher {
         Some(reading.epoch)
     }
 
+    /// Asks nothing for a claim before this time.
+    pub fn wait_until(&mut self, claim: ClaimId, at: Instant) {
+        if let Some(mut reading) = self.readings.change(claim) {
+            reading.not_before = Some(at);
+        }
+    }
+
     /// Stops fetching for a claim, or goes on; what is buffered stays.
     pub fn pause(&mut self, claim: ClaimId, paused: bool) {
         if let Some(mut reading) = self.readings.change(claim) {

@@ -44,9 +44,11 @@ impl Log {
         self.end
     }
 
-    /// The last stable offset: where the first open transaction begins, or the end.
+    /// The last stable offset: where the first open transaction begins, or the end. Never below the start,
+    /// as in Kafka, also where records of an open transaction were deleted.
     pub(crate) fn last_stable_offset(&self) -> i64 {
-        self.open.values().copied().min().unwrap_or(self.end)
+        let first_open = self.open.values().copied().min();
+        first_open.map_or(self.end, |offset| offset.max(self.start))
     }
 
     /// Appends what a producer sent, whole or not at all, and tells its first offset.
@@ -434,6 +436,8 @@ mod tests {
         log.append(&control_batch(0, 7, 0, MarkerType::Abort, 0), 0)
             .unwrap();
         assert_eq!(log.last_stable_offset(), 2);
+        log.delete_before(3);
+        assert_eq!(log.last_stable_offset(), 3, "never below the start");
         log.append(&control_batch(0, 8, 0, MarkerType::Commit, 0), 0)
             .unwrap();
         assert_eq!((log.last_stable_offset(), log.end()), (5, 5));

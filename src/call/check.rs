@@ -5,21 +5,23 @@ use crate::wire::Uuid;
 use super::problem::Unfit;
 
 /// The partitions that were asked for, to be crossed off.
-pub(super) struct Asked<'a>(Vec<(&'a str, i32, Seen)>);
+pub(super) struct Asked<'a>(Vec<(&'a str, i32, Question)>);
 
-type Seen = bool;
+/// Which one it was, in the order of the question, and whether it was crossed off.
+type Question = (usize, bool);
 
 impl<'a> Asked<'a> {
     pub(super) fn new(partitions: impl Iterator<Item = (&'a str, i32)>) -> Self {
         let mut asked: Vec<_> = partitions
-            .map(|(topic, partition)| (topic, partition, false))
+            .enumerate()
+            .map(|(index, (topic, partition))| (topic, partition, (index, false)))
             .collect();
         asked.sort_unstable();
         Self(asked)
     }
 
-    /// Crosses off a partition that the answer tells of.
-    pub(super) fn cross_off(&mut self, topic: &str, partition: i32) -> Result<(), Unfit> {
+    /// Crosses off a partition that the answer tells of, and tells which one it was in the question.
+    pub(super) fn cross_off(&mut self, topic: &str, partition: i32) -> Result<usize, Unfit> {
         let named = || format!("partition {topic}/{partition}");
         let place = self
             .0
@@ -27,8 +29,9 @@ impl<'a> Asked<'a> {
         let Ok(place) = place else {
             return Err(Unfit::NotAskedFor(named()));
         };
-        match std::mem::replace(&mut self.0[place].2, true) {
-            false => Ok(()),
+        let (index, was_seen) = &mut self.0[place].2;
+        match std::mem::replace(was_seen, true) {
+            false => Ok(*index),
             true => Err(Unfit::Twice(named())),
         }
     }

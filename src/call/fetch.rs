@@ -122,12 +122,6 @@ impl Ask {
         envelope.seal(&request, version)
     }
 
-    /// The offset from which a partition that was asked for is read.
-    fn offset(&self, topic: &str, partition: i32) -> i64 {
-        let is_it = |p: &&Partition| p.topic == topic && p.partition == partition;
-        self.partitions.iter().find(is_it).map_or(0, |p| p.offset)
-    }
-
     fn topic_ids(&self) -> Option<TopicIds<'_>> {
         TopicIds::new(
             self.partitions
@@ -166,12 +160,15 @@ impl Ask {
                 None => &topic.topic,
             };
             for partition in topic.partitions {
-                asked.cross_off(name, partition.partition_index)?;
+                let index = asked.cross_off(name, partition.partition_index)?;
+                let from = self.partitions[index].offset;
                 let split = match partition.records.apart() {
-                    Some(index) => apart[index].take().expect("each is in one place"),
+                    Some(index) => {
+                        let read = apart[index].take().expect("each is in one place");
+                        read.fetched_from(from)
+                    }
                     None => {
                         let records = partition.records.slice(bytes);
-                        let from = self.offset(name, partition.partition_index);
                         record::split_from(records, from, limits, memory)
                     }
                 };

@@ -124,6 +124,25 @@ pub fn split_as_read<E>(
 /// Where the first batch may start if it is not known what was asked for.
 const ANYWHERE: i64 = i64::MAX;
 
+const DISORDER: ErrorKind =
+    ErrorKind::Corrupt("a batch starts before the end of the one before it");
+
+impl Split {
+    /// What it is, now that it is known that it was fetched from `from_offset` on: of two batches that
+    /// are out of order the first is no longer believed if it is behind a gap.
+    #[must_use]
+    pub fn fetched_from(mut self, from_offset: i64) -> Self {
+        let is_disorder = matches!(&self.end, End::Broken(error) if *error.kind() == DISORDER);
+        if let [only] = &*self.batches
+            && is_disorder
+            && only.base_offset() > from_offset
+        {
+            self.batches.clear();
+        }
+        self
+    }
+}
+
 /// The batches so far.
 struct Walk {
     batches: Vec<Batch>,
@@ -153,8 +172,7 @@ impl Walk {
             if self.behind_gap {
                 self.batches.pop();
             }
-            let kind = ErrorKind::Corrupt("a batch starts before the end of the one before it");
-            return Err(End::Broken(Error::new(header.base_offset, kind)));
+            return Err(End::Broken(Error::new(header.base_offset, DISORDER)));
         }
         let tells_start = header.magic == 2 || header.codec == Codec::None;
         self.behind_gap = tells_start && header.base_offset > self.expected;

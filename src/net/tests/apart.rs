@@ -202,6 +202,10 @@ fn what_is_cut_off_or_damaged_is_found_as_in_a_whole_frame() {
         damaged(second + 8, 0x80),
         damaged(second + 7, 0),
         damaged(second + 24, 77),
+        // The first behind a gap, and out of order with the second.
+        [batch(5, 100 * KIB), batch(2, 100 * KIB)].concat(),
+        // The second behind a gap, and out of order with the third.
+        [0, 9, 2].map(|offset| batch(offset, 60 * KIB)).concat(),
         whole.clone(),
     ];
     assert_same(&sets);

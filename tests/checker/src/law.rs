@@ -83,6 +83,9 @@ pub struct Rules {
     pub told_late: Time,
     /// So long after it was suspended a process may deliver what it should not.
     pub resume_grace: Time,
+    /// Whether what counts as the end of the log may be held back by a transaction that is open, of which
+    /// the log does not tell: then the newest start may be anywhere.
+    pub read_committed: bool,
 }
 
 impl Default for Rules {
@@ -92,6 +95,7 @@ impl Default for Rules {
             out_of_range: Policy::Oldest,
             told_late: Time::from_secs(10),
             resume_grace: Time::from_secs(1),
+            read_committed: false,
         }
     }
 }

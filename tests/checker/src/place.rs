@@ -192,7 +192,9 @@ impl Partition {
     ) -> Vec<RangeInclusive<i64>> {
         match cause {
             Cause::Untold => Vec::new(),
-            Cause::OutOfRange => vec![self.by_policy(rules.out_of_range, claim.member, since)],
+            Cause::OutOfRange => {
+                vec![self.by_policy(rules.out_of_range, rules, claim.member, since)]
+            }
             Cause::Reoffered => {
                 let is_before =
                     |turn: &&Turn| turn.claim.member == claim.member && turn.claim != claim;
@@ -213,16 +215,23 @@ impl Partition {
                 let doubtful = doubtful.chain(pending).map(|offset| offset..=offset);
                 let start_of = |offset: Option<i64>| match offset {
                     Some(offset) => offset..=offset,
-                    None => self.by_policy(rules.initial, claim.member, since),
+                    None => self.by_policy(rules.initial, rules, claim.member, since),
                 };
                 in_force.map(start_of).chain(doubtful).collect()
             }
         }
     }
 
-    fn by_policy(&self, policy: Policy, member: Member, since: Time) -> RangeInclusive<i64> {
+    fn by_policy(
+        &self,
+        policy: Policy,
+        rules: &Rules,
+        member: Member,
+        since: Time,
+    ) -> RangeInclusive<i64> {
         match policy {
             Policy::Oldest => self.log_starts(since),
+            Policy::Newest if rules.read_committed => 0..=self.log_end(),
             Policy::Newest => {
                 let came_at = self.came_at.get(&member).copied();
                 came_at.unwrap_or(0)..=self.log_end()

@@ -309,6 +309,12 @@ fn start_without_a_commit_it_is_where_the_policy_says() {
     };
     assert_eq!(broken_by(newest, &[before, &claim(3)]), []);
     assert_eq!(broken_by(newest, &[before, &claim(2)]), [Law::Start]);
+    let committed = Rules {
+        read_committed: true,
+        ..newest
+    };
+    let held_back = broken_by(committed, &[before, &claim(2)]);
+    assert_eq!(held_back, [], "a transaction may be open");
 }
 
 #[test]
@@ -392,6 +398,17 @@ fn monotonic_a_reset_is_a_reason_once() {
         broken(&[A, reset, "committed t 0 1 a"]),
         [Law::Everything, Law::Monotonic]
     );
+}
+
+#[test]
+fn monotonic_a_reset_is_a_reason_also_for_the_claim_that_is_offered_again() {
+    let reset = "reset a 1 t 0 1\nended a 1 t 0";
+    let claim = |cause, rest| format!("claimed a 2 t 0 2 {cause}\ncommitted t 0 2 a\n{rest}");
+    let rest = "delivered a 2 t 0 2-9\nmarked a 2 t 0 9\ncommitted t 0 10 a";
+    assert_eq!(broken(&[A, reset, &claim("reoffered", rest)]), []);
+    let twice = "committed t 0 1 a";
+    assert!(broken(&[A, reset, &claim("reoffered", twice)]).contains(&Law::Monotonic));
+    assert!(broken(&[A, reset, &claim("assigned", rest)]).contains(&Law::Monotonic));
 }
 
 #[test]

@@ -72,6 +72,7 @@ impl Judge {
                 OutOfRange::Newest => Policy::Newest,
                 OutOfRange::Oldest | OutOfRange::Error => Policy::Oldest,
             },
+            read_committed: style.isolation == IsolationLevel::ReadCommitted,
             ..Rules::default()
         };
         Self {

@@ -82,17 +82,20 @@ impl Turn {
     pub(crate) fn reset(&mut self, offset: i64) -> bool {
         let before = self.committable();
         let to = offset + 1;
-        if !(self.start..before).contains(&to) {
+        if !(self.start..=before).contains(&to) {
             return false;
         }
-        self.taken_back = self.taken_back.max(Some(before));
+        let goes_back = to < before;
+        if goes_back {
+            self.taken_back = self.taken_back.max(Some(before));
+        }
         self.marked = to;
         self.acked.remove(to..=i64::MAX);
         for range in self.delivered.within(to..=i64::MAX) {
             self.open.insert(range);
         }
         self.sent = None;
-        true
+        goes_back
     }
 
     /// The most that may be committed of it.

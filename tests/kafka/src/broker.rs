@@ -118,6 +118,8 @@ impl Plan {
                 set("listeners", format!("PLAINTEXT://127.0.0.1:{port}"));
                 set("zookeeper.connect", self.zookeeper());
                 set("zookeeper.session.timeout.ms", SESSION_MS.into());
+                // Else it is the session's: too short where ten programs in Java start at once.
+                set("zookeeper.connection.timeout.ms", "60000".into());
                 // Before 0.11 retention is the only way to have records deleted.
                 set("log.retention.check.interval.ms", "500".into());
                 // What 0.9 and 0.10 go by beside the listeners.

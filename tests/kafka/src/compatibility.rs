@@ -244,7 +244,7 @@ What has been measured on real Apache Kafka, release by release. This file is wr
 cargo run -p kafka-tests --bin compatibility
 ```
 
-which runs the stories of `tests/kafka/tests/real` on each release (it takes a while); half of the releases are
+which runs the stories of `tests/kafka/tests/real` on each release (it takes a while); nine of the releases are
 part of every run of the tests. Nothing is configured for a release: the library finds out what a broker speaks.
 
 *yes*: all stories of the row pass. –: the release does not have it.

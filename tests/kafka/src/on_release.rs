@@ -4,7 +4,7 @@
 /// from one release to another.
 ///
 /// The module of a test names its release, so that `cargo test -p kafka-tests kafka_4_0_0` runs all
-/// stories on one. Half of the releases are run if asked for, so that a run of all tests does not take
+/// stories on one. Some of the releases are run only if asked for, so that a run of all tests does not take
 /// too long: `--include-ignored` does, and `cargo run -p kafka-tests --bin compatibility`.
 #[macro_export]
 macro_rules! on_each_release {
@@ -23,7 +23,7 @@ macro_rules! on_each_release {
         $crate::on_release!(always kafka_1_1_1 V1_1_1 $stories);
         $crate::on_release!(asked kafka_2_0_1 V2_0_1 $stories);
         $crate::on_release!(always kafka_2_4_1 V2_4_1 $stories);
-        $crate::on_release!(asked kafka_2_8_2 V2_8_2 $stories);
+        $crate::on_release!(always kafka_2_8_2 V2_8_2 $stories);
     };
     (from V0_9_0_1 $stories:tt) => {
         $crate::on_release!(always kafka_0_9_0_1 V0_9_0_1 $stories);
@@ -54,11 +54,11 @@ macro_rules! on_each_release {
         $crate::on_each_release!(from V2_8_2 $stories);
     };
     (from V2_8_2 $stories:tt) => {
-        $crate::on_release!(asked kafka_2_8_2 V2_8_2 $stories);
+        $crate::on_release!(always kafka_2_8_2 V2_8_2 $stories);
         $crate::on_each_release!(from V3_0_2 $stories);
     };
     (from V3_0_2 $stories:tt) => {
-        $crate::on_release!(asked kafka_3_0_2 V3_0_2 $stories);
+        $crate::on_release!(always kafka_3_0_2 V3_0_2 $stories);
         $crate::on_each_release!(from V3_9_1 $stories);
     };
     (from V3_9_1 $stories:tt) => {

@@ -8,7 +8,7 @@ use std::{fmt, iter::FusedIterator, sync::Arc, time::SystemTime};
 use super::{
     delivered::{Delivered, DeliveredBlock, Place},
     deliveries::Admit,
-    message::{ConsumerMessage, Excerpt, time_of},
+    message::{ConsumerMessage, show, time_of},
 };
 use crate::record::{Headers, RecordView, Records};
 
@@ -225,14 +225,6 @@ impl Delivered for MessageView<'_> {
 
 impl fmt::Debug for MessageView<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MessageView")
-            .field("topic", &self.topic())
-            .field("partition", &self.partition())
-            .field("offset", &self.offset())
-            .field("timestamp_ms", &self.timestamp_ms())
-            .field("key", &self.key().map(Excerpt))
-            .field("value", &self.value().map(Excerpt))
-            .field("headers", &self.headers().len())
-            .finish()
+        show(f, "MessageView", self.block.claim(), &self.record)
     }
 }

@@ -189,16 +189,26 @@ impl Drop for ConsumerMessage {
 
 impl fmt::Debug for ConsumerMessage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ConsumerMessage")
-            .field("topic", &self.topic())
-            .field("partition", &self.partition())
-            .field("offset", &self.offset())
-            .field("timestamp_ms", &self.timestamp_ms())
-            .field("key", &self.key().map(Excerpt))
-            .field("value", &self.value().map(Excerpt))
-            .field("headers", &self.headers().len())
-            .finish()
+        show(f, "ConsumerMessage", self.claim(), &self.record())
     }
+}
+
+/// A message for a log line: of key and value the beginning.
+pub(super) fn show(
+    f: &mut fmt::Formatter<'_>,
+    name: &str,
+    claim: &Claim,
+    record: &RecordView<'_>,
+) -> fmt::Result {
+    f.debug_struct(name)
+        .field("topic", claim.topic())
+        .field("partition", &claim.partition())
+        .field("offset", &record.offset())
+        .field("timestamp_ms", &record.timestamp_ms())
+        .field("key", &record.key().map(Excerpt))
+        .field("value", &record.value().map(Excerpt))
+        .field("headers", &record.headers().len())
+        .finish()
 }
 
 /// A timestamp, unless it is absent, before 1970, or too late for a [`SystemTime`].
@@ -208,7 +218,7 @@ pub(super) fn time_of(timestamp_ms: i64) -> Option<SystemTime> {
 }
 
 /// The beginning of what may be text, and how long it is if that was not all.
-pub(super) struct Excerpt<'a>(pub(super) &'a [u8]);
+struct Excerpt<'a>(&'a [u8]);
 
 impl Excerpt<'_> {
     /// Enough to recognise a message by in a log line.

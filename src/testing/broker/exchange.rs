@@ -9,7 +9,7 @@ use std::{
 use super::{
     Cluster, OnUnknownApi,
     api::Reply,
-    fault::{Fate, FaultId, Plan},
+    fault::{Drip, Fate, FaultId, Plan},
     group::{Answer, RequestId},
     requests::SeenRequest,
     subject::About,
@@ -80,6 +80,8 @@ pub(crate) struct Call<'a> {
 pub(crate) struct Finished {
     connection: ConnectionId,
     action: Option<Action>,
+    /// More of the answer follows.
+    is_part: bool,
 }
 
 impl Call<'_> {
@@ -371,17 +373,40 @@ impl Cluster {
             }
             (.., action) => action,
         };
+        let now = now + ticket.plan.delay;
+        if let (Some(drip), None, Some(Action::Send(frame))) =
+            (ticket.plan.drip, ticket.plan.held_by, &action)
+        {
+            return self.drip(now, ticket, drip, frame);
+        }
         let finished = Finished {
             connection: ticket.connection,
             action,
+            is_part: false,
         };
         if let Some(fault) = ticket.plan.held_by {
             self.held.push((fault, finished));
         } else if ticket.plan.delay > Duration::ZERO {
-            self.delayed
-                .insert((now + ticket.plan.delay, ticket.id), finished);
+            self.delayed.insert((now, ticket.id), finished);
         } else {
             self.deliver(finished);
+        }
+    }
+
+    /// The answer comes in parts.
+    fn drip(&mut self, now: Instant, ticket: &Ticket, drip: Drip, frame: &[u8]) {
+        let (at_once, slow) = frame.split_at(drip.from.min(frame.len()));
+        let parts = std::iter::once(at_once).chain(slow.chunks(1));
+        let mut at = now;
+        for (index, part) in parts.enumerate() {
+            let finished = Finished {
+                connection: ticket.connection,
+                action: Some(Action::Send(part.to_vec())),
+                is_part: index < slow.len(),
+            };
+            self.delayed.insert((at, ticket.id), finished);
+            // Each has a time of its own.
+            at += drip.pause.max(Duration::from_nanos(1));
         }
     }
 
@@ -401,8 +426,10 @@ impl Cluster {
             }),
             None => {}
         }
-        connection.is_busy = false;
-        self.ready.push_back(id);
+        if !finished.is_part {
+            connection.is_busy = false;
+            self.ready.push_back(id);
+        }
     }
 
     /// What was lost on the way reaches its end after all: TCP sends it again.

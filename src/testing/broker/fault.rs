@@ -40,6 +40,7 @@ enum Effect {
     Delay(Duration),
     Hold,
     Alter(Alter),
+    Drip(Drip),
     Fate(Fate),
 }
 
@@ -57,6 +58,15 @@ impl fmt::Debug for Alter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Alter")
     }
+}
+
+/// An answer that comes slowly.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Drip {
+    /// So many bytes come at once.
+    pub(crate) from: usize,
+    /// Before each of the others.
+    pub(crate) pause: Duration,
 }
 
 /// What becomes of a request and its answer.
@@ -214,6 +224,15 @@ impl On {
         }
     }
 
+    /// The request has its effect, and of the answer, its length in front, so many bytes come at once; the
+    /// others come one at a time, with this pause before each.
+    pub fn drip(self, from: usize, pause: Duration) -> Fault {
+        Fault {
+            on: self,
+            effect: Effect::Drip(Drip { from, pause }),
+        }
+    }
+
     fn matches(&self, api: ApiKey, broker: i32, subject: &Subject<'_>, topics: &Topics) -> bool {
         let is_group = |group: &String| subject.groups.contains(&group.as_str());
         let is_partition = |&(topic, partition): &(TopicRef<'_>, Option<i32>)| {
@@ -258,6 +277,7 @@ pub(crate) struct Plan {
     pub(crate) delay: Duration,
     pub(crate) held_by: Option<FaultId>,
     pub(crate) alter: Option<Alter>,
+    pub(crate) drip: Option<Drip>,
     pub(crate) fate: Fate,
     error: Option<Injected>,
 }
@@ -356,6 +376,7 @@ impl Faults {
                 Effect::Delay(_) => true,
                 Effect::Hold => plan.held_by.is_none(),
                 Effect::Alter(_) => plan.alter.is_none(),
+                Effect::Drip(_) => plan.drip.is_none(),
                 Effect::Fate(_) => plan.fate == Fate::Answered,
             };
             if !has_room || !fault.on.matches(api, broker, subject, topics) {
@@ -376,6 +397,7 @@ impl Faults {
                 Effect::Delay(by) => plan.delay += *by,
                 Effect::Hold => plan.held_by = Some(*id),
                 Effect::Alter(alter) => plan.alter = Some(alter.clone()),
+                Effect::Drip(drip) => plan.drip = Some(*drip),
                 Effect::Fate(fate) => plan.fate = fate.clone(),
             }
         }

@@ -255,6 +255,8 @@ fn settings_that_make_no_sense() {
         ),
         ("limits.request", Box::new(|c| c.limits.request = 0)),
         ("limits.response", Box::new(|c| c.limits.response = 0)),
+        ("limits.arrays", Box::new(|c| c.limits.arrays = 0)),
+        ("limits.batch", Box::new(|c| c.limits.batch = 0)),
         (
             "limits.decompressed_batch",
             Box::new(|c| c.limits.decompressed_batch = 0),

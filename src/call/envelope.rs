@@ -7,7 +7,12 @@ use crate::{
     wire,
 };
 
-use super::{problem::Problem, versions::Versions};
+use super::{
+    problem::Problem,
+    versions::{FOR_INSTANCE_ID, Versions},
+};
+
+pub(super) use crate::wire::Input;
 
 /// A call in bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +55,7 @@ impl Envelope<'_> {
         first: i16,
     ) -> Result<i16, Problem> {
         match instance_id {
-            Some(_) => self.pick_within(api, first..=i16::MAX, Some("group.instance_id")),
+            Some(_) => self.pick_within(api, first..=i16::MAX, Some(FOR_INSTANCE_ID)),
             None => self.pick(api),
         }
     }
@@ -67,7 +72,10 @@ impl Envelope<'_> {
 }
 
 /// Reads an answer. Its correlation id was compared by whoever read the frame.
-pub(super) fn open<R: protocol::Request>(frame: &[u8], version: i16) -> wire::Result<R::Response> {
-    let (_, answer) = header::decode_response::<R>(frame, version)?;
+pub(super) fn open<R: protocol::Request>(
+    frame: Input<'_>,
+    version: i16,
+) -> wire::Result<R::Response> {
+    let (_, answer) = header::decode_response_of::<R>(frame, version)?;
     Ok(answer)
 }

@@ -2,13 +2,13 @@
 
 use crate::{
     error::{Error, ErrorKind},
-    protocol::{ApiKey, ErrorCode, fetch as wire, header::decode_response_apart},
+    protocol::{ApiKey, ErrorCode, fetch as wire, header::decode_response_of},
     record::{self, Batch, End, Split},
-    wire::{self as bytes, Apart, Uuid},
+    wire::{self as bytes, Apart, Input, Uuid},
 };
 
 use super::{
-    Frame,
+    Frame, Limits,
     check::{self, Asked, TopicIds},
     envelope::{Envelope, Request},
     problem::{Problem, Unfit},
@@ -134,7 +134,7 @@ impl Ask {
         &self,
         version: i16,
         frame: Frame<'_>,
-        limits: &record::Limits,
+        limits: &Limits,
         memory: &record::Recycler,
     ) -> Result<Answer, Problem> {
         let Frame {
@@ -143,9 +143,15 @@ impl Ask {
             records: apart,
         } = frame;
         let wire_bytes = bytes.len() + taken.iter().map(|(_, length)| length).sum::<usize>();
-        let (taken, to_come) = (&*taken, 0);
-        let (_, answer) =
-            decode_response_apart::<wire::Request>(bytes, Apart { taken, to_come }, version)?;
+        let input = Input {
+            bytes,
+            apart: Apart {
+                taken: &taken,
+                to_come: 0,
+            },
+            array_bytes: limits.array_bytes,
+        };
+        let (_, answer) = decode_response_of::<wire::Request>(input, version)?;
         let mut apart: Vec<_> = apart.into_iter().map(Some).collect();
         let ids = self.topic_ids().filter(|_| version >= FIRST_WITH_TOPIC_IDS);
         let mut asked = Asked::new(
@@ -169,7 +175,7 @@ impl Ask {
                     }
                     None => {
                         let records = partition.records.slice(bytes);
-                        record::split_from(records, from, limits, memory)
+                        record::split_from(records, from, &limits.records, memory)
                     }
                 };
                 partitions.push(Fetched::new(name, partition, split));
@@ -188,8 +194,8 @@ impl Ask {
 const WORTH_IT: usize = 128 * 1024;
 
 /// See [`Call::find_records`](super::Call::find_records).
-pub(super) fn find_records(version: i16, frame: &[u8], apart: Apart<'_>) -> Option<(usize, usize)> {
-    match decode_response_apart::<wire::Request>(frame, apart, version) {
+pub(super) fn find_records(version: i16, frame: Input<'_>) -> Option<(usize, usize)> {
+    match decode_response_of::<wire::Request>(frame, version) {
         Err(error) => match error.kind() {
             bytes::ErrorKind::RecordsToCome { at, length } if length >= WORTH_IT => {
                 Some((at, length))

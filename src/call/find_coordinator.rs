@@ -4,7 +4,7 @@ use crate::protocol::{ApiKey, ErrorCode, find_coordinator as wire};
 
 use super::{
     check,
-    envelope::{self, Envelope, Request},
+    envelope::{self, Envelope, Input, Request},
     problem::{Problem, Unfit},
 };
 
@@ -63,7 +63,7 @@ impl Ask {
         envelope.seal(&request, version)
     }
 
-    pub(super) fn decode(&self, version: i16, frame: &[u8]) -> Result<Answer, Problem> {
+    pub(super) fn decode(&self, version: i16, frame: Input<'_>) -> Result<Answer, Problem> {
         if version < FIRST_OF_SEVERAL {
             let wire::SingleResponse {
                 error_code,

@@ -6,7 +6,7 @@ use crate::protocol::{ApiKey, ErrorCode, join_group as wire};
 
 use super::{
     check,
-    envelope::{self, Envelope, Request},
+    envelope::{self, Envelope, Input, Request},
     problem::{Problem, Unfit},
 };
 
@@ -86,7 +86,7 @@ impl Ask {
         envelope.seal(&request, version)
     }
 
-    pub(super) fn decode(&self, version: i16, frame: &[u8]) -> Result<Answer, Problem> {
+    pub(super) fn decode(&self, version: i16, frame: Input<'_>) -> Result<Answer, Problem> {
         let answer = envelope::open::<wire::Request>(frame, version)?;
         if answer.error_code == ErrorCode::NONE {
             check::not_negative(answer.generation_id, "the generation")?;

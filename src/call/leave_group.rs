@@ -3,7 +3,7 @@
 use crate::protocol::{ApiKey, ErrorCode, leave_group as wire};
 
 use super::{
-    envelope::{self, Envelope, Request},
+    envelope::{self, Envelope, Input, Request},
     problem::{Problem, Unfit},
 };
 
@@ -54,7 +54,7 @@ impl Ask {
         envelope.seal(&request, version)
     }
 
-    pub(super) fn decode(&self, version: i16, frame: &[u8]) -> Result<Answer, Problem> {
+    pub(super) fn decode(&self, version: i16, frame: Input<'_>) -> Result<Answer, Problem> {
         if version < FIRST_OF_SEVERAL {
             let answer = envelope::open::<wire::SingleRequest>(frame, version)?;
             return Ok(Answer {

@@ -4,7 +4,7 @@ use crate::protocol::{ApiKey, ErrorCode, list_offsets as wire};
 
 use super::{
     check::{self, Asked},
-    envelope::{self, Envelope, Request},
+    envelope::{self, Envelope, Input, Request},
     group_by_topic,
     problem::{Problem, Unfit},
 };
@@ -101,7 +101,7 @@ impl Ask {
         envelope.seal(&request, version)
     }
 
-    pub(super) fn decode(&self, version: i16, frame: &[u8]) -> Result<Answer, Problem> {
+    pub(super) fn decode(&self, version: i16, frame: Input<'_>) -> Result<Answer, Problem> {
         let answer = envelope::open::<wire::Request>(frame, version)?;
         let mut asked = Asked::new(
             self.partitions

@@ -9,7 +9,7 @@ use crate::{
 
 use super::{
     check,
-    envelope::{self, Envelope, Request},
+    envelope::{self, Envelope, Input, Request},
     problem::{Problem, Unfit},
 };
 
@@ -114,7 +114,7 @@ impl Ask {
         (!creates && !empty_is_all).then_some(topics)
     }
 
-    pub(super) fn decode(&self, version: i16, frame: &[u8]) -> Result<Answer, Problem> {
+    pub(super) fn decode(&self, version: i16, frame: Input<'_>) -> Result<Answer, Problem> {
         let answer = envelope::open::<wire::Request>(frame, version)?;
         if answer.error_code.is_error() {
             return Err(Problem::Refused(answer.error_code));

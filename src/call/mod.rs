@@ -24,7 +24,13 @@ mod versions;
 
 use std::collections::HashMap;
 
-use crate::{error::Error, protocol::ApiKey, record, wire::Apart};
+use crate::{
+    config,
+    error::Error,
+    protocol::ApiKey,
+    record,
+    wire::{Apart, Input},
+};
 
 use envelope::Envelope;
 
@@ -150,18 +156,22 @@ impl Call {
     /// What stays of it, records, is in memory from `memory`.
     ///
     /// # Errors
-    /// [`Protocol`](crate::error::ErrorKind::Protocol) for bytes that are no answer, or none to this
-    /// question. [`Broker`](crate::error::ErrorKind::Broker) for a refusal that has no place in the
+    /// [`Protocol`](crate::error::ErrorKind::Protocol) for bytes that are no answer, none to this
+    /// question, or one beyond the limits. [`Broker`](crate::error::ErrorKind::Broker) for a refusal that has no place in the
     /// [`Answer`]. The codes that have one are no errors here.
     pub fn decode<'a>(
         &self,
         version: i16,
         frame: impl Into<Frame<'a>>,
-        limits: &record::Limits,
+        limits: &Limits,
         memory: &record::Recycler,
     ) -> Result<Answer, Error> {
         let whole = frame.into();
-        let frame = whole.bytes;
+        let frame = Input {
+            bytes: whole.bytes,
+            apart: Apart::default(),
+            array_bytes: limits.array_bytes,
+        };
         let answer = match self {
             Self::Metadata(ask) => ask.decode(version, frame).map(Answer::Metadata),
             Self::FindCoordinator(ask) => ask.decode(version, frame).map(Answer::FindCoordinator),
@@ -181,16 +191,41 @@ impl Call {
 
     /// Whether what has come of an answer, put in `version`, goes on with records that may be read apart
     /// from the rest: where they begin, and how many bytes they are.
-    pub fn find_records(
-        &self,
-        version: i16,
-        frame: &[u8],
-        apart: Apart<'_>,
-    ) -> Option<(usize, usize)> {
+    pub fn find_records(&self, version: i16, frame: Input<'_>) -> Option<(usize, usize)> {
         match self {
-            Self::Fetch(_) => fetch::find_records(version, frame, apart),
+            Self::Fetch(_) => fetch::find_records(version, frame),
             _ => None,
         }
+    }
+}
+
+/// How much an answer may make of its bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// The most memory for the elements of its arrays, see [`Input`].
+    pub array_bytes: usize,
+    /// Those of its records.
+    pub records: record::Limits,
+}
+
+impl Limits {
+    /// As the settings say.
+    pub fn of(limits: &config::Limits) -> Self {
+        Self {
+            array_bytes: limits.arrays,
+            records: record::Limits {
+                // A larger one could not come.
+                batch_bytes: limits.batch.min(limits.response),
+                decoded_bytes: limits.decompressed_batch,
+                ..record::Limits::default()
+            },
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self::of(&config::Limits::default())
     }
 }
 

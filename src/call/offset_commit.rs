@@ -7,7 +7,7 @@ use crate::{
 
 use super::{
     check::{Asked, TopicIds},
-    envelope::{self, Envelope, Request},
+    envelope::{self, Envelope, Input, Request},
     group_by_topic,
     problem::Problem,
 };
@@ -122,7 +122,7 @@ impl Ask {
         )
     }
 
-    pub(super) fn decode(&self, version: i16, frame: &[u8]) -> Result<Answer, Problem> {
+    pub(super) fn decode(&self, version: i16, frame: Input<'_>) -> Result<Answer, Problem> {
         let answer = envelope::open::<wire::Request>(frame, version)?;
         let ids = self.topic_ids().filter(|_| version >= FIRST_WITH_TOPIC_IDS);
         let sent = self

@@ -7,7 +7,7 @@ use crate::{
 
 use super::{
     check::{self, Asked, TopicIds},
-    envelope::{self, Envelope, Request},
+    envelope::{self, Envelope, Input, Request},
     problem::{Problem, Unfit},
 };
 
@@ -119,7 +119,7 @@ impl Ask {
         )
     }
 
-    pub(super) fn decode(&self, version: i16, frame: &[u8]) -> Result<Answer, Problem> {
+    pub(super) fn decode(&self, version: i16, frame: Input<'_>) -> Result<Answer, Problem> {
         if version < FIRST_OF_SEVERAL {
             return self.decode_single(version, frame);
         }
@@ -147,7 +147,7 @@ impl Ask {
         })
     }
 
-    fn decode_single(&self, version: i16, frame: &[u8]) -> Result<Answer, Problem> {
+    fn decode_single(&self, version: i16, frame: Input<'_>) -> Result<Answer, Problem> {
         let answer = envelope::open::<wire::SingleRequest>(frame, version)?;
         let mut partitions = self.partitions();
         for topic in answer.topics {

@@ -3,7 +3,7 @@
 use crate::protocol::{ApiKey, ErrorCode, sync_group as wire};
 
 use super::{
-    envelope::{self, Envelope, Request},
+    envelope::{self, Envelope, Input, Request},
     join_group::PROTOCOL_TYPE,
     problem::Problem,
 };
@@ -57,7 +57,7 @@ impl Ask {
         envelope.seal(&request, version)
     }
 
-    pub(super) fn decode(&self, version: i16, frame: &[u8]) -> Result<Answer, Problem> {
+    pub(super) fn decode(&self, version: i16, frame: Input<'_>) -> Result<Answer, Problem> {
         let answer = envelope::open::<wire::Request>(frame, version)?;
         Ok(Answer {
             error: answer.error_code,

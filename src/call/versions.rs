@@ -26,7 +26,12 @@ pub struct NoVersion {
     broker: Option<RangeInclusive<i16>>,
     /// The release that sets the upper end of `needed`, if one does.
     ceiling: Option<KafkaVersion>,
+    /// There would be one if the settings asked for less, or allowed more.
+    is_by_settings: bool,
 }
+
+/// A static member cannot be put in every version.
+pub(super) const FOR_INSTANCE_ID: &str = "group.instance_id";
 
 impl Versions {
     /// From a broker's answer to ApiVersions.
@@ -75,6 +80,11 @@ impl Versions {
             Some(common) if !common.is_empty() => Ok(*common.end()),
             _ => Err(NoVersion {
                 api,
+                is_by_settings: broker.as_ref().is_some_and(|broker| {
+                    let is_spoken = |here| !intersection(here, broker).is_empty();
+                    let is_for_setting = reason == Some(FOR_INSTANCE_ID);
+                    is_spoken(&spoken) || (is_for_setting && is_spoken(&api.versions()))
+                }),
                 ceiling: (cap < *spoken.end()).then_some(self.ceiling),
                 needed,
                 reason,
@@ -93,6 +103,13 @@ fn intersection(one: &RangeInclusive<i16>, other: &RangeInclusive<i16>) -> Range
     *one.start().max(other.start())..=*one.end().min(other.end())
 }
 
+impl NoVersion {
+    /// Whether the settings are to blame, and not the broker: no other broker would do, nor this one later.
+    pub fn is_by_settings(&self) -> bool {
+        self.is_by_settings
+    }
+}
+
 impl fmt::Display for NoVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
@@ -101,6 +118,7 @@ impl fmt::Display for NoVersion {
             reason,
             broker,
             ceiling,
+            is_by_settings: _,
         } = self;
         write!(f, "{api} is needed in {}", Range(needed))?;
         if let Some(reason) = reason {

@@ -164,6 +164,20 @@ pub struct Limits {
     /// Default 100 MiB.
     pub response: usize,
 
+    /// The most memory that the elements of all arrays of one answer may take, besides their texts and
+    /// bytes; more is an error, and the connection is closed. An element may be twenty times as large
+    /// in memory as on the wire, so this is what bounds an answer of many small ones. A partition with
+    /// three replicas takes about 120 bytes of a description of the cluster.
+    ///
+    /// Default 128 MiB, which is room for a million partitions.
+    pub arrays: usize,
+
+    /// The largest batch of records accepted, as it comes: compressed, if it is. A larger one is an
+    /// error of its partition. None can be larger than `response`.
+    ///
+    /// Default 100 MiB.
+    pub batch: usize,
+
     /// The most that one compressed batch of records may grow to; a larger one is an error of its
     /// partition.
     ///
@@ -176,6 +190,8 @@ impl Default for Limits {
         Self {
             request: 100 * 1024 * 1024,
             response: 100 * 1024 * 1024,
+            arrays: 128 * 1024 * 1024,
+            batch: 100 * 1024 * 1024,
             decompressed_batch: 128 * 1024 * 1024,
         }
     }

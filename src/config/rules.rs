@@ -117,6 +117,8 @@ fn check_limits(config: &Config) -> Check {
     for (field, bytes) in [
         ("limits.request", limits.request),
         ("limits.response", limits.response),
+        ("limits.arrays", limits.arrays),
+        ("limits.batch", limits.batch),
         ("limits.decompressed_batch", limits.decompressed_batch),
     ] {
         // All sizes of the protocol are `i32`.

@@ -18,6 +18,7 @@ use super::{
     waker::Waker,
 };
 use crate::{
+    call,
     client::Lease,
     config::Subscription,
     core::{engine, fetch::Job},
@@ -56,11 +57,7 @@ pub(super) fn start(lease: Lease, group_id: &str, subscription: Subscription) ->
     );
     let pool = lease.pool(on_completion);
     let memory = pool.memory().clone();
-    let limits = Limits {
-        batch_bytes: config.limits.response,
-        decoded_bytes: config.limits.decompressed_batch,
-        ..Limits::default()
-    };
+    let limits = call::Limits::of(&config.limits).records;
     let (decoder, decoder_thread) = spawn_decoder(group_id, limits, memory, &inbox)?;
     let coordinator = Coordinator {
         desk,

@@ -268,11 +268,7 @@ impl Open {
             read: Deadline::after(timeout),
             answer: config.limits.response,
         };
-        let limits = record::Limits {
-            batch_bytes: config.limits.response,
-            decoded_bytes: config.limits.decompressed_batch,
-            ..Default::default()
-        };
+        let limits = call::Limits::of(&config.limits);
         let mut apart = RecordsApart::new(call, request.version, limits, &shared.memory);
         let frame = self
             .exchange
@@ -298,7 +294,7 @@ impl Open {
 pub(super) struct RecordsApart<'a> {
     call: &'a Call,
     version: i16,
-    limits: record::Limits,
+    limits: call::Limits,
     memory: &'a record::Recycler,
     found: Vec<record::Split>,
 }
@@ -307,7 +303,7 @@ impl<'a> RecordsApart<'a> {
     pub(super) fn new(
         call: &'a Call,
         version: i16,
-        limits: record::Limits,
+        limits: call::Limits,
         memory: &'a record::Recycler,
     ) -> Self {
         Self {
@@ -336,13 +332,17 @@ impl Apart for RecordsApart<'_> {
         taken: &[(usize, usize)],
         to_come: usize,
     ) -> Option<(usize, usize)> {
-        let apart = wire::Apart { taken, to_come };
-        self.call.find_records(self.version, bytes, apart)
+        let frame = wire::Input {
+            bytes,
+            apart: wire::Apart { taken, to_come },
+            array_bytes: self.limits.array_bytes,
+        };
+        self.call.find_records(self.version, frame)
     }
 
     fn read(&mut self, length: usize, from: &mut dyn Fill) -> Result<(), FrameError> {
         let fill = |target: &mut [u8]| from.fill(target);
-        let records = record::split_as_read(length, &self.limits, self.memory, fill)?;
+        let records = record::split_as_read(length, &self.limits.records, self.memory, fill)?;
         self.found.push(records);
         Ok(())
     }

@@ -205,7 +205,11 @@ impl Handshake<'_> {
         let limit = self.shared.config.limits.response;
         let largest = limit.min(LARGEST_DESCRIPTION);
         let answer = self.ask(exchange, &request, 1, until, largest)?;
-        let decode = |version| header::decode_response::<metadata::Request>(answer, version);
+        let answer = wire::Input {
+            array_bytes: self.shared.config.limits.arrays,
+            ..answer.into()
+        };
+        let decode = |version| header::decode_response_of::<metadata::Request>(answer, version);
         match decode(1) {
             Ok(_) => Ok(false),
             Err(_) if decode(0).is_ok() => Ok(true),

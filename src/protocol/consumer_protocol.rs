@@ -4,7 +4,7 @@
 //! A blob starts with its version. One of a newer version than is known here is read as the newest known, and
 //! what stands behind is ignored: by agreement new versions only append.
 
-use crate::wire::{Decoder, Encoder, ErrorKind, Result, Wire};
+use crate::wire::{ARRAY_BYTES, Decoder, Encoder, ErrorKind, Input, Result, Wire};
 
 /// The newest version of both blobs.
 pub const NEWEST: i16 = 3;
@@ -43,16 +43,24 @@ impl Subscription {
 
     /// Reads the blob of another member, of any version.
     pub fn from_bytes(blob: &[u8]) -> Result<Self> {
-        let mut body = read_version(blob)?;
+        Self::from_bytes_within(blob, &mut { ARRAY_BYTES })
+    }
+
+    /// The same, where what the elements of its arrays take in memory is taken from `room`.
+    pub fn from_bytes_within(blob: &[u8], room: &mut usize) -> Result<Self> {
+        let mut body = read_version(blob, *room)?;
         // The Go library sarama-cluster, and kafka-go, say version 1 and stop where version 0 ends.
         let mut oldest = body.clone();
         oldest.set_version(0, false);
         let subscription = Self::decode(&mut oldest)?;
         if oldest.remaining() == 0 {
-            Ok(subscription)
-        } else {
-            Self::decode(&mut body)
+            *room = oldest.room();
+            return Ok(subscription);
         }
+        drop(subscription);
+        let subscription = Self::decode(&mut body)?;
+        *room = body.room();
+        Ok(subscription)
     }
 }
 
@@ -65,10 +73,15 @@ impl Assignment {
     /// Reads what the leader gave, in any version. No bytes at all mean no partitions: so the group
     /// coordinator answers a member that the leader did not mention.
     pub fn from_bytes(blob: &[u8]) -> Result<Self> {
+        Self::from_bytes_within(blob, ARRAY_BYTES)
+    }
+
+    /// The same, where the elements of its arrays may take so much memory.
+    pub fn from_bytes_within(blob: &[u8], array_bytes: usize) -> Result<Self> {
         if blob.is_empty() {
             return Ok(Self::default());
         }
-        Self::decode(&mut read_version(blob)?)
+        Self::decode(&mut read_version(blob, array_bytes)?)
     }
 }
 
@@ -83,8 +96,12 @@ fn write_blob(body: &impl Wire, version: i16) -> Result<Vec<u8>> {
 }
 
 /// The cursor stands before the body then, set to the version to read it in.
-fn read_version(blob: &[u8]) -> Result<Decoder<'_>> {
-    let mut decoder = Decoder::new(blob, 0, false);
+fn read_version(blob: &[u8], array_bytes: usize) -> Result<Decoder<'_>> {
+    let input = Input {
+        array_bytes,
+        ..blob.into()
+    };
+    let mut decoder = Decoder::of(input, 0, false);
     let version = decoder.read_i16()?;
     if version < 0 {
         return Err(ErrorKind::UnsupportedVersion(version).into());

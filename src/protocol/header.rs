@@ -6,7 +6,7 @@
 
 use crate::{
     protocol::{ApiKey, ErrorCode, Request},
-    wire::{Apart, Decoder, Encoder, ErrorKind, Result, Wire},
+    wire::{Decoder, Encoder, ErrorKind, Input, Result, Wire},
 };
 
 /// What stands before the body of a request.
@@ -97,18 +97,17 @@ pub fn encode_response<R: Request>(
 /// Reads a response frame, which comes without its length, to a request of that version. Gives the
 /// correlation id too, which tells a response from an answer to something else.
 pub fn decode_response<R: Request>(frame: &[u8], version: i16) -> Result<(i32, R::Response)> {
-    decode_response_apart::<R>(frame, Apart::default(), version)
+    decode_response_of::<R>(frame.into(), version)
 }
 
-/// As [`decode_response`], from what there is of a frame.
-pub fn decode_response_apart<R: Request>(
-    frame: &[u8],
-    apart: Apart<'_>,
+/// As [`decode_response`], within bounds, and from what there is of a frame.
+pub fn decode_response_of<R: Request>(
+    input: Input<'_>,
     version: i16,
 ) -> Result<(i32, R::Response)> {
     check_version::<R>(version)?;
     let flexible = R::API.is_flexible(version);
-    let mut decoder = Decoder::with_apart(frame, apart, version, flexible);
+    let mut decoder = Decoder::of(input, version, flexible);
     let correlation_id = decoder.read_i32()?;
     if has_flexible_response_header(R::API, version) {
         decoder.read_tagged_fields(|_, _| Ok(false))?;

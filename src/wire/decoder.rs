@@ -2,7 +2,7 @@ use std::ops::Range;
 
 use byteorder::{BigEndian, ByteOrder};
 
-use super::{ErrorKind, PREALLOCATED, Result, Uuid, Wire};
+use super::{ARRAY_BYTES, ErrorKind, PREALLOCATED, Result, Uuid, Wire};
 
 /// Reads values from a frame.
 #[derive(Debug, Clone)]
@@ -15,6 +15,30 @@ pub struct Decoder<'a> {
     version: i16,
     flexible: bool,
     apart: Apart<'a>,
+    /// What the elements of arrays may still take in memory, in bytes.
+    room: usize,
+}
+
+/// What is to be read, and within which bounds.
+#[derive(Debug, Clone, Copy)]
+pub struct Input<'a> {
+    /// The bytes of a frame that are there.
+    pub bytes: &'a [u8],
+    /// Those that are not.
+    pub apart: Apart<'a>,
+    /// The most memory for the elements of all arrays together, nested ones too, in bytes. What elements
+    /// own, texts and bytes, does not count: it takes no more than on the wire.
+    pub array_bytes: usize,
+}
+
+impl<'a> From<&'a [u8]> for Input<'a> {
+    fn from(bytes: &'a [u8]) -> Self {
+        Self {
+            bytes,
+            apart: Apart::default(),
+            array_bytes: ARRAY_BYTES,
+        }
+    }
 }
 
 /// What of a frame is not in the bytes to read from, while it is still on its way.
@@ -38,11 +62,16 @@ pub enum RecordsAt {
 impl<'a> Decoder<'a> {
     /// A cursor at the start of `frame`.
     pub fn new(frame: &'a [u8], version: i16, flexible: bool) -> Self {
-        Self::with_apart(frame, Apart::default(), version, flexible)
+        Self::of(frame.into(), version, flexible)
     }
 
     /// A cursor at the start of what there is of a frame.
-    pub fn with_apart(frame: &'a [u8], apart: Apart<'a>, version: i16, flexible: bool) -> Self {
+    pub fn of(input: Input<'a>, version: i16, flexible: bool) -> Self {
+        let Input {
+            bytes: frame,
+            apart,
+            array_bytes: room,
+        } = input;
         Self {
             frame,
             position: 0,
@@ -50,6 +79,7 @@ impl<'a> Decoder<'a> {
             version,
             flexible,
             apart,
+            room,
         }
     }
 
@@ -67,6 +97,11 @@ impl<'a> Decoder<'a> {
     pub fn set_version(&mut self, version: i16, flexible: bool) {
         self.version = version;
         self.flexible = flexible;
+    }
+
+    /// What the elements of arrays may still take in memory, in bytes.
+    pub fn room(&self) -> usize {
+        self.room
     }
 
     /// Bytes read so far, from the start of the frame.
@@ -295,6 +330,11 @@ impl<'a> Decoder<'a> {
         if count > remaining / smallest {
             return Err(ErrorKind::CountBeyondInput { count, remaining }.into());
         }
+        let bytes = count.saturating_mul(size_of::<T>());
+        let room = self.room;
+        self.room = room
+            .checked_sub(bytes)
+            .ok_or(ErrorKind::ArraysTooLarge { bytes, room })?;
         let mut elements = Vec::with_capacity(count.min(PREALLOCATED));
         for _ in 0..count {
             elements.push(T::decode(self)?);
@@ -335,7 +375,9 @@ impl<'a> Decoder<'a> {
                 apart: Apart::default(),
                 ..*self
             };
-            if read(tag, &mut value)? {
+            let is_known = read(tag, &mut value)?;
+            self.room = value.room;
+            if is_known {
                 value.finish()?;
             }
         }

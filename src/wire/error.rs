@@ -27,6 +27,13 @@ pub enum ErrorKind {
         /// Bytes that were left for them.
         remaining: usize,
     },
+    /// Arrays whose elements take more memory than they may.
+    ArraysTooLarge {
+        /// What the elements of the next array would take.
+        bytes: usize,
+        /// What is left for them.
+        room: usize,
+    },
     /// A variable-length integer that does not end, or is wider than its type.
     VarintOverflow,
     /// A string that is not UTF-8.
@@ -104,6 +111,12 @@ impl fmt::Display for ErrorKind {
                 write!(
                     f,
                     "{count} elements cannot be in the {remaining} bytes left"
+                )
+            }
+            Self::ArraysTooLarge { bytes, room } => {
+                write!(
+                    f,
+                    "an array of {bytes} bytes in memory, and limits.arrays leaves {room}"
                 )
             }
             Self::VarintOverflow => f.write_str("variable-length integer is too long"),

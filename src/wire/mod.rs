@@ -5,7 +5,7 @@
 //!
 //! Bytes that are read come from the network. Every read is checked, a count is believed only as far as
 //! the bytes behind it could hold that many elements, and no more than [`PREALLOCATED`] elements are
-//! reserved ahead. Bytes that are written come from us, so only what the format cannot hold is an error.
+//! reserved ahead. All elements of a message have bounded memory, see [`Input`]. Bytes that are written come from us, so only what the format cannot hold is an error.
 
 mod decoder;
 mod encoder;
@@ -14,7 +14,7 @@ mod error;
 mod tests;
 mod types;
 
-pub use decoder::{Apart, Decoder, RecordsAt};
+pub use decoder::{Apart, Decoder, Input, RecordsAt};
 pub use encoder::{Encoder, TaggedFields};
 pub use error::{Error, ErrorKind};
 pub use types::Uuid;
@@ -25,6 +25,11 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// Elements for which room is made before the first of them is read. Most arrays are shorter; longer
 /// ones grow as their bytes turn out to be there.
 pub const PREALLOCATED: usize = 256;
+
+/// What the elements of all arrays of a message may take in memory, unless somebody says otherwise: an
+/// element takes up to twenty times as much as on the wire, and a message may have 100 MiB. A million
+/// partitions, each with three replicas, have room in it.
+pub const ARRAY_BYTES: usize = 128 << 20;
 
 /// A type with a form on the wire.
 pub trait Wire: Sized {

@@ -166,6 +166,63 @@ fn an_array_may_be_longer_than_what_is_reserved_for_it() {
     assert_eq!(read(&write(&elements, FLEXIBLE), FLEXIBLE), Ok(elements));
 }
 
+fn within<T: Wire>(bytes: &[u8], array_bytes: usize) -> Result<T, ErrorKind> {
+    let input = Input {
+        array_bytes,
+        ..bytes.into()
+    };
+    let read = Decoder::of(input, 0, FLEXIBLE).decode_whole();
+    read.map_err(|error| error.kind())
+}
+
+#[test]
+fn arrays_have_so_much_memory_and_not_a_byte_more() {
+    let elements: Vec<i64> = vec![1, 2, 3];
+    let bytes = write(&elements, FLEXIBLE);
+    assert_eq!(within(&bytes, 24), Ok(elements));
+    let refused = ErrorKind::ArraysTooLarge {
+        bytes: 24,
+        room: 23,
+    };
+    assert_eq!(within::<Vec<i64>>(&bytes, 23), Err(refused));
+    // What is refused is not read: these bytes hold no element.
+    let nothing = [&[101][..], &[0; 100]].concat();
+    let string = size_of::<String>();
+    let refused = ErrorKind::ArraysTooLarge {
+        bytes: 100 * string,
+        room: 99 * string,
+    };
+    assert_eq!(within::<Vec<String>>(&nothing, 99 * string), Err(refused));
+}
+
+#[test]
+fn arrays_in_arrays_share_the_memory() {
+    let nested: Vec<Vec<i32>> = vec![vec![1, 2], vec![], vec![3]];
+    let bytes = write(&nested, FLEXIBLE);
+    let needed = 3 * size_of::<Vec<i32>>() + 3 * size_of::<i32>();
+    assert_eq!(within(&bytes, needed), Ok(nested));
+    let refused = ErrorKind::ArraysTooLarge { bytes: 4, room: 3 };
+    assert_eq!(within::<Vec<Vec<i32>>>(&bytes, needed - 1), Err(refused));
+}
+
+#[test]
+fn arrays_in_tagged_fields_share_the_memory() {
+    // Two tagged fields, each an array of two numbers.
+    let bytes = [2, 0, 5, 3, 0, 1, 0, 2, 1, 5, 3, 0, 3, 0, 4];
+    let read = |array_bytes| {
+        let input = Input {
+            array_bytes,
+            ..bytes[..].into()
+        };
+        Decoder::of(input, 0, FLEXIBLE)
+            .read_tagged_fields(|_, value| value.read_array::<i16>().map(|_| true))
+            .map_err(|error| error.kind())
+    };
+    assert_eq!(read(8), Ok(()));
+    let refused = ErrorKind::ArraysTooLarge { bytes: 4, room: 3 };
+    assert_eq!(read(7), Err(refused));
+}
+
 #[test]
 fn a_length_beyond_the_rest_is_refused() {
     let truncated = |needed, remaining| ErrorKind::Truncated { needed, remaining };

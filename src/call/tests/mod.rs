@@ -10,7 +10,7 @@ mod versions;
 use std::error::Error as _;
 
 use crate::{
-    call::{Answer, Call, Versions},
+    call::{Answer, Call, Limits, Versions},
     config::KafkaVersion,
     error::{Error, ErrorKind},
     protocol::{ApiKey, Request, api_versions::ApiVersion, header},
@@ -54,7 +54,7 @@ fn answered<R: Request>(
     call.decode(
         version,
         &frame[4..],
-        &record::Limits::default(),
+        &Limits::default(),
         &record::Recycler::new(),
     )
 }

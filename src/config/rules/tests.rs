@@ -117,6 +117,30 @@ const RULES: &[Rule] = &[
         says: "at most 2147483647",
     },
     Rule {
+        field: "limits.arrays",
+        keeps: |c| c.limits.arrays = 1,
+        breaks: |c| c.limits.arrays = 0,
+        says: "must be at least 1",
+    },
+    Rule {
+        field: "limits.arrays",
+        keeps: |c| c.limits.arrays = 2_147_483_647,
+        breaks: |c| c.limits.arrays = 2_147_483_648,
+        says: "at most 2147483647",
+    },
+    Rule {
+        field: "limits.batch",
+        keeps: |c| c.limits.batch = 1,
+        breaks: |c| c.limits.batch = 0,
+        says: "must be at least 1",
+    },
+    Rule {
+        field: "limits.batch",
+        keeps: |c| c.limits.batch = 2_147_483_647,
+        breaks: |c| c.limits.batch = 2_147_483_648,
+        says: "at most 2147483647",
+    },
+    Rule {
         field: "limits.decompressed_batch",
         keeps: |c| c.limits.decompressed_batch = 1,
         breaks: |c| c.limits.decompressed_batch = 0,

@@ -93,6 +93,7 @@ impl Settings {
                 rebalance_timeout: group.rebalance.timeout,
                 retry_backoff: config.metadata.retry.backoff,
                 request_timeout: config.net.read_timeout,
+                array_bytes: config.limits.arrays,
             },
             commit: commit::Settings {
                 group_id: group_id.to_owned(),
@@ -156,7 +157,7 @@ impl fetch::Settings {
             read_committed: consumer.isolation_level == IsolationLevel::ReadCommitted,
             rack_id: config.rack_id.clone().unwrap_or_default(),
             budget: fetch.budget,
-            largest_answer: config.limits.response,
+            largest_answer: config.limits.response.min(config.limits.batch),
             retry: match &consumer.retry.backoff_func {
                 Some(func) => Waits::asked(func),
                 None => Waits::Doubling {

@@ -107,7 +107,11 @@ impl Group {
         match result {
             Ok(Answer::SyncGroup(answer)) => match reaction(api, answer.error) {
                 Reaction::Proceed => {
-                    match share::read_assignment(&answer.assignment, &syncing.seat.topics) {
+                    match share::read_assignment(
+                        &answer.assignment,
+                        self.settings.array_bytes,
+                        &syncing.seat.topics,
+                    ) {
                         Ok(partitions) => self.synced(now, syncing, partitions),
                         Err(violation) => {
                             let error = self.violation(api, violation);

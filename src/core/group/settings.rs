@@ -26,6 +26,8 @@ pub struct Settings {
     pub retry_backoff: Duration,
     /// The longest wait for the answer to a call that the broker answers at once.
     pub request_timeout: Duration,
+    /// The most memory for what the blobs of one answer hold.
+    pub array_bytes: usize,
 }
 
 /// What the answers to JoinGroup and SyncGroup may be late, beyond the time that the group

@@ -34,12 +34,15 @@ pub(super) fn offers(
         .collect())
 }
 
-/// The partitions that the leader gave to this member, which is subscribed to `topics`.
+/// The partitions that the leader gave to this member, which is subscribed to `topics`. What the blob
+/// holds may take so much memory.
 pub(super) fn read_assignment(
     blob: &[u8],
+    array_bytes: usize,
     topics: &BTreeSet<String>,
 ) -> Result<BTreeMap<String, Vec<i32>>, Violation> {
-    let assignment = Assignment::from_bytes(blob).map_err(Violation::Assignment)?;
+    let assignment =
+        Assignment::from_bytes_within(blob, array_bytes).map_err(Violation::Assignment)?;
     let mut share = BTreeMap::<String, BTreeSet<i32>>::new();
     for TopicPartition { topic, partitions } in assignment.assigned_partitions {
         if !topics.contains(&topic) {
@@ -66,12 +69,14 @@ pub(super) struct Roster {
 }
 
 impl Roster {
-    /// Reads the subscriptions. A member whose blob cannot be read is in the group, but wants
-    /// nothing.
-    pub(super) fn read(members: Vec<Member>) -> (Self, Vec<Violation>) {
+    /// Reads the subscriptions, which together may take so much memory. A member whose blob cannot be
+    /// read is in the group, but wants nothing.
+    pub(super) fn read(members: Vec<Member>, array_bytes: usize) -> (Self, Vec<Violation>) {
         let mut bad = Vec::new();
+        let mut room = array_bytes;
         let members = members.into_iter().map(|member| {
-            let topics = match Subscription::from_bytes(&member.subscription) {
+            let read = Subscription::from_bytes_within(&member.subscription, &mut room);
+            let topics = match read {
                 Ok(subscription) => subscription.topics,
                 Err(cause) => {
                     let member_id = member.id.clone();
@@ -125,6 +130,7 @@ fn write_assignment(share: BTreeMap<String, Vec<i32>>) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::ARRAY_BYTES;
 
     fn topics(names: &[&str]) -> BTreeSet<String> {
         names.iter().map(ToString::to_string).collect()
@@ -169,6 +175,7 @@ mod tests {
     fn an_assignment_is_read_in_order_whatever_way_the_leader_wrote_it() {
         let share = read_assignment(
             &blob(&[("b", &[1]), ("a", &[7, 0]), ("b", &[0])]),
+            ARRAY_BYTES,
             &topics(&["a", "b", "c"]),
         );
         let expected = [("a".to_owned(), vec![0, 7]), ("b".to_owned(), vec![0, 1])];
@@ -177,15 +184,23 @@ mod tests {
 
     #[test]
     fn no_assignment_at_all_is_an_empty_one() {
-        assert!(read_assignment(&[], &topics(&["a"])).unwrap().is_empty());
+        assert!(
+            read_assignment(&[], ARRAY_BYTES, &topics(&["a"]))
+                .unwrap()
+                .is_empty()
+        );
         let named = blob(&[("a", &[])]);
-        assert!(read_assignment(&named, &topics(&["a"])).unwrap().is_empty());
+        assert!(
+            read_assignment(&named, ARRAY_BYTES, &topics(&["a"]))
+                .unwrap()
+                .is_empty()
+        );
     }
 
     #[test]
     fn a_hostile_assignment_is_refused() {
         let refusal = |partitions: &[(&str, &[i32])]| {
-            read_assignment(&blob(partitions), &topics(&["a", "b"])).unwrap_err()
+            read_assignment(&blob(partitions), ARRAY_BYTES, &topics(&["a", "b"])).unwrap_err()
         };
         assert!(matches!(
             refusal(&[("a", &[0, -1])]),
@@ -200,8 +215,31 @@ mod tests {
             Violation::NotSubscribed { .. }
         ));
         let lie = [0, 0, 0x7f, 0xff, 0xff, 0xff];
-        let error = read_assignment(&lie, &topics(&["a"])).unwrap_err();
+        let error = read_assignment(&lie, ARRAY_BYTES, &topics(&["a"])).unwrap_err();
         assert!(matches!(error, Violation::Assignment(_)), "{error:?}");
+    }
+
+    #[test]
+    fn the_subscriptions_of_all_members_have_bounded_memory() {
+        let subscription = offers(Strategy::Range, &topics(&["a", "b"]), b"").unwrap();
+        let member = |id: &str| Member {
+            id: id.to_owned(),
+            instance_id: None,
+            subscription: subscription[0].1.clone(),
+        };
+        let members = vec![member("one"), member("two")];
+        let needed = 4 * size_of::<String>();
+        let (_, bad) = Roster::read(members.clone(), needed);
+        assert!(bad.is_empty(), "{bad:?}");
+        let (roster, bad) = Roster::read(members, needed - 1);
+        assert_eq!(bad.len(), 1);
+        assert!(bad[0].to_string().contains("\"two\""), "{}", bad[0]);
+        assert_eq!(roster.topics(), topics(&["a", "b"]), "of the other one");
+        // An assignment is no member's: it has a memory of its own.
+        let assignment = blob(&[("a", &[0, 1])]);
+        let needed = size_of::<TopicPartition>() + 2 * size_of::<i32>();
+        assert!(read_assignment(&assignment, needed, &topics(&["a"])).is_ok());
+        assert!(read_assignment(&assignment, needed - 1, &topics(&["a"])).is_err());
     }
 
     #[test]
@@ -212,10 +250,11 @@ mod tests {
             instance_id: None,
             subscription: subscription.to_vec(),
         };
-        let (roster, bad) = Roster::read(vec![
+        let members = vec![
             member("good", &subscription[0].1),
             member("bad", &[0, 0, 0xff]),
-        ]);
+        ];
+        let (roster, bad) = Roster::read(members, ARRAY_BYTES);
         assert_eq!(bad.len(), 1);
         assert!(bad[0].to_string().contains("\"bad\""), "{}", bad[0]);
         assert_eq!(roster.topics(), topics(&["a"]));
@@ -223,7 +262,7 @@ mod tests {
         let counts = BTreeMap::from([("a".to_owned(), 2)]);
         let shares = roster.assign(Strategy::Range, &counts);
         let read = |(id, blob): &(String, Vec<u8>)| {
-            let share = read_assignment(blob, &topics(&["a"])).unwrap();
+            let share = read_assignment(blob, ARRAY_BYTES, &topics(&["a"])).unwrap();
             (id.clone(), share.values().map(Vec::len).sum::<usize>())
         };
         let shares: Vec<_> = shares.iter().map(read).collect();

@@ -110,7 +110,7 @@ impl Group {
 
     /// Joining → Assigning.
     fn lead(&mut self, now: Instant, seat: Seat, duty: Duty, members: Vec<join_group::Member>) {
-        let (roster, unreadable) = Roster::read(members);
+        let (roster, unreadable) = Roster::read(members, self.settings.array_bytes);
         for violation in unreadable {
             let error = self.violation(ApiKey::JoinGroup, violation);
             self.actions.push_back(Action::Report(error));

@@ -2,7 +2,7 @@
 
 use crate::{
     call::{
-        Answer, Call,
+        self, Answer, Call,
         fetch::{self, Ask, Fetched},
     },
     net::{
@@ -122,7 +122,7 @@ fn read(
     mut bytes: &[u8],
     piece: usize,
 ) -> Result<(Answer, usize), FrameError> {
-    let (limits, memory) = (Limits::default(), Recycler::new());
+    let (limits, memory) = (call::Limits::default(), Recycler::new());
     let mut buffer = FrameBuffer::new();
     let mut apart = RecordsApart::new(call, version, limits, &memory);
     let length = bytes.len() - 4;
@@ -149,7 +149,12 @@ fn assert_same(sets: &[Vec<u8>]) -> usize {
     for version in VERSIONS {
         let bytes = frame(version, sets);
         let plain = call
-            .decode(version, &bytes[4..], &Limits::default(), &Recycler::new())
+            .decode(
+                version,
+                &bytes[4..],
+                &call::Limits::default(),
+                &Recycler::new(),
+            )
             .unwrap();
         let plain = partitions(plain);
         for piece in [1_400, 32 * KIB, 100 * KIB + 1, usize::MAX] {

@@ -4,15 +4,18 @@ use std::collections::HashSet;
 
 use sarama_cluster::{
     call::{
-        Answer, Call, fetch, find_coordinator, heartbeat, join_group, leave_group, list_offsets,
-        metadata, offset_commit, offset_fetch, sync_group,
+        Answer, Call, Limits, fetch, find_coordinator, heartbeat, join_group, leave_group,
+        list_offsets, metadata, offset_commit, offset_fetch, sync_group,
     },
     protocol::{ApiKey, ErrorCode},
-    record::{Limits, Recycler},
+    record::{self, Recycler},
     wire::Uuid,
 };
 
 use crate::{batches, input::Input};
+
+/// What the elements of arrays may take here: less than a long input could ask for.
+const ARRAYS: usize = 32 << 10;
 
 pub(crate) const GROUP: &str = "g";
 pub(crate) const MEMBER: &str = "m";
@@ -51,8 +54,11 @@ fn take(call: &Call, mut input: Input<'_>) -> Option<Answer> {
     };
     let frame = [&[0; 4], input.rest()].concat();
     let limits = Limits {
-        decoded_bytes: batches::DECODED,
-        ..Limits::default()
+        array_bytes: ARRAYS,
+        records: record::Limits {
+            decoded_bytes: batches::DECODED,
+            ..record::Limits::default()
+        },
     };
     match call.decode(version, &frame, &limits, &Recycler::new()) {
         _ if !is_asked => None,

@@ -7,8 +7,8 @@ use std::{
 
 use sarama_cluster::{
     Error, ErrorKind, KafkaVersion,
-    call::{Answer, Call, Target, Token, Versions},
-    record::{Limits, Recycler},
+    call::{Answer, Call, Limits, Target, Token, Versions},
+    record::Recycler,
     testing::broker::ConnectionId,
 };
 

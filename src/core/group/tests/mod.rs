@@ -54,6 +54,7 @@ fn settings() -> Settings {
         rebalance_timeout: REBALANCE,
         retry_backoff: BACKOFF,
         request_timeout: Duration::from_secs(30),
+        array_bytes: 1 << 20,
     }
 }
 

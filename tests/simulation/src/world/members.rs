@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use sarama_cluster::{
     ErrorCode,
-    call::{Broker, Call, Versions, metadata},
+    call::{Broker, Call, Limits, Versions, metadata},
     consumer::desk::Origin,
     core::engine::{End, Event},
-    record::{Limits, Recycler},
+    record::Recycler,
     testing::broker::{Action, ConnectionId},
 };
 

@@ -317,7 +317,10 @@ impl Cluster {
         self.refresh = Refresh::Waiting(Some(self.retry.next(now, &mut self.rng)));
         let tries = self.retry.tries();
         let of_failure = reaction_to_failure(&error);
-        let of_code = error.code().map(|code| reaction(ApiKey::Metadata, code));
+        // The codes of the first words on a connection are no answer to this question.
+        let of_metadata = error.api() == Some(ApiKey::Metadata.name());
+        let code = error.code().filter(|_| of_metadata);
+        let of_code = code.map(|code| reaction(ApiKey::Metadata, code));
         let loud = match of_code
             .filter(|_| of_failure != Reaction::Fatal)
             .unwrap_or(of_failure)

@@ -4,7 +4,10 @@
 //! retries and reports, but for the few causes after which no retry can help. `docs/reactions.md`
 //! shows the table to readers, and a test keeps both the same.
 
+use std::error::Error as _;
+
 use crate::{
+    call::NoVersion,
     error::{Error, ErrorKind},
     protocol::{ApiKey, ErrorCode},
 };
@@ -65,10 +68,11 @@ pub fn reaction(api: ApiKey, code: ErrorCode) -> Reaction {
 }
 
 /// What to do when a call to the group coordinator brought no answer: the connection failed, the
-/// time was up, or the answer cannot be read.
+/// time was up, the answer cannot be read, or there is no version to ask in. A broker that speaks none
+/// of ours may be replaced by another one; settings cannot.
 pub fn reaction_to_failure(error: &Error) -> Reaction {
     match error.kind() {
-        ErrorKind::Version => Reaction::Fatal,
+        ErrorKind::Version if is_by_settings(error) => Reaction::Fatal,
         // A connection that is opened ends with such a code when the broker refuses the client.
         ErrorKind::Broker(
             ErrorCode::SASL_AUTHENTICATION_FAILED
@@ -77,6 +81,25 @@ pub fn reaction_to_failure(error: &Error) -> Reaction {
         ) => Reaction::Fatal,
         _ => Reaction::FindCoordinator,
     }
+}
+
+/// Whether it does not pass by itself, so that the user is told at once.
+pub fn has_to_be_mended(error: &Error) -> bool {
+    match error.kind() {
+        ErrorKind::Version => true,
+        // What a broker says to the very first question, and to no other that we ask.
+        ErrorKind::Broker(code) => {
+            *code == ErrorCode::UNSUPPORTED_VERSION
+                && error.api() == Some(ApiKey::ApiVersions.name())
+        }
+        _ => false,
+    }
+}
+
+fn is_by_settings(error: &Error) -> bool {
+    let source = error.source();
+    let no_version = source.and_then(|source| source.downcast_ref::<NoVersion>());
+    no_version.is_some_and(NoVersion::is_by_settings)
 }
 
 fn rules(api: ApiKey) -> Option<&'static Rules> {
@@ -105,7 +128,7 @@ table! {
         GROUP_AUTHORIZATION_FAILED => Fatal,
         INVALID_GROUP_ID => Report,
         INVALID_REQUEST => Report,
-        UNSUPPORTED_VERSION => Fatal,
+        UNSUPPORTED_VERSION => Report,
         UNKNOWN_SERVER_ERROR => Report,
         _ if retriable => Retry,
         _ => Report,
@@ -278,7 +301,7 @@ table! {
         INVALID_TOPIC_EXCEPTION => Report,
         TOPIC_AUTHORIZATION_FAILED => Report,
         INVALID_REQUEST => Report,
-        UNSUPPORTED_VERSION => Fatal,
+        UNSUPPORTED_VERSION => Report,
         _ if retriable => Retry,
         _ => Report,
     }
@@ -289,6 +312,7 @@ mod tests {
     use std::{collections::BTreeSet, fs, path::Path};
 
     use super::*;
+    use crate::{call::Versions, config::KafkaVersion, protocol::api_versions::ApiVersion};
 
     /// A line of the table, as text: API, code, reaction.
     type Line = (String, String, String);
@@ -406,8 +430,23 @@ mod tests {
         let of = |kind| reaction_to_failure(&Error::new(kind, "test"));
         let auth = ErrorKind::Broker(ErrorCode::SASL_AUTHENTICATION_FAILED);
         assert_eq!(of(auth), Reaction::Fatal);
-        assert_eq!(of(ErrorKind::Version), Reaction::Fatal);
+        let listed = ApiVersion {
+            api_key: ApiKey::Heartbeat.key(),
+            min_version: 4,
+            max_version: 4,
+        };
+        let no_version = |listed: &[_], ceiling| {
+            let versions = Versions::negotiate(listed, ceiling);
+            let source = versions.pick(ApiKey::Heartbeat).unwrap_err();
+            reaction_to_failure(&Error::new(ErrorKind::Version, "test").because(source))
+        };
+        let pinned = no_version(&[listed], KafkaVersion::V2_0_0);
+        assert_eq!(pinned, Reaction::Fatal, "config.version forbids it");
+        let sick = no_version(&[], KafkaVersion::V2_0_0);
+        assert_eq!(sick, Reaction::FindCoordinator, "another one may speak it");
         for kind in [
+            ErrorKind::Version,
+            ErrorKind::Broker(ErrorCode::UNSUPPORTED_VERSION),
             ErrorKind::Disconnected,
             ErrorKind::Connect,
             ErrorKind::Resolve,

@@ -9,8 +9,9 @@ use std::{
 use crate::{
     call::{Call, Token, Unfit, offset_fetch},
     core::{
-        Backoff, ByPartition, ClaimId, Tokens, cluster::Cluster, reaction::Reaction,
-        reaction::reaction,
+        Backoff, ByPartition, ClaimId, Tokens,
+        cluster::Cluster,
+        reaction::{Reaction, has_to_be_mended, reaction},
     },
     error::{Error, ErrorKind, Result},
     protocol::{ApiKey, ErrorCode},
@@ -165,7 +166,11 @@ impl Starts {
             Ok(answer) => answer,
             Err(error) => {
                 let mut outcomes = vec![Outcome::Unheard { sent_at }];
-                if self.is_worth_telling(Reaction::Retry) {
+                let reaction = match has_to_be_mended(&error) {
+                    true => Reaction::Report,
+                    false => Reaction::Retry,
+                };
+                if self.is_worth_telling(reaction) {
                     outcomes.push(Outcome::Report(None, error));
                 }
                 self.later(now);

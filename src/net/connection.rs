@@ -197,7 +197,13 @@ impl Connection {
             let answer = self.ask(&job.call, job.timeout);
             let result = match answer {
                 Ok(answer) => Ok(answer),
-                Err(Trouble::Call(error)) => Err(error),
+                Err(Trouble::Call(error)) => {
+                    if *error.kind() == ErrorKind::Version {
+                        // The next call asks anew: the broker may be another one by then.
+                        self.open = None;
+                    }
+                    Err(error)
+                }
                 Err(_) if self.cutoff.is_cut() => return disconnected(),
                 Err(Trouble::Connection(error) | Trouble::Unanswered(error)) => {
                     self.shared.ages.forget(&self.target.broker);

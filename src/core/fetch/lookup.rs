@@ -8,7 +8,10 @@ use std::{
 use super::{Aim, Asked, Fetcher, Loop, Outcome, Question};
 use crate::{
     call::{Broker, Call, Lane, Target, Token, Unfit, list_offsets},
-    core::{ByPartition, ClaimId, Tokens, reaction::Reaction, reaction::reaction},
+    core::{
+        ByPartition, ClaimId, Tokens,
+        reaction::{Reaction, has_to_be_mended, reaction},
+    },
     error::{Error, ErrorKind, Result},
     protocol::{ApiKey, ErrorCode},
 };
@@ -111,7 +114,7 @@ impl Fetcher {
                     let error = error
                         .clone()
                         .at_partition(&reading.topic, reading.partition);
-                    let loud = *error.kind() == ErrorKind::Protocol;
+                    let loud = *error.kind() == ErrorKind::Protocol || has_to_be_mended(&error);
                     drop(reading);
                     self.retry_later(now, claim, error, loud, &mut outcomes);
                     outcomes.push(Outcome::StaleMetadata);

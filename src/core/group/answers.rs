@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     call::{Answer, Broker, Lane, Target, find_coordinator},
-    core::reaction::{Reaction, reaction, reaction_to_failure},
+    core::reaction::{Reaction, has_to_be_mended, reaction, reaction_to_failure},
     error::{Error, ErrorKind, Result},
     protocol::ApiKey,
 };
@@ -226,7 +226,11 @@ impl Group {
 
     /// The group coordinator has to be looked up. A heartbeat that it still owes is forgotten.
     pub(super) fn coordinator_lost(&mut self, now: Instant, error: &Error) {
-        let failure = self.trouble.retry_soon(now, error, Quiet);
+        let loudness = match has_to_be_mended(error) {
+            true => Loud,
+            false => Quiet,
+        };
+        let failure = self.trouble.retry_soon(now, error, loudness);
         let ask_at = self.after(failure);
         self.seek.lost(ask_at);
         if let Some(membership) = self.state.membership_mut() {

@@ -250,23 +250,13 @@ fn a_broker_that_takes_no_bytes_is_given_up_after_the_write_timeout() {
 #[test]
 fn a_call_that_cannot_be_put_fails_alone() {
     let broker = Broker::start(|_, mut peer| {
-        let asked = peer.expect(ApiKey::ApiVersions);
-        let mut versions = all_versions();
-        versions
-            .api_keys
-            .retain(|listed| listed.api_key != ApiKey::FindCoordinator.key());
-        peer.answer::<api_versions::Request>(&asked, &versions);
+        peer.greet();
         peer.beat(1);
         peer.beat(2);
         peer.wait_for_end();
     });
     let to = target(broker.address);
     let mut client = Client::with(|config| config.limits.request = 1000);
-    let ask = |group_id: String| Call::FindCoordinator(find_coordinator::Ask { group_id });
-    let unknown = client.send_call(&to, ask("g".into()), LONG);
-    let error = client.error(unknown);
-    assert_kind(&error, &ErrorKind::Version);
-    assert_eq!(error.broker(), Some(broker.address.to_string()));
     assert_eq!(client.beat(&to).unwrap(), 1);
 
     let Call::Heartbeat(mut large) = beat() else {
@@ -282,6 +272,35 @@ fn a_call_that_cannot_be_put_fails_alone() {
     );
     assert_eq!(client.beat(&to).unwrap(), 2);
     assert_eq!(broker.connections(), 1);
+}
+
+#[test]
+fn a_broker_that_speaks_no_version_of_an_api_is_asked_anew_before_the_next_call() {
+    let broker = Broker::start(|number, mut peer| {
+        let asked = peer.expect(ApiKey::ApiVersions);
+        let mut versions = all_versions();
+        if number == 0 {
+            let lacks = ApiKey::FindCoordinator.key();
+            versions.api_keys.retain(|listed| listed.api_key != lacks);
+        }
+        peer.answer::<api_versions::Request>(&asked, &versions);
+        if number == 0 {
+            return peer.expect_end();
+        }
+        peer.beat(1);
+        peer.wait_for_end();
+    });
+    let to = target(broker.address);
+    let mut client = Client::new();
+    let group_id = "g".to_owned();
+    let ask = Call::FindCoordinator(find_coordinator::Ask { group_id });
+    let unknown = client.send_call(&to, ask, LONG);
+    let behind = client.send(&to, LONG);
+    let error = client.error(unknown);
+    assert_kind(&error, &ErrorKind::Version);
+    assert_eq!(error.broker(), Some(broker.address.to_string()));
+    assert_eq!(client.result(behind).unwrap(), 1, "it fails alone");
+    assert_eq!(broker.connections(), 2);
 }
 
 #[test]

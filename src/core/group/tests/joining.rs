@@ -1,6 +1,7 @@
 //! From the subscription to the claims.
 
 use super::*;
+use crate::{call::Versions, config::KafkaVersion, protocol::api_versions::ApiVersion};
 
 #[test]
 fn without_a_subscription_nothing_happens() {
@@ -240,11 +241,41 @@ fn a_group_that_may_not_be_joined_is_the_end() {
     }
 }
 
+/// A broker of the newest release, for JoinGroup under this ceiling, or one that has no JoinGroup.
+fn no_version(ceiling: KafkaVersion, has_api: bool) -> Error {
+    let listed = ApiVersion {
+        api_key: ApiKey::JoinGroup.key(),
+        min_version: 2,
+        max_version: 9,
+    };
+    let listed = if has_api { &[listed][..] } else { &[] };
+    let versions = Versions::negotiate(listed, ceiling);
+    let source = versions.pick(ApiKey::JoinGroup).unwrap_err();
+    Error::new(ErrorKind::Version, "test").because(source)
+}
+
 #[test]
-fn a_call_that_no_version_can_carry_is_the_end() {
+fn a_call_that_the_settings_let_no_version_carry_is_the_end() {
     let (mut story, join) = Story::joining();
-    story.fail(&join, ErrorKind::Version);
+    story.fail_with(&join, no_version(KafkaVersion::V0_9_0_0, true));
     assert!(matches!(story.next(), Action::Fatal(error) if *error.kind() == ErrorKind::Version));
+}
+
+#[test]
+fn a_coordinator_that_speaks_no_version_is_reported_at_once_and_looked_up_again() {
+    let (mut story, mut join) = Story::joining();
+    for attempt in 1..=9 {
+        story.fail_with(&join, no_version(KafkaVersion::MAX, false));
+        if [1, 2, 4, 8].contains(&attempt) {
+            assert_eq!(*story.reported().kind(), ErrorKind::Version);
+        }
+        if attempt > 1 {
+            story.wait();
+        }
+        let find = story.sent(ApiKey::FindCoordinator);
+        story.answer(&find, found(1));
+        join = story.sent(ApiKey::JoinGroup);
+    }
 }
 
 #[test]

@@ -248,8 +248,11 @@ impl Story {
 
     /// The call fails without an answer.
     fn fail(&mut self, sent: &Sent, kind: ErrorKind) {
-        let error = Err(Error::new(kind, "test"));
-        self.group.answer(self.now, sent.token, error);
+        self.fail_with(sent, Error::new(kind, "test"));
+    }
+
+    fn fail_with(&mut self, sent: &Sent, error: Error) {
+        self.group.answer(self.now, sent.token, Err(error));
     }
 
     fn assigned(&mut self) -> (i32, BTreeMap<String, Vec<i32>>) {

@@ -10,7 +10,7 @@ use sarama_cluster::{
     Config, Consumer, Error, ErrorKind,
     config::InitialOffset,
     crossbeam_channel::select,
-    testing::{ErrorCode, FakeCluster, Fault},
+    testing::{FakeCluster, Fault},
 };
 
 use crate::case::{Case, Expected, Setting};
@@ -85,11 +85,6 @@ impl Stage {
         let error = Consumer::new(&sick, GROUP, TOPIC, config()).expect_err("it cannot start");
         assert!(began.elapsed() < ERROR_WITHIN, "{:?}", began.elapsed());
         self.check(&error, expected);
-        let no_version = ErrorKind::Broker(ErrorCode::UNSUPPORTED_VERSION);
-        if [ErrorKind::Version, no_version].contains(&expected.kind) {
-            // It ends a consumer wherever it is met: no retry heals it.
-            return;
-        }
         let both = [&sick[0], &self.kafka.address(GOOD_BROKER)];
         let consumer = Consumer::new(both, GROUP, TOPIC, config()).expect("one is well");
         self.finish(&consumer, Given::default());

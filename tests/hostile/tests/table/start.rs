@@ -1,4 +1,4 @@
-//! What a broker can say to the very first question: which versions it speaks.
+//! What a broker can say to the very first question on a connection: which versions it speaks.
 
 use sarama_cluster::{
     ErrorKind,
@@ -12,6 +12,13 @@ use crate::{
 };
 
 pub(crate) fn cases() -> Vec<Case> {
+    let mut cases = at_first();
+    cases.extend(later());
+    cases
+}
+
+/// Of the broker that is asked first.
+fn at_first() -> Vec<Case> {
     let said = |name: &str, says, change: fn(&mut api_versions::Response)| {
         let alter = answer::<api_versions::Request>(change);
         let name = format!("ApiVersions: {name}");
@@ -89,6 +96,59 @@ pub(crate) fn cases() -> Vec<Case> {
                 frame[..4].copy_from_slice(&(-2_i32).to_be_bytes());
                 frame
             }),
+        ),
+    ]
+}
+
+/// Of the leader of a partition, or of the group coordinator: it cannot be done without, and is asked again.
+fn later() -> Vec<Case> {
+    let case = |name: &str, setting, says, alter| {
+        let name = format!("ApiVersions, later: {name}");
+        Case::new(name, setting, ApiKey::ApiVersions, says, alter).kind(ErrorKind::Version)
+    };
+    let without = |api: ApiKey| {
+        answer::<api_versions::Request>(move |answer| {
+            answer.api_keys.retain(|listed| listed.api_key != api.key());
+        })
+    };
+    let unsupported = ErrorKind::Broker(ErrorCode::UNSUPPORTED_VERSION);
+    vec![
+        case(
+            "nothing",
+            Setting::Broker,
+            "ListOffsets is needed",
+            answer::<api_versions::Request>(|answer| answer.api_keys.clear()),
+        ),
+        case(
+            "no Fetch",
+            Setting::Broker,
+            "Fetch is needed",
+            without(ApiKey::Fetch),
+        ),
+        case(
+            "other versions, again and again",
+            Setting::Broker,
+            "UNSUPPORTED_VERSION",
+            alter::body(|body| *body = vec![0, 35, 0, 0, 0, 0]),
+        )
+        .kind(unsupported.clone()),
+        case(
+            "no JoinGroup",
+            Setting::Joining,
+            "JoinGroup is needed",
+            without(ApiKey::JoinGroup),
+        ),
+        case(
+            "no SyncGroup",
+            Setting::Joining,
+            "SyncGroup is needed",
+            without(ApiKey::SyncGroup),
+        ),
+        case(
+            "no OffsetFetch",
+            Setting::Joining,
+            "OffsetFetch is needed",
+            without(ApiKey::OffsetFetch),
         ),
     ]
 }

@@ -1,6 +1,6 @@
 //! What the answers mean: the table of reactions, put to work.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{
     Action, Group, share,
@@ -14,6 +14,9 @@ use crate::{
     error::{Error, ErrorKind, Result},
     protocol::ApiKey,
 };
+
+/// Who waits longer than this wants to know why.
+const LONGEST_SILENCE: Duration = Duration::from_secs(5);
 
 impl Group {
     /// The answer to FindCoordinator.
@@ -226,7 +229,10 @@ impl Group {
 
     /// The group coordinator has to be looked up. A heartbeat that it still owes is forgotten.
     pub(super) fn coordinator_lost(&mut self, now: Instant, error: &Error) {
-        let loudness = match has_to_be_mended(error) {
+        // What was kept for a rebalance and never came has lasted long enough.
+        let has_lasted =
+            matches!(error.kind(), ErrorKind::Timeout(waited) if *waited > LONGEST_SILENCE);
+        let loudness = match has_lasted || has_to_be_mended(error) {
             true => Loud,
             false => Quiet,
         };

@@ -1,6 +1,8 @@
 //! A way to break the protocol, and what is expected of it.
 
-use sarama_cluster::{ErrorKind, testing::ApiKey};
+use std::time::Duration;
+
+use sarama_cluster::{Config, ErrorKind, testing::ApiKey};
 
 use crate::alter::Alter;
 
@@ -9,6 +11,10 @@ pub(crate) struct Case {
     /// Whose answers are changed.
     pub(crate) api: ApiKey,
     pub(crate) alter: Alter,
+    /// The answers come slowly, from this byte on.
+    pub(crate) drips_from: Option<usize>,
+    /// What the consumer is set to besides.
+    pub(crate) tune: fn(&mut Config),
     pub(crate) setting: Setting,
     /// Where the group has stopped to read the sick partition.
     pub(crate) from: i64,
@@ -38,7 +44,12 @@ pub(crate) struct Expected {
     pub(crate) says: &'static str,
     /// Whether it is about the sick partition, by name.
     pub(crate) of_partition: bool,
+    /// How soon, a busy machine included.
+    pub(crate) within: Duration,
 }
+
+/// The time that an error may take.
+const WITHIN: Duration = Duration::from_secs(5);
 
 impl Case {
     pub(crate) fn new(
@@ -52,11 +63,14 @@ impl Case {
             kind: ErrorKind::Protocol,
             says,
             of_partition: matches!(setting, Setting::Partition | Setting::Broker),
+            within: WITHIN,
         };
         Self {
             name: name.into(),
             api,
             alter,
+            drips_from: None,
+            tune: |_| (),
             setting,
             from: 0,
             expected,
@@ -76,6 +90,19 @@ impl Case {
             true => alter(version, frame),
             false => frame,
         });
+        self
+    }
+
+    /// The error may take longer: these settings say how long.
+    pub(crate) fn within(mut self, within: Duration, tune: fn(&mut Config)) -> Self {
+        self.expected.within = within;
+        self.tune = tune;
+        self
+    }
+
+    /// The answers come byte by byte, from this one on.
+    pub(crate) fn drips_from(mut self, byte: usize) -> Self {
+        self.drips_from = Some(byte);
         self
     }
 

@@ -4,11 +4,12 @@
 //! A case is an answer of the in-process Kafka that is changed on its way to a real consumer. What is
 //! expected is part of the case. `records.rs` has what is wrong with records, `frames.rs` with what stands
 //! around a message, `answers.rs` with what messages say, `start.rs` with brokers that fail at the first
-//! word.
+//! word; `drips.rs` has those that answer too slowly.
 
 mod alter;
 mod answers;
 mod case;
+mod drips;
 mod frames;
 mod play;
 mod records;
@@ -31,6 +32,7 @@ fn bytes_that_hurt_end_in_errors_and_nothing_is_lost() {
     cases.extend(answers::cases());
     cases.extend(records::cases());
     cases.extend(start::cases());
+    cases.extend(drips::cases());
     assert!(cases.len() >= 60, "{} cases", cases.len());
     let before = MEMORY.current_usage();
     MEMORY.reset_peak_usage();

@@ -14,7 +14,7 @@ use sarama_cluster::{
     config::InitialOffset,
     protocol::metadata,
     record::{
-        Codec, Decoded, Decompressor, Limits,
+        Block, Codec, Decoded, Decompressor, Limits,
         build::{BatchBuilder, NewRecord},
         decode, split,
     },
@@ -156,7 +156,7 @@ fn a_decompressed_batch() {
         let Ok(Decoded::Records(blocks)) = decoded else {
             panic!("{decoded:?}");
         };
-        let size: usize = blocks.iter().map(|block| block.bytes()).sum();
+        let size: usize = blocks.iter().map(Block::bytes).sum();
         assert!(size > 100_000 && batch.len() < 10_000, "{codec}");
         let set = |limit| move |config: &mut Config| config.limits.decompressed_batch = limit;
         read(&batch, true, "", set(size));

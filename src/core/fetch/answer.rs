@@ -5,7 +5,11 @@ use std::time::{Duration, Instant};
 use super::{Aim, Asked, Fetcher, Outcome, Question, Reading};
 use crate::{
     call::{Answer, Broker, Token, Unfit, fetch},
-    core::{ByPartition, ClaimId, cluster::Cluster, reaction::Reaction, reaction::reaction},
+    core::{
+        ByPartition, ClaimId,
+        cluster::Cluster,
+        reaction::{Reaction, has_to_be_mended, reaction},
+    },
     error::{Error, ErrorKind, Result},
     protocol::{ApiKey, ErrorCode},
     record::{self, Decoded, Decompressor, Limits, transactions::AbortedTransactions},
@@ -67,7 +71,8 @@ impl Fetcher {
         outcomes
     }
 
-    /// The broker cannot be reached: all its partitions wait, and the leaders may have moved.
+    /// The broker cannot be reached: all its partitions wait, and the leaders may have moved. If its answer
+    /// cannot be read, one of them may be to blame.
     fn fetch_failed(
         &mut self,
         now: Instant,
@@ -80,10 +85,16 @@ impl Fetcher {
             .get_mut(broker)
             .expect("the answer was found by its loop");
         work.not_before = Some(work.retry.next(now, &mut self.rng));
+        if *error.kind() == ErrorKind::Protocol {
+            return self.answer_unreadable(now, broker, &asked, error);
+        }
         let failures = work.retry.tries();
         let mut outcomes = vec![Outcome::StaleMetadata];
-        let loud = failures > self.settings.quiet_retries
-            && (failures - self.settings.quiet_retries).is_power_of_two();
+        let quiet = match has_to_be_mended(error) {
+            true => 0,
+            false => self.settings.quiet_retries,
+        };
+        let loud = failures > quiet && (failures - quiet).is_power_of_two();
         for (claim, epoch) in asked.claims {
             let reading = self.readings.change(claim);
             let Some(mut reading) = reading.filter(|r| r.epoch == epoch) else {
@@ -111,6 +122,9 @@ impl Fetcher {
         answer: fetch::Answer,
         cluster: &Cluster,
     ) -> Vec<Outcome> {
+        if let Some(work) = self.loops.get_mut(broker) {
+            work.suspects.acquit(&asked);
+        }
         let mut outcomes = Vec::new();
         let mut fruitful = false;
         let mut partitions = ByPartition::new(answer.partitions);

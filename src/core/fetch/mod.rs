@@ -12,6 +12,7 @@ mod lookup;
 mod plan;
 mod reading;
 mod readings;
+mod suspects;
 #[cfg(test)]
 mod tests;
 
@@ -27,6 +28,7 @@ use self::{
     budget::Budget,
     reading::{Aim, Asked, Buffer, Reading},
     readings::{Filed, Readings},
+    suspects::Suspects,
 };
 use crate::{
     call::{Broker, Token, list_offsets::At},
@@ -116,6 +118,7 @@ struct Loop {
     not_before: Option<Instant>,
     /// Answers in a row that came early and brought nothing.
     fruitless: u32,
+    suspects: Suspects,
 }
 
 /// A request on its way.
@@ -351,6 +354,7 @@ impl Loop {
             retry: Backoff::new(FIRST_BROKER_BACKOFF, LONGEST_BROKER_BACKOFF),
             not_before: None,
             fruitless: 0,
+            suspects: Suspects::default(),
         }
     }
 

@@ -77,9 +77,17 @@ impl Fetcher {
         let source = &self.readings.sources()[&broker];
         let max_wait = self.max_wait(now, source);
         let credited = source.credited.iter();
-        let credited: Vec<(ClaimId, usize)> = credited
+        let mut credited: Vec<(ClaimId, usize)> = credited
             .map(|((_, claim), bytes)| (*claim, *bytes))
             .collect();
+        let (mut bytes, mut max_wait) = (bytes, max_wait);
+        if let Some(work) = self.loops.get_mut(&broker)
+            && work.suspects.choose(&mut credited)
+        {
+            // The others wait for it.
+            max_wait = SHORTEST_POLL;
+            bytes = bytes.min(credited.iter().map(|(_, credit)| credit).sum());
+        }
         let mut claims = Vec::with_capacity(credited.len());
         let mut partitions = Vec::with_capacity(credited.len());
         for (claim, credit) in credited {

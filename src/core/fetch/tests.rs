@@ -1,5 +1,7 @@
 //! Stories of a fetcher with a broker that says what the story needs.
 
+mod suspects;
+
 use std::{
     collections::BTreeMap,
     sync::Arc,

@@ -57,6 +57,24 @@ pub(crate) fn fetched(
     })
 }
 
+/// The whole frame, if there is something of this partition in it.
+pub(crate) fn frame_of(
+    partition: i32,
+    change: impl Fn(Vec<u8>) -> Vec<u8> + Send + Sync + 'static,
+) -> Alter {
+    Box::new(move |version, frame| {
+        let (_, response) = read::<fetch::Request>(version, &frame);
+        let mut told = response
+            .responses
+            .iter()
+            .flat_map(|topic| &topic.partitions);
+        match told.any(|told| told.partition_index == partition) {
+            true => change(frame),
+            false => frame,
+        }
+    })
+}
+
 /// The records that a fetch brings of one partition, if it brings some.
 pub(crate) fn records(
     partition: i32,

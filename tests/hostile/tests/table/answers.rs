@@ -13,7 +13,7 @@ use sarama_cluster::{
 use crate::{
     alter::{self, answer},
     case::{Case, Setting},
-    stage::{SICK, TOPIC},
+    stage::{RESPONSE_LIMIT, SICK, TOPIC},
 };
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -294,7 +294,39 @@ fn of_fetch() -> Vec<Case> {
         let name = format!("Fetch: {name}");
         Case::new(name, Setting::Broker, ApiKey::Fetch, says, alter)
     };
+    // With such a partition in it nothing of an answer can be read.
+    let unreadable = |name: &str, says, alter| {
+        let name = format!("Fetch: {name}");
+        Case::new(name, Setting::Partition, ApiKey::Fetch, says, alter)
+    };
     vec![
+        unreadable(
+            "one partition makes it longer than all that is read",
+            "more than the",
+            alter::frame_of(SICK, |mut frame| {
+                frame[..4].copy_from_slice(&(RESPONSE_LIMIT as u32 + 1).to_be_bytes());
+                frame
+            }),
+        ),
+        unreadable(
+            "one partition is cut off",
+            " needed, ",
+            alter::frame_of(SICK, |mut frame| {
+                frame.pop();
+                let length = frame.len() as u32 - 4;
+                frame[..4].copy_from_slice(&length.to_be_bytes());
+                frame
+            }),
+        ),
+        unreadable(
+            "one partition has more aborted transactions than there is memory for",
+            "limits.arrays",
+            alter::fetched(SICK, |topic, place| {
+                let aborted = fetch::AbortedTransaction::default();
+                topic.partitions[place].aborted_transactions = Some(vec![aborted; 5_000]);
+            }),
+        )
+        .tune(|config| config.limits.arrays = 64 << 10),
         beside(
             "a high watermark below zero",
             "a high watermark is -1",

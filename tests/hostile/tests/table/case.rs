@@ -93,10 +93,15 @@ impl Case {
         self
     }
 
-    /// The error may take longer: these settings say how long.
-    pub(crate) fn within(mut self, within: Duration, tune: fn(&mut Config)) -> Self {
-        self.expected.within = within;
+    /// The consumer has other settings.
+    pub(crate) fn tune(mut self, tune: fn(&mut Config)) -> Self {
         self.tune = tune;
+        self
+    }
+
+    /// The error may take so long: the settings say it.
+    pub(crate) fn within(mut self, within: Duration) -> Self {
+        self.expected.within = within;
         self
     }
 

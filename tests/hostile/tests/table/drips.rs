@@ -19,6 +19,15 @@ const JOIN_LAPSE: Duration = Duration::from_secs(5);
 
 pub(crate) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
+    // What waits for other members may be kept as long as they may take.
+    for api in [ApiKey::JoinGroup, ApiKey::SyncGroup] {
+        let case = drip("body", 11, api, Setting::Joining);
+        let case = case.tune(|config| {
+            config.group.session.timeout = SESSION;
+            config.group.rebalance.timeout = SESSION;
+        });
+        cases.push(case.within(SESSION + JOIN_LAPSE + Duration::from_secs(5)));
+    }
     for (place, from) in PLACES {
         for (api, setting) in [
             (ApiKey::ApiVersions, Setting::Start),
@@ -32,16 +41,6 @@ pub(crate) fn cases() -> Vec<Case> {
         ] {
             cases.push(drip(place, from, api, setting));
         }
-    }
-    // What waits for other members may be kept as long as they may take.
-    for api in [ApiKey::JoinGroup, ApiKey::SyncGroup] {
-        let case = drip("body", 11, api, Setting::Joining);
-        cases.push(
-            case.within(SESSION + JOIN_LAPSE + Duration::from_secs(5), |config| {
-                config.group.session.timeout = SESSION;
-                config.group.rebalance.timeout = SESSION;
-            }),
-        );
     }
     cases
 }

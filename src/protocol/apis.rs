@@ -27,8 +27,9 @@ pub trait Request: Message {
 }
 
 /// Is shown every request struct.
-#[cfg(test)]
-pub(crate) trait Visitor {
+#[cfg(any(test, feature = "testing"))]
+pub trait Visitor {
+    /// This is one.
     fn visit<R: Request<Response: super::sample::Sample> + super::sample::Sample>(&mut self);
 }
 
@@ -111,8 +112,8 @@ macro_rules! apis {
         $(apis!(@requests $Api $module $first $last $($single)?);)+
 
         /// Shows every request struct to a test.
-        #[cfg(test)]
-        pub(crate) fn visit_requests(visitor: &mut impl apis::Visitor) {
+        #[cfg(any(test, feature = "testing"))]
+        pub fn visit_requests(visitor: &mut impl Visitor) {
             $(apis!(@visit visitor $module $($single)?);)+
         }
     };

@@ -1,7 +1,6 @@
 //! Every message, cut off and damaged: reading ends, with a message or an error.
 
 use super::{
-    apis::Visitor,
     consumer_protocol::{Assignment, NEWEST, Subscription},
     header::{
         decode_body, decode_request_header, decode_response, encode_request, encode_response,

@@ -276,6 +276,10 @@ macro_rules! message {
                 fn sample(sampler: &mut $crate::protocol::sample::Sampler) -> Self {
                     Self { $($field: Fields::$field().sample(message!(@absent $($default)?), sampler)),+ }
                 }
+
+                fn own_records(&mut self, frame: &[u8]) {
+                    $(self.$field.own_records(frame);)+
+                }
             }
         };
     )+};

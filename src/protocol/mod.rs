@@ -44,6 +44,8 @@ pub mod sasl_handshake;
 pub mod sync_group;
 
 pub use apis::Request;
+#[cfg(any(test, feature = "testing"))]
+pub use apis::Visitor;
 pub use error_code::ErrorCode;
 pub use message::Message;
 pub use record_set::RecordSet;

@@ -9,6 +9,10 @@ use crate::{
 pub trait Sample: Sized {
     /// A made-up value. It has no place for what the sampler's version lacks.
     fn sample(sampler: &mut Sampler) -> Self;
+
+    /// Takes the records out of the frame that the value was read from, so that it can be compared and
+    /// written.
+    fn own_records(&mut self, _frame: &[u8]) {}
 }
 
 /// Where made-up values come from. The same seed gives the same values.
@@ -17,7 +21,12 @@ pub struct Sampler {
     version: i16,
     state: u64,
     may_be_absent: bool,
+    /// Whether numbers are at their ends, and texts and one array long.
+    is_wild: bool,
 }
+
+/// The ends of lengths: from here on a compact one takes two bytes.
+const TWO_BYTES: usize = 127;
 
 impl Sampler {
     /// Every field differs from its default, every array has two elements.
@@ -26,6 +35,7 @@ impl Sampler {
             version,
             state: seed,
             may_be_absent: false,
+            is_wild: false,
         }
     }
 
@@ -35,6 +45,16 @@ impl Sampler {
             version,
             state: seed,
             may_be_absent: true,
+            is_wild: false,
+        }
+    }
+
+    /// Besides, numbers may be at the ends of their types, texts long and of any alphabet, and one array
+    /// so long that its length takes more bytes.
+    pub fn wild(version: i16, seed: u64) -> Self {
+        Self {
+            is_wild: true,
+            ..Self::mixed(version, seed)
         }
     }
 
@@ -56,8 +76,17 @@ impl Sampler {
         self.may_be_absent && self.next().is_multiple_of(4)
     }
 
+    /// One time in so many, if values may be wild at all.
+    fn goes_wild(&mut self, one_in: u64) -> bool {
+        self.is_wild && self.next().is_multiple_of(one_in)
+    }
+
     fn length(&mut self) -> usize {
-        if self.may_be_absent {
+        if self.goes_wild(64) {
+            // One is enough, and more in each other would be too much.
+            self.is_wild = false;
+            TWO_BYTES - 2 + (self.next() % 4) as usize
+        } else if self.may_be_absent {
             (self.next() % 4) as usize
         } else {
             2
@@ -69,7 +98,13 @@ macro_rules! sample_integers {
     ($($type:ty)+) => {$(
         impl Sample for $type {
             fn sample(sampler: &mut Sampler) -> Self {
-                if sampler.is_absent() { 0 } else { sampler.next() as $type }
+                if sampler.is_absent() {
+                    0
+                } else if sampler.goes_wild(4) {
+                    [<$type>::MIN, <$type>::MAX, 1][(sampler.next() % 3) as usize]
+                } else {
+                    sampler.next() as $type
+                }
             }
         }
     )+};
@@ -101,6 +136,9 @@ impl Sample for String {
     fn sample(sampler: &mut Sampler) -> Self {
         if sampler.is_absent() {
             Self::new()
+        } else if sampler.goes_wild(4) {
+            let letter = ["x", "é", "字", "𝛼"][(sampler.next() % 4) as usize];
+            letter.repeat((sampler.next() % 300) as usize)
         } else {
             format!("{:x}-é", sampler.next() as u32)
         }
@@ -118,12 +156,22 @@ impl Sample for RecordSet {
     fn sample(sampler: &mut Sampler) -> Self {
         Vec::sample(sampler).into()
     }
+
+    fn own_records(&mut self, frame: &[u8]) {
+        *self = self.to_owned(frame);
+    }
 }
 
 impl<T: Sample + Wire> Sample for Vec<T> {
     fn sample(sampler: &mut Sampler) -> Self {
         let length = sampler.length();
         (0..length).map(|_| T::sample(sampler)).collect()
+    }
+
+    fn own_records(&mut self, frame: &[u8]) {
+        for element in self {
+            element.own_records(frame);
+        }
     }
 }
 
@@ -133,6 +181,12 @@ impl<T: Sample> Sample for Option<T> {
             None
         } else {
             Some(T::sample(sampler))
+        }
+    }
+
+    fn own_records(&mut self, frame: &[u8]) {
+        if let Some(value) = self {
+            value.own_records(frame);
         }
     }
 }

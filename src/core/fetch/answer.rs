@@ -85,7 +85,9 @@ impl Fetcher {
             .get_mut(broker)
             .expect("the answer was found by its loop");
         work.not_before = Some(work.retry.next(now, &mut self.rng));
-        if *error.kind() == ErrorKind::Protocol {
+        // What makes no sense before that has nothing to do with partitions.
+        let is_answer = error.api() == Some(ApiKey::Fetch.name());
+        if *error.kind() == ErrorKind::Protocol && is_answer {
             return self.answer_unreadable(now, broker, &asked, error);
         }
         let failures = work.retry.tries();

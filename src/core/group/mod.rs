@@ -308,9 +308,13 @@ impl Group {
         self.place(Error::broker_code(code, doing(api)), api)
     }
 
-    /// Where it was.
+    /// Where it was. What went wrong before the question was put has an API of its own.
     fn place(&self, error: Error, api: ApiKey) -> Error {
-        let error = error.doing(doing(api)).at_api(api);
+        let error = error.doing(doing(api));
+        let error = match error.api() {
+            Some(_) => error,
+            None => error.at_api(api),
+        };
         match self.seek.target() {
             Some(target) if api != ApiKey::FindCoordinator => error.at_broker(&target.broker),
             _ => error,

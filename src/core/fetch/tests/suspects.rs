@@ -1,10 +1,10 @@
 //! Answers that cannot be read: which partition it is, and that the others go on.
 
 use super::*;
-use crate::core::fetch::LONGEST_BROKER_BACKOFF;
+use crate::{core::fetch::LONGEST_BROKER_BACKOFF, protocol::ApiKey};
 
 fn unreadable() -> Error {
-    Error::new(ErrorKind::Protocol, "fetch")
+    Error::new(ErrorKind::Protocol, "fetch").at_api(ApiKey::Fetch)
 }
 
 impl Bench {
@@ -108,12 +108,17 @@ fn the_others_have_their_turn_however_soon_the_sick_one_is_tried_again() {
 }
 
 #[test]
-fn a_connection_that_is_lost_accuses_nobody() {
-    let mut bench = Bench::new(settings(), 3);
-    let sent = bench.fetch();
-    bench.fail(&sent, Error::new(ErrorKind::Disconnected, "fetch"));
-    bench.pass_a_moment();
-    assert_eq!(bench.fetch_nothing(), [0, 1, 2]);
+fn a_connection_that_cannot_be_opened_or_is_lost_accuses_nobody() {
+    for error in [
+        Error::new(ErrorKind::Disconnected, "fetch").at_api(ApiKey::Fetch),
+        Error::new(ErrorKind::Protocol, "handshake").at_api(ApiKey::ApiVersions),
+    ] {
+        let mut bench = Bench::new(settings(), 3);
+        let sent = bench.fetch();
+        bench.fail(&sent, error);
+        bench.pass_a_moment();
+        assert_eq!(bench.fetch_nothing(), [0, 1, 2]);
+    }
 }
 
 #[test]

@@ -267,18 +267,25 @@ fn a_call_that_the_settings_let_no_version_carry_is_the_end() {
 
 #[test]
 fn a_coordinator_that_speaks_no_version_is_reported_at_once_and_looked_up_again() {
-    let (mut story, mut join) = Story::joining();
-    for attempt in 1..=9 {
-        story.fail_with(&join, no_version(KafkaVersion::MAX, false));
-        if [1, 2, 4, 8].contains(&attempt) {
-            assert_eq!(*story.reported().kind(), ErrorKind::Version);
+    let unsupported = Error::broker_code(ErrorCode::UNSUPPORTED_VERSION, "handshake");
+    for (error, api) in [
+        (no_version(KafkaVersion::MAX, false), ApiKey::JoinGroup),
+        (unsupported.at_api(ApiKey::ApiVersions), ApiKey::ApiVersions),
+    ] {
+        let (mut story, mut join) = Story::joining();
+        for attempt in 1..=9 {
+            story.fail_with(&join, error.clone());
+            if [1, 2, 4, 8].contains(&attempt) {
+                let told = story.reported();
+                assert_eq!((told.kind(), told.api()), (error.kind(), Some(api.name())));
+            }
+            if attempt > 1 {
+                story.wait();
+            }
+            let find = story.sent(ApiKey::FindCoordinator);
+            story.answer(&find, found(1));
+            join = story.sent(ApiKey::JoinGroup);
         }
-        if attempt > 1 {
-            story.wait();
-        }
-        let find = story.sent(ApiKey::FindCoordinator);
-        story.answer(&find, found(1));
-        join = story.sent(ApiKey::JoinGroup);
     }
 }
 

@@ -30,6 +30,8 @@ pub(crate) enum Setting {
     Broker,
     /// The group coordinator, before there are claims.
     Joining,
+    /// The same, on a broker that does nothing else.
+    Coordinator,
     /// The group coordinator, while there are claims: they go on.
     Member,
     /// The first broker that is asked; another one is well.

@@ -54,7 +54,11 @@ impl Stage {
             Setting::Broker => SICK_BROKER,
             _ => GOOD_BROKER,
         };
-        kafka.move_coordinator(GROUP, GOOD_BROKER);
+        let coordinator = match case.setting {
+            Setting::Coordinator => SICK_BROKER,
+            _ => GOOD_BROKER,
+        };
+        kafka.move_coordinator(GROUP, coordinator);
         kafka.move_leader(TOPIC, SICK, leader);
         kafka.move_leader(TOPIC, HEALTHY, GOOD_BROKER);
         if case.from > 0 {
@@ -67,7 +71,7 @@ impl Stage {
         let alter = std::mem::replace(&mut case.alter, nothing);
         let on = Fault::on(case.api);
         let on = match case.setting {
-            Setting::Broker | Setting::Start => on.broker(SICK_BROKER),
+            Setting::Broker | Setting::Coordinator | Setting::Start => on.broker(SICK_BROKER),
             _ => on,
         };
         Self {
@@ -121,7 +125,7 @@ impl Stage {
             self.go_on(&consumer, SICK, &mut given);
         }
         self.await_error(&consumer, &case.expected, &mut given);
-        if self.setting != Setting::Joining {
+        if ![Setting::Joining, Setting::Coordinator].contains(&self.setting) {
             self.go_on(&consumer, HEALTHY, &mut given);
         }
         if self.setting == Setting::Member {
@@ -164,7 +168,9 @@ impl Stage {
             "{error:?}, and not {expected:?}"
         );
         let brokers = match self.setting {
-            Setting::Broker | Setting::Start => vec![self.kafka.address(SICK_BROKER)],
+            Setting::Broker | Setting::Coordinator | Setting::Start => {
+                vec![self.kafka.address(SICK_BROKER)]
+            }
             _ => self.kafka.bootstrap(),
         };
         let broker = error.broker().unwrap_or_default();

@@ -133,6 +133,19 @@ fn later() -> Vec<Case> {
         )
         .kind(unsupported.clone()),
         case(
+            "other versions, again and again",
+            Setting::Coordinator,
+            "UNSUPPORTED_VERSION",
+            alter::body(|body| *body = vec![0, 35, 0, 0, 0, 0]),
+        )
+        .kind(unsupported),
+        case(
+            "nothing",
+            Setting::Coordinator,
+            "JoinGroup is needed",
+            answer::<api_versions::Request>(|answer| answer.api_keys.clear()),
+        ),
+        case(
             "no JoinGroup",
             Setting::Joining,
             "JoinGroup is needed",

@@ -114,7 +114,7 @@
 //! | thread | how many | what it does |
 //! |---|---|---|
 //! | `kafka-GROUP` | 1 | the coordinator: owns the group's state and the positions, fills the channels |
-//! | `kafka-GROUP-decoder` | 1 | decompresses and checks batches |
+//! | `kafka-GROUP-decoder` | 1, and up to 4 where compressed batches queue up | decompresses and checks batches |
 //! | `kafka-BROKER-LANE` | 1 for each open connection | one request after the other; the lanes of a broker are `control`, `group` and `fetch` |
 //!
 //! They are the consumer's own and gone when [`close`](Consumer::close) returns. Looking up a host name cannot

@@ -4,11 +4,14 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
-use super::desk::{Desk, Errand};
+use super::{
+    decoders::Decoders,
+    desk::{Desk, Errand},
+};
 use crate::{
     core::{
         engine::{End, Event},
-        fetch::{Decoded, Job},
+        fetch::Decoded,
     },
     error::{Error, ErrorKind, Result},
     net::{Completion, Pool},
@@ -31,11 +34,11 @@ pub(super) enum Message {
     Close,
 }
 
-/// The coordinator: the desk, and its ways to brokers and to the decoder.
+/// The coordinator: the desk, and its ways to brokers and to the decoders.
 pub(super) struct Coordinator {
     pub(super) desk: Desk,
     pub(super) pool: Pool,
-    pub(super) decoder: Sender<Job>,
+    pub(super) decoders: Decoders,
     pub(super) inbox: Receiver<Message>,
     pub(super) tick: Tick,
     /// For what is quickly decoded.
@@ -94,8 +97,7 @@ impl Coordinator {
                         let done = job.decode(&self.limits, &mut self.decompressor);
                         self.desk.handle(Instant::now(), Event::Decoded(done));
                     }
-                    // It is gone only if it has panicked, which it has told.
-                    Errand::Decode(job) => drop(self.decoder.send(job)),
+                    Errand::Decode(job) => self.decoders.send(job),
                     Errand::Stop(end) => return end,
                 }
             }
@@ -195,5 +197,10 @@ impl Coordinator {
     pub(super) fn finish(&mut self, deadline: Instant) {
         self.desk.finish();
         self.pool.close(deadline);
+    }
+
+    /// The end of all but the decoders.
+    pub(super) fn into_decoders(self) -> Decoders {
+        self.decoders
     }
 }

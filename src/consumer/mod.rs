@@ -4,7 +4,7 @@ mod batch;
 pub mod claim;
 mod closer;
 mod coordinator;
-mod decoder;
+mod decoders;
 mod delivered;
 mod deliveries;
 pub mod desk;

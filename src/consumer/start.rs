@@ -2,7 +2,6 @@
 
 use std::{
     sync::Arc,
-    thread::JoinHandle,
     time::{Duration, Instant},
 };
 
@@ -11,7 +10,7 @@ use crossbeam_channel::Sender;
 use super::{
     closer::Closer,
     coordinator::{Coordinator, Message, Tick},
-    decoder,
+    decoders::Decoders,
     desk::{Desk, Ends, Origin},
     shared::Shared,
     threads::{self, panic_message},
@@ -21,9 +20,9 @@ use crate::{
     call,
     client::Lease,
     config::Subscription,
-    core::{engine, fetch::Job},
+    core::engine,
     error::{Error, ErrorKind, Result},
-    record::{Decompressor, Limits, Recycler},
+    record::Decompressor,
 };
 
 /// What a consumer's handle is made of.
@@ -58,11 +57,11 @@ pub(super) fn start(lease: Lease, group_id: &str, subscription: Subscription) ->
     let pool = lease.pool(on_completion);
     let memory = pool.memory().clone();
     let limits = call::Limits::of(&config.limits).records;
-    let (decoder, decoder_thread) = spawn_decoder(group_id, limits, memory, &inbox)?;
+    let decoders = Decoders::start(group_id, limits, memory, inbox.clone())?;
     let coordinator = Coordinator {
         desk,
         pool,
-        decoder,
+        decoders,
         inbox: outside,
         tick: Tick::new(),
         limits,
@@ -72,7 +71,7 @@ pub(super) fn start(lease: Lease, group_id: &str, subscription: Subscription) ->
     let (end, ended) = crossbeam_channel::bounded(0);
     let shared = Arc::clone(&ends.shared);
     let work = move || {
-        run(coordinator, &shared, decoder_thread, config.close_timeout);
+        run(coordinator, &shared, config.close_timeout);
         drop((lease, end));
     };
     let panicked = |panic| log::error!("coordinator: {panic}");
@@ -86,12 +85,7 @@ pub(super) fn start(lease: Lease, group_id: &str, subscription: Subscription) ->
 }
 
 /// The coordinator's life. Whatever happens in it, the rest is given back and the cause is told.
-fn run(
-    mut coordinator: Coordinator,
-    shared: &Shared,
-    decoder: JoinHandle<()>,
-    close_timeout: Duration,
-) {
+fn run(mut coordinator: Coordinator, shared: &Shared, close_timeout: Duration) {
     use std::panic::{AssertUnwindSafe, catch_unwind};
     let (result, by_itself) = match catch_unwind(AssertUnwindSafe(|| coordinator.run())) {
         Ok(engine::End::Closed(result)) => (result, false),
@@ -112,28 +106,6 @@ fn run(
     if let Err(panic) = catch_unwind(AssertUnwindSafe(|| coordinator.finish(deadline))) {
         log::error!("coordinator: {}", panic_message(&*panic));
     }
-    // The channels of the users end here, and so do the jobs of the decoder.
-    drop(coordinator);
-    // Its panics are caught inside.
-    let _ = decoder.join();
-}
-
-fn spawn_decoder(
-    group_id: &str,
-    limits: Limits,
-    memory: Recycler,
-    inbox: &Sender<Message>,
-) -> Result<(Sender<Job>, JoinHandle<()>)> {
-    let (sender, jobs) = crossbeam_channel::unbounded();
-    let (done, panicked) = (inbox.clone(), inbox.clone());
-    let work = move || {
-        decoder::run(&jobs, &limits, memory, |decoded| {
-            drop(done.send(Message::Decoded(decoded)));
-        });
-    };
-    let panicked = move |panic| drop(panicked.send(Message::DecoderPanicked(panic)));
-    Ok((
-        sender,
-        threads::spawn(format!("kafka-{group_id}-decoder"), work, panicked)?,
-    ))
+    // The channels of the users end here.
+    coordinator.into_decoders().finish();
 }

@@ -5,6 +5,7 @@
 //! than to copy the records.
 
 use std::{
+    cmp::Reverse,
     fmt,
     ops::Deref,
     sync::{Arc, Weak},
@@ -125,9 +126,10 @@ impl Store {
         let pieces = free.pieces.iter().map(Vec::len).enumerate();
         let (index, size) = pieces
             .filter(|(_, size)| fits.contains(size))
-            .min_by_key(|(_, size)| *size)?;
+            // Of equal ones that which was used last: more of it is in the processor's caches.
+            .min_by_key(|(index, size)| (*size, Reverse(*index)))?;
         free.bytes -= size;
-        Some(free.pieces.swap_remove(index))
+        Some(free.pieces.remove(index))
     }
 
     fn give(&self, piece: Vec<u8>) {
@@ -220,6 +222,15 @@ mod tests {
         assert_eq!(kept(&recycler), (0, 0));
         drop(second);
         assert_eq!(kept(&recycler), (1, 20_000), "its whole size counts");
+    }
+
+    #[test]
+    fn of_pieces_that_fit_alike_the_one_that_came_back_last_is_used() {
+        let recycler = Recycler::new();
+        let [first, second] = [1, 2].map(|byte| recycler.copy(&[byte; 20_000]));
+        let place = second.as_ptr();
+        drop((first, second));
+        assert_eq!(recycler.copy(&[3; 20_000]).as_ptr(), place);
     }
 
     #[test]

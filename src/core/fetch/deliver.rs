@@ -49,10 +49,13 @@ impl Job {
     /// Whether it can be decoded on the way. What is compressed can grow to any size.
     pub fn is_quick(&self) -> bool {
         let sizes = self.batches.iter().map(Batch::encoded_len);
-        self.batches
-            .iter()
-            .all(|batch| batch.codec() == Codec::None)
-            && sizes.sum::<usize>() <= QUICK_BYTES
+        !self.is_compressed() && sizes.sum::<usize>() <= QUICK_BYTES
+    }
+
+    /// Whether there is something to decompress.
+    pub fn is_compressed(&self) -> bool {
+        let mut codecs = self.batches.iter().map(Batch::codec);
+        codecs.any(|codec| codec != Codec::None)
     }
 
     /// Decodes the batches, up to the first that cannot be.

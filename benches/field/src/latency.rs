@@ -71,7 +71,10 @@ pub(crate) fn measure(
 ) -> Result<()> {
     results.latency.clear();
     for round in 1..=flags.rounds {
-        for contestant in CONTESTANTS {
+        // Each round begins with another one, so that nobody has always the same before it.
+        let mut contestants: Vec<_> = CONTESTANTS.iter().collect();
+        contestants.rotate_left(round as usize % CONTESTANTS.len());
+        for contestant in contestants {
             match read(cluster, programs, contestant) {
                 Ok(micros) => {
                     let latency = Latency::new(contestant.id, micros);

@@ -23,7 +23,7 @@ const WORKS: [(Duration, u64); 4] = [
     (Duration::ZERO, 4_000_000),
     (Duration::from_micros(1), 2_000_000),
     (Duration::from_micros(10), 200_000),
-    (Duration::from_millis(1), 3_000),
+    (Duration::from_millis(1), 10_000),
 ];
 
 /// Lets readers of each slowness read a topic that holds just what they read.

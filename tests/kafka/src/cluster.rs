@@ -46,6 +46,7 @@ pub struct Builder {
     everywhere: Properties,
     of_one: BTreeMap<i32, Properties>,
     detour: bool,
+    as_shipped: bool,
 }
 
 impl Builder {
@@ -77,6 +78,12 @@ impl Builder {
         self
     }
 
+    /// Starts brokers as Kafka's own scripts do: they need longer until they are up, and are faster then.
+    pub fn as_shipped(mut self) -> Self {
+        self.as_shipped = true;
+        self
+    }
+
     /// Starts the cluster and waits until every broker knows every other.
     ///
     /// # Panics
@@ -88,7 +95,11 @@ impl Builder {
         }
         let detours = plan.detours().to_vec();
         let bootstrap = plan.ids().map(|id| plan.address(id).to_string()).collect();
-        let own = Own::start(self.release, plan, |id| {
+        let mut distribution = Distribution::of(self.release);
+        if self.as_shipped {
+            distribution = distribution.as_shipped();
+        }
+        let own = Own::start(distribution, plan, |id| {
             let mut properties = self.everywhere.clone();
             properties.extend(self.of_one.get(&id).cloned().unwrap_or_default());
             properties
@@ -117,6 +128,7 @@ impl Cluster {
             everywhere: Properties::new(),
             of_one: BTreeMap::new(),
             detour: false,
+            as_shipped: false,
         }
     }
 

@@ -14,11 +14,22 @@ use crate::release::Release;
 const BUILD_CLASSPATH: &str =
     "org.apache.maven.plugins:maven-dependency-plugin:2.8:build-classpath";
 
-/// Small and quick to start. The doors are those that releases before 3.x need opened to run on Java 17.
+/// A machine that is small and quick to start.
+const SMALL: &[&str] = &["-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"];
+
+/// The machine that Kafka's own scripts start.
+const SHIPPED: &[&str] = &[
+    "-Xms1G",
+    "-Xmx1G",
+    "-server",
+    "-XX:+UseG1GC",
+    "-XX:MaxGCPauseMillis=20",
+    "-XX:InitiatingHeapOccupancyPercent=35",
+    "-XX:+ExplicitGCInvokesConcurrent",
+];
+
+/// For every machine. The doors are those that releases before 3.x need opened to run on Java 17.
 const JVM: &[&str] = &[
-    "-Xmx512m",
-    "-XX:+UseSerialGC",
-    "-XX:TieredStopAtLevel=1",
     "-XX:-UsePerfData",
     "-Xshare:auto",
     "--add-exports=java.base/sun.nio.ch=ALL-UNNAMED",
@@ -39,7 +50,9 @@ log4j.appender.stderr.layout.ConversionPattern=%d{ABSOLUTE} %p %m (%c{1})%n
 /// A release on this machine.
 #[derive(Debug, Clone)]
 pub(crate) struct Distribution {
+    release: Release,
     classpath: String,
+    machine: &'static [&'static str],
     log4j: PathBuf,
 }
 
@@ -58,13 +71,29 @@ impl Distribution {
             Ok(classpath) if env::split_paths(&classpath).all(|jar| jar.exists()) => classpath,
             _ => fetch(release, folder, &cached),
         };
-        Self { classpath, log4j }
+        Self {
+            release,
+            classpath,
+            machine: SMALL,
+            log4j,
+        }
+    }
+
+    /// With the Java machine that it has in production.
+    pub(crate) fn as_shipped(mut self) -> Self {
+        self.machine = SHIPPED;
+        self
+    }
+
+    /// Which one it is.
+    pub(crate) fn release(&self) -> Release {
+        self.release
     }
 
     /// The command line that runs `main`, a class of the release or a Java source file.
     pub(crate) fn java(&self, main: impl Into<OsString>) -> Vec<OsString> {
         let mut command = vec![OsString::from("java")];
-        command.extend(JVM.iter().map(OsString::from));
+        command.extend(self.machine.iter().chain(JVM).map(OsString::from));
         command.push(format!("-Dlog4j.configuration=file:{}", self.log4j.display()).into());
         command.extend(["-cp".into(), OsString::from(&self.classpath), main.into()]);
         command

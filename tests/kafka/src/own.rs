@@ -14,7 +14,7 @@ use crate::{
     distribution::Distribution,
     metadata,
     process::Process,
-    release::{Quorum, Release},
+    release::Quorum,
     scratch::Scratch,
 };
 
@@ -33,11 +33,10 @@ pub(crate) struct Own {
 impl Own {
     /// Starts all brokers of a plan, with properties of their own by id.
     pub(crate) fn start(
-        release: Release,
+        distribution: Distribution,
         plan: Plan,
         properties: impl Fn(i32) -> Properties,
     ) -> Self {
-        let distribution = Distribution::of(release);
         let scratch = Scratch::new();
         let new = |id| {
             Broker::new(
@@ -57,6 +56,7 @@ impl Own {
             scratch,
         };
         if let Err(why) = own.launch() {
+            let release = own.distribution.release();
             panic!("{release} did not start: {why}\n{}", own.log_tails());
         }
         own

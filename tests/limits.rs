@@ -87,6 +87,16 @@ fn arrays() {
     assert_eq!(error.api(), Some("Metadata"));
 }
 
+/// Each with three replicas in sync, in topics of ten.
+#[test]
+fn a_million_partitions_have_room_by_default() {
+    let partition = size_of::<metadata::Partition>() + 6 * size_of::<i32>();
+    let topic = size_of::<metadata::ResponseTopic>();
+    let size = 1_000_000 * partition + 100_000 * topic;
+    let limit = Config::default().limits.arrays;
+    assert!(size <= limit, "{size} bytes");
+}
+
 /// A consumer is given the large record if it may, else an error of its partition; the small one anyway.
 fn read(batch: &[u8], may_be: bool, words: &str, change: impl FnOnce(&mut Config)) {
     let kafka = FakeCluster::builder().topic(TOPIC, 2).start();

@@ -337,6 +337,11 @@ impl<'a> Decoder<'a> {
             .ok_or(ErrorKind::ArraysTooLarge { bytes, room })?;
         let mut elements = Vec::with_capacity(count.min(PREALLOCATED));
         for _ in 0..count {
+            let len = elements.len();
+            if len == elements.capacity() {
+                // As a vector grows by itself, but not beyond what was counted above.
+                elements.reserve_exact(len.min(count - len));
+            }
             elements.push(T::decode(self)?);
         }
         Ok(Some(elements))

@@ -404,7 +404,9 @@ impl Cluster {
                 action: Some(Action::Send(part.to_vec())),
                 is_part: index < slow.len(),
             };
-            self.delayed.insert((at, ticket.id), finished);
+            if !part.is_empty() {
+                self.delayed.insert((at, ticket.id), finished);
+            }
             // Each has a time of its own.
             at += drip.pause.max(Duration::from_nanos(1));
         }

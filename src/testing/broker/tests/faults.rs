@@ -355,6 +355,34 @@ fn an_answer_is_altered_on_its_way_and_the_request_has_its_effect() {
 }
 
 #[test]
+fn an_answer_drips_and_what_comes_behind_it_waits() {
+    const PAUSE: Duration = Duration::from_millis(10);
+    for at_once in [0, 6] {
+        let mut story = Story::new();
+        let line = story.connect(1);
+        story.send(line, 12, &all_topics());
+        let Some(Action::Send(whole)) = story.output(line) else {
+            panic!("an answer");
+        };
+        let drip = Fault::on(ApiKey::Metadata).times(1).drip(at_once, PAUSE);
+        story.cluster.inject(drip);
+        story.send(line, 12, &all_topics());
+        story.send(line, 12, &all_topics());
+        let mut come = Vec::new();
+        if at_once > 0 {
+            come.extend(story.output(line));
+            assert_eq!(come, [Action::Send(whole[..at_once].to_vec())]);
+        }
+        for byte in &whole[at_once..] {
+            assert_eq!(story.output(line), None);
+            story.pass(PAUSE);
+            assert_eq!(story.output(line), Some(Action::Send(vec![*byte])));
+        }
+        assert_eq!(story.output(line), Some(Action::Send(whole)));
+    }
+}
+
+#[test]
 fn garbage_comes_in_place_of_an_answer() {
     let mut story = Story::new();
     story.cluster.inject(

@@ -1,6 +1,9 @@
 //! The judge: takes events, keeps what is needed of them, and accuses.
 
-use std::{collections::BTreeMap, ops::RangeInclusive};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::RangeInclusive,
+};
 
 use crate::{
     claim::Turn,
@@ -22,6 +25,8 @@ pub struct Checker {
     partitions: Vec<Partition>,
     /// Until when members may not know that somebody else has their partitions.
     excused: BTreeMap<Member, Time>,
+    /// Whose process stands still.
+    suspended: BTreeSet<Member>,
     findings: Vec<Finding>,
     /// Findings that still get events that follow.
     unfinished: Vec<usize>,
@@ -37,6 +42,7 @@ impl Checker {
             names: Names::default(),
             partitions: Vec::new(),
             excused: BTreeMap::new(),
+            suspended: BTreeSet::new(),
             findings: Vec::new(),
             unfinished: Vec::new(),
             figures: Figures::default(),
@@ -49,6 +55,11 @@ impl Checker {
         let place = self.names.place(topic, partition);
         self.make_room();
         place
+    }
+
+    /// The number that stands for a member.
+    pub fn member(&mut self, name: &str) -> Member {
+        self.names.member(name)
     }
 
     /// The names that places and members have.
@@ -139,9 +150,11 @@ impl Checker {
             Event::Truncated { place, offset } => self.partition_mut(place).truncate(offset),
             Event::Started { member } => self.started(member),
             Event::Died { member } => self.died(member),
-            Event::Suspended { member } => self.excuse(member, Time::MAX),
+            Event::Suspended { member } => {
+                self.suspended.insert(member);
+            }
             Event::Resumed { member } => {
-                self.excused.remove(&member);
+                self.suspended.remove(&member);
                 self.excuse(member, at + self.rules.resume_grace);
             }
             Event::Excused { member, until } => self.excuse(member, until),
@@ -200,8 +213,14 @@ impl Checker {
         for index in 0..self.partitions.len() {
             let place = Place(index as u32);
             self.conclude_starts(at, place);
-            if let Some((_, finding)) = self.partition_mut(place).suspicion.take() {
-                self.report(finding);
+            let partition = self.partition_mut(place);
+            if let Some((offset, finding)) = partition.suspicion.take() {
+                // A claim that is given nothing may never be told of. It may have started there, if it
+                // passes nothing over.
+                let passes_over = partition.owed.first().is_some_and(|first| first < offset);
+                if passes_over || !partition.turns.is_empty() {
+                    self.report(finding);
+                }
             }
             if let Some(lacking) = self.lacking(place) {
                 let what = format!(
@@ -376,7 +395,8 @@ impl Checker {
     }
 
     fn is_excused(&self, member: Member, at: Time) -> bool {
-        self.excused.get(&member).is_some_and(|until| at < *until)
+        let until = self.excused.get(&member);
+        self.suspended.contains(&member) || until.is_some_and(|until| at < *until)
     }
 
     /// A claim goes on behind these offsets.
@@ -412,11 +432,15 @@ impl Checker {
         let partition = self.partition_mut(claim.place);
         let granted = partition.grants.get(&claim.member);
         let generation = generation.or(granted.map(|grant| grant.generation));
+        let cause = match cause {
+            Cause::Given if partition.has_begun(claim.member, generation) => Cause::Reoffered,
+            cause => cause,
+        };
         let allowed = partition.allowed_starts(claim, generation, cause, since, &rules);
         let repeats_from = match cause {
             // Where the policy says may be anywhere below.
             Cause::OutOfRange | Cause::Untold => i64::MIN,
-            Cause::Assigned | Cause::Reoffered => {
+            Cause::Assigned | Cause::Reoffered | Cause::Given => {
                 let lowest = allowed.iter().map(|range| *range.start()).min();
                 lowest.unwrap_or(i64::MIN)
             }
@@ -431,7 +455,7 @@ impl Checker {
         partition.may_regress = match cause {
             Cause::OutOfRange => partition.in_force() > Some(start),
             // The mark that it begins at may be one that was moved back, and is still to be committed.
-            Cause::Reoffered => partition.may_regress,
+            Cause::Reoffered | Cause::Given => partition.may_regress,
             Cause::Assigned | Cause::Untold => false,
         };
         partition.begin(Turn::new(claim, generation, at, start, repeats_from));

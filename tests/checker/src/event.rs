@@ -33,6 +33,8 @@ pub enum Cause {
     OutOfRange,
     /// A handle of the same generation was given back: the last mark says where.
     Reoffered,
+    /// One of these two, whoever tells it does not know which.
+    Given,
     /// It is not told, and no commits are. Then the start must be that of the log, or lie behind a record
     /// that was delivered.
     Untold,
@@ -250,6 +252,7 @@ impl fmt::Display for Cause {
             Self::Assigned => "assigned",
             Self::OutOfRange => "out-of-range",
             Self::Reoffered => "reoffered",
+            Self::Given => "given",
             Self::Untold => "untold",
         })
     }

@@ -181,6 +181,13 @@ impl Partition {
         self.grants.insert(member, Grant { generation, at });
     }
 
+    /// Whether a member has had a claim in this generation.
+    pub(crate) fn has_begun(&self, member: Member, generation: Option<i32>) -> bool {
+        let mut turns = self.turns.iter().rev();
+        let last = turns.find(|turn| turn.claim.member == member);
+        last.is_some_and(|last| generation.is_some() && last.generation == generation)
+    }
+
     /// Where a claim may start.
     pub(crate) fn allowed_starts(
         &self,
@@ -201,6 +208,12 @@ impl Partition {
                 let before = self.turns.iter().rev().find(is_before);
                 let mark = before.map(Turn::committable);
                 mark.map(|mark| mark..=mark).into_iter().collect()
+            }
+            Cause::Given => {
+                let causes = [Cause::Assigned, Cause::Reoffered].into_iter();
+                let starts = causes
+                    .flat_map(|cause| self.allowed_starts(claim, generation, cause, since, rules));
+                starts.collect()
             }
             Cause::Assigned => {
                 let granted = self.grants.get(&claim.member);

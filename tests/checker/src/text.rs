@@ -18,8 +18,8 @@
 //! committed P OFFSET BY
 //! ```
 //!
-//! `CAUSE` is assigned, out-of-range, reoffered or untold, `OUTCOME` accepted, refused or unanswered, `BY` the
-//! name of a member, or `*` for somebody, or `!` for an administrator. Empty lines and such that begin with
+//! `CAUSE` is assigned, out-of-range, reoffered, given or untold, `OUTCOME` accepted, refused or unanswered, `BY`
+//! the name of a member, or `*` for somebody, or `!` for an administrator. Empty lines and such that begin with
 //! `#` say nothing.
 
 use std::{collections::HashMap, fmt::Write as _, ops::RangeInclusive, str::FromStr};
@@ -361,6 +361,7 @@ impl<'l> Words<'_, 'l> {
             "assigned" => Ok(Cause::Assigned),
             "out-of-range" => Ok(Cause::OutOfRange),
             "reoffered" => Ok(Cause::Reoffered),
+            "given" => Ok(Cause::Given),
             "untold" => Ok(Cause::Untold),
             word => Err(format!("{word} is no cause")),
         }

@@ -343,6 +343,25 @@ fn start_of_a_handle_offered_again_is_the_last_mark() {
 }
 
 #[test]
+fn start_given_it_is_the_last_mark_if_it_is_the_same_generation() {
+    let first = "granted t 0 a 1\nproduced t 0 0-9\nclaimed a 1 t 0 0 given\ndelivered a 1 t 0 0-5\n\
+        marked a 1 t 0 1\ncommitted t 0 2 a\nmarked a 1 t 0 4\nended a 1 t 0";
+    let again = |start| {
+        format!(
+            "claimed a 2 t 0 {start} given\ndelivered a 2 t 0 {start}-9\nmarked a 2 t 0 9\n\
+             committed t 0 10 a"
+        )
+    };
+    assert_eq!(broken(&[first, &again(5)]), []);
+    assert_eq!(broken(&[first, &again(2)]), [Law::Start, Law::Twice]);
+    assert_eq!(broken(&[first, &again(6)]), [Law::Start]);
+    let later = "granted t 0 a 2";
+    assert_eq!(broken(&[first, later, &again(2)]), [], "the commit");
+    assert_eq!(broken(&[first, later, &again(5)]), [], "told late");
+    assert_eq!(broken(&[first, later, &again(3)]), [Law::Start]);
+}
+
+#[test]
 fn start_untold_it_must_follow_a_delivery() {
     let claim = |start| format!("claimed b 1 t 0 {start} untold\ndelivered b 1 t 0 {start}-9");
     let first = "produced t 0 2-9\nclaimed a 1 t 0 2 untold\ndelivered a 1 t 0 2-5";
@@ -409,6 +428,13 @@ fn monotonic_a_reset_is_a_reason_also_for_the_claim_that_is_offered_again() {
     let twice = "committed t 0 1 a";
     assert!(broken(&[A, reset, &claim("reoffered", twice)]).contains(&Law::Monotonic));
     assert!(broken(&[A, reset, &claim("assigned", rest)]).contains(&Law::Monotonic));
+}
+
+#[test]
+fn not_ahead_the_start_of_a_claim_that_was_given_nothing_may_be_committed() {
+    assert_eq!(broken(&["committed t 0 0 a"]), []);
+    assert_eq!(broken(&["committed t 0 1 a"]), [Law::NotAhead]);
+    assert_eq!(broken(&[A, "committed u 0 0 a", B]), []);
 }
 
 #[test]
@@ -626,6 +652,8 @@ fn generation_a_suspended_process_is_excused_and_not_for_long() {
     );
     assert_eq!(broken(&[A, "suspended b", B, stale]), [Law::Generation]);
     assert_eq!(broken(&[A, "excused a 1000000000", B, stale]), []);
+    let both = "suspended a\nexcused a 60000000000\nresumed a\nwait 2";
+    assert_eq!(broken(&[A, both, B, stale]), [], "the other excuse lasts");
     assert_eq!(
         broken(&[A, "excused a 1000000000\nwait 1", B, stale]),
         [Law::Generation]

@@ -4,7 +4,15 @@
 //! looks later than it was. A mark is written down, and handed to the system, before it is made, so that no
 //! commit can be ahead of what is known even if this process is killed in between.
 
-use std::{collections::BTreeMap, path::Path, str::FromStr, sync::Mutex, thread, time::Duration};
+use std::{
+    collections::BTreeMap,
+    panic::{self, AssertUnwindSafe},
+    path::Path,
+    str::FromStr,
+    sync::Mutex,
+    thread,
+    time::Duration,
+};
 
 use checker::{Cause, Claim, Event, Member, Place};
 use crossbeam_channel::{Receiver, Select, TryRecvError};
@@ -28,11 +36,18 @@ pub enum Mode {
     Pool,
     /// A reader for each partition, which marks.
     Partitions,
+    /// The same, but readers drop their handles, or panic with them, and are offered others.
+    Reoffered,
 }
 
 impl Mode {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Multiplex, Self::Pool, Self::Partitions];
+    pub const ALL: [Self; 4] = [
+        Self::Multiplex,
+        Self::Pool,
+        Self::Partitions,
+        Self::Reoffered,
+    ];
 
     /// Its name, on command lines.
     pub fn name(self) -> &'static str {
@@ -40,6 +55,7 @@ impl Mode {
             Self::Multiplex => "multiplex",
             Self::Pool => "pool",
             Self::Partitions => "partitions",
+            Self::Reoffered => "reoffered",
         }
     }
 }
@@ -59,7 +75,7 @@ pub(crate) fn config(name: &str, mode: Mode, rng: &mut fastrand::Rng) -> Config 
     config.client_id = name.to_owned();
     config.group.mode = match mode {
         Mode::Multiplex | Mode::Pool => ConsumerMode::Multiplex,
-        Mode::Partitions => ConsumerMode::Partitions,
+        Mode::Partitions | Mode::Reoffered => ConsumerMode::Partitions,
     };
     config.group.session.timeout = super::SESSION;
     config.group.heartbeat.interval = Duration::from_millis(500);
@@ -122,7 +138,7 @@ pub fn run(
         match mode {
             Mode::Multiplex => worker.read_all(&mut rng, stop),
             Mode::Pool => worker.share(&mut rng, stop),
-            Mode::Partitions => worker.read_each(stop),
+            Mode::Partitions | Mode::Reoffered => worker.read_each(mode, stop),
         }
         if let Err(error) = consumer.close() {
             eprintln!("{} {name}: close: {error}", clock::now().as_secs_f64());
@@ -257,19 +273,33 @@ impl Worker<'_> {
     }
 
     /// The threads of partition mode.
-    fn read_each(&self, stop: &Receiver<()>) {
+    fn read_each(&self, mode: Mode, stop: &Receiver<()>) {
         thread::scope(|scope| {
             scope.spawn(|| {
                 let _ = stop.recv();
                 self.consumer.closer().signal();
             });
             for (number, part) in (1..).zip(self.consumer.partitions()) {
-                scope.spawn(move || self.read_one(number, &part, &mut fastrand::Rng::new()));
+                scope.spawn(move || {
+                    let mut rng = fastrand::Rng::new();
+                    let drops = mode == Mode::Reoffered && rng.u8(..4) > 0;
+                    self.read_one(number, &part, drops, &mut rng);
+                    if drops && rng.bool() {
+                        panic_with(part);
+                    }
+                });
             }
         });
     }
 
-    fn read_one(&self, number: u64, part: &PartitionConsumer, rng: &mut fastrand::Rng) {
+    /// The reader of one handle, to the end of its claim, or, if it `drops` it, for a while.
+    fn read_one(
+        &self,
+        number: u64,
+        part: &PartitionConsumer,
+        drops: bool,
+        rng: &mut fastrand::Rng,
+    ) {
         let mut book = self.journal.open();
         let claim = Claim {
             member: self.member,
@@ -277,7 +307,8 @@ impl Worker<'_> {
             number,
         };
         let start = part.initial_offset();
-        book.claimed(claim, start);
+        book.claimed_at(clock::now(), claim, start, Cause::Given);
+        book.flush();
         drop(book);
         let mut unmarked = None;
         let never = crossbeam_channel::never();
@@ -301,6 +332,11 @@ impl Worker<'_> {
             if let Some(offset) = unmarked.take_if(|_| is_time) {
                 self.journal.write(|_| Event::Marked { claim, offset });
                 part.mark_offset(offset, "");
+            }
+            // What is not marked by now comes again.
+            if drops && rng.u8(..40) == 0 {
+                self.journal.write(|_| Event::Ended { claim });
+                return;
             }
         }
     }
@@ -327,7 +363,7 @@ impl Worker<'_> {
                 number: Ends::claim_of(message).0,
             };
             if claims.0.insert(place, claim.number) != Some(claim.number) {
-                book.claimed_at(now, claim, message.offset());
+                book.claimed_at(now, claim, message.offset(), Cause::Assigned);
             }
         }
         book.delivered(now, &taken, |names, message| Claim {
@@ -357,17 +393,12 @@ impl Worker<'_> {
 struct Claims(BTreeMap<Place, u64>);
 
 impl Book {
-    fn claimed(&mut self, claim: Claim, start: i64) {
-        self.claimed_at(clock::now(), claim, start);
-        self.flush();
-    }
-
-    fn claimed_at(&mut self, at: Duration, claim: Claim, start: i64) {
+    fn claimed_at(&mut self, at: Duration, claim: Claim, start: i64, cause: Cause) {
         let event = Event::Claimed {
             claim,
             generation: None,
             start,
-            cause: Cause::Assigned,
+            cause,
         };
         self.write(at, &event);
     }
@@ -407,6 +438,16 @@ fn drain(messages: &Messages, most: usize, taken: &mut Vec<ConsumerMessage>) -> 
         }
     }
     false
+}
+
+/// A handler that panics.
+fn panic_with(part: PartitionConsumer) {
+    let handler = AssertUnwindSafe(move || {
+        let _held = part;
+        // Not `panic!`, which would print.
+        panic::resume_unwind(Box::new(()));
+    });
+    let _ = panic::catch_unwind(handler);
 }
 
 /// Works for a while: mostly not at all, sometimes for longer than a rebalance may take.

@@ -11,9 +11,9 @@ use crossbeam_channel::{Receiver, Sender};
 
 use super::{
     claim::Claim,
+    delivered::Delivered,
     deliveries::{Batches, Messages},
     lossy::{self, Lossy},
-    message::ConsumerMessage,
     notification::Notification,
     offers::{self, Offers, Partitions},
     outlet::{Form, Outlet},
@@ -70,9 +70,9 @@ pub struct Ends {
 }
 
 impl Ends {
-    /// The claim that a message was delivered under.
-    pub fn claim_of(message: &ConsumerMessage) -> ClaimId {
-        message.claim().id()
+    /// The claim that this was delivered under.
+    pub fn claim_of(delivered: &impl Delivered) -> ClaimId {
+        delivered.place().claim().id()
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use sarama_cluster::testing::{ApiKey, ErrorCode};
 
 use crate::{
-    network::Weather,
+    network::{Way, Weather},
     odds::{pick, pick_ms, up_to},
     plan::BROKERS,
 };
@@ -25,6 +25,10 @@ pub(crate) enum Fault {
     MoveCoordinator(i32),
     /// The coordinator throws a member out.
     Evict(usize),
+    /// Nothing gets through between a member and a broker, or some of them, for so long.
+    Block(usize, Far, Way, Duration),
+    /// The connections of a member are closed, and it does not hear of that.
+    HalfOpen(usize),
     /// The network turns bad for so long.
     Storm(Weather, Duration),
     /// Some answers are errors.
@@ -55,6 +59,15 @@ pub(crate) enum Fault {
     Retain(usize, f64),
     /// The log cleaner removes records.
     Compact(usize, u32, bool),
+}
+
+/// The other end of a link.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Far {
+    /// The group coordinator, whichever broker it is.
+    Coordinator,
+    Broker(i32),
+    All,
 }
 
 /// What a seed can let go wrong.
@@ -123,7 +136,7 @@ impl Fault {
         let longest = pick_ms(rng, [50, 1_000, 4_000, 12_000]);
         let span = up_to(rng, longest);
         let times = rng.u32(1..4);
-        match rng.u32(0..28) {
+        match rng.u32(0..32) {
             0 => Self::StopBroker(broker, span),
             1 => Self::CutOff(broker, span),
             2 | 3 => Self::MoveLeader(whom, broker),
@@ -147,6 +160,12 @@ impl Fault {
             24 if rng.bool() => Self::Delete(whom),
             24 | 25 => Self::Recreate(whom, rng.i32(1..=3), span),
             26 => Self::Retain(whom, rng.f64()),
+            27..=29 => {
+                let far = pick(rng, [Far::Coordinator, Far::Broker(broker), Far::All]);
+                let way = pick(rng, [Way::ToBroker, Way::FromBroker, Way::Both]);
+                Self::Block(whom, far, way, span)
+            }
+            30 => Self::HalfOpen(whom),
             _ => Self::Compact(whom, rng.u32(2..5), rng.bool()),
         }
     }
@@ -155,7 +174,9 @@ impl Fault {
 impl Menu {
     fn has(self, fault: &Fault) -> bool {
         match fault {
-            Fault::Kill(_) | Fault::Evict(_) | Fault::Suspend(..) => self.loses_members,
+            Fault::Kill(_) | Fault::Evict(_) | Fault::Suspend(..) | Fault::Block(..) => {
+                self.loses_members
+            }
             Fault::Retain(..) => self.loses_records,
             Fault::AddPartition(_) => self.grows_topics,
             Fault::Delete(_) => self.deletes_topics,

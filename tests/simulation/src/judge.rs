@@ -44,6 +44,7 @@ pub(crate) struct Judge {
 struct Known {
     claim: checker::Claim,
     place: Place,
+    is_over: bool,
 }
 
 /// What led to a claim.
@@ -238,8 +239,12 @@ impl Judge {
             }
             Lead::Lookup | Lead::Commit => Cause::Assigned,
         };
-        self.claims
-            .insert((member, number), Known { claim: told, place });
+        let known = Known {
+            claim: told,
+            place,
+            is_over: false,
+        };
+        self.claims.insert((member, number), known);
         let claimed = Event::Claimed {
             claim: told,
             generation: None,
@@ -251,7 +256,7 @@ impl Judge {
             // Until the group's first commit gets through, somebody else may begin at a newer end.
             Cause::Assigned => lead == Lead::Lookup && self.initial == InitialOffset::Newest,
             Cause::OutOfRange => self.out_of_range_at == OutOfRange::Newest,
-            Cause::Reoffered | Cause::Untold => false,
+            Cause::Reoffered | Cause::Given | Cause::Untold => false,
         };
         if skips && claim.start() > 0 {
             let (place, offsets) = (told.place, 0..=claim.start() - 1);
@@ -260,7 +265,10 @@ impl Judge {
     }
 
     pub(crate) fn ended(&mut self, now: Instant, member: u32, claim: &Arc<Claim>) {
-        let claim = self.claims[&(member, claim.id().0)].claim;
+        let known = self.claims.get_mut(&(member, claim.id().0));
+        let known = known.expect("it was told of when it began");
+        known.is_over = true;
+        let claim = known.claim;
         self.see(now, Event::Ended { claim });
     }
 
@@ -284,7 +292,11 @@ impl Judge {
             self.delivered(now, run.take());
             let (Deed::Took(seen) | Deed::Marked(seen) | Deed::Acked(seen) | Deed::Reset(seen)) =
                 deed;
-            let claim = self.claims[&(member, seen.claim)].claim;
+            let Known { claim, is_over, .. } = self.claims[&(member, seen.claim)];
+            if is_over {
+                // It comes too late to count for anything.
+                continue;
+            }
             let offset = seen.offset;
             let event = match deed {
                 Deed::Marked(_) => Event::Marked { claim, offset },
@@ -309,7 +321,7 @@ impl Judge {
 
     /// Whether a message is what was written.
     fn look_into(&mut self, now: Instant, known: Known, seen: &Seen) {
-        let Known { claim, place } = known;
+        let Known { claim, place, .. } = known;
         let offset = seen.offset;
         let is_right = seen.content.is_some_and(|content| {
             (content.topic, content.partition, content.offset)

@@ -93,6 +93,7 @@ pub(crate) struct Connections {
     client_id: String,
     versions: Versions,
     open: BTreeMap<Target, Connection>,
+    blocks: Blocks,
 }
 
 #[derive(Debug)]
@@ -101,6 +102,24 @@ struct Connection {
     broker: i32,
     waiting: VecDeque<(Token, Call, Duration)>,
     asked: Option<Asked>,
+    /// Nothing that is sent on it arrives any more, and nobody is told.
+    is_half_open: bool,
+}
+
+/// Until when nothing gets through between a member and some brokers. What is sent is sent again, so it
+/// comes in the end, if its connection is still there.
+#[derive(Debug, Default)]
+struct Blocks {
+    to_broker: BTreeMap<i32, Instant>,
+    from_broker: BTreeMap<i32, Instant>,
+}
+
+/// In which direction nothing gets through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    ToBroker,
+    FromBroker,
+    Both,
 }
 
 #[derive(Debug)]
@@ -119,7 +138,43 @@ impl Connections {
             client_id,
             versions: Versions::of_release(ceiling),
             open: BTreeMap::new(),
+            blocks: Blocks::default(),
         }
+    }
+
+    /// Nothing gets through to a broker, or from there, until that time.
+    pub(crate) fn block(&mut self, broker: i32, way: Way, until: Instant) {
+        let Blocks {
+            to_broker,
+            from_broker,
+        } = &mut self.blocks;
+        let ways = match way {
+            Way::ToBroker => [Some(to_broker), None],
+            Way::FromBroker => [None, Some(from_broker)],
+            Way::Both => [Some(to_broker), Some(from_broker)],
+        };
+        for way in ways.into_iter().flatten() {
+            way.insert(broker, until);
+        }
+    }
+
+    /// Nothing is blocked any more.
+    pub(crate) fn unblock(&mut self) {
+        self.blocks = Blocks::default();
+    }
+
+    /// The connections that there are lead nowhere from here on.
+    pub(crate) fn leave_half_open(&mut self) {
+        for connection in self.open.values_mut() {
+            connection.is_half_open = true;
+        }
+    }
+
+    /// When something that a broker sends on a connection arrives; `None` if never.
+    pub(crate) fn arrival(&self, id: ConnectionId, at: Instant) -> Option<Instant> {
+        let connection = self.open.values().find(|c| c.id == id)?;
+        let blocked_until = self.blocks.from_broker.get(&connection.broker);
+        (!connection.is_half_open).then(|| blocked_until.map_or(at, |until| at.max(*until)))
     }
 
     /// A call goes out, behind those that wait for the same connection.
@@ -130,9 +185,10 @@ impl Connections {
             broker: i32::from(to.broker.port) - 9091,
             waiting: VecDeque::new(),
             asked: None,
+            is_half_open: false,
         });
         connection.waiting.push_back(call);
-        connection.proceed((&self.versions, &self.client_id), link);
+        connection.proceed((&self.versions, &self.client_id), &self.blocks, link);
     }
 
     /// The member closes a connection: what is pending fails.
@@ -181,7 +237,7 @@ impl Connections {
             &Limits::default(),
             &Recycler::new(),
         );
-        connection.proceed((&self.versions, &self.client_id), link);
+        connection.proceed((&self.versions, &self.client_id), &self.blocks, link);
         vec![(asked.token, answer)]
     }
 
@@ -216,7 +272,12 @@ impl Connections {
 }
 
 impl Connection {
-    fn proceed(&mut self, (versions, client_id): (&Versions, &str), link: &mut Link<'_>) {
+    fn proceed(
+        &mut self,
+        (versions, client_id): (&Versions, &str),
+        blocks: &Blocks,
+        link: &mut Link<'_>,
+    ) {
         if self.asked.is_some() {
             return;
         }
@@ -231,11 +292,13 @@ impl Connection {
             call,
             version: request.version,
         });
+        let blocked_until = blocks.to_broker.get(&self.broker).copied();
+        let opens = (!self.is_half_open).then(|| blocked_until.unwrap_or(link.now));
         link.request(
-            self.id,
-            self.broker,
+            (self.id, self.broker),
             request.frame[4..].to_vec(),
             (token, timeout),
+            opens,
         );
     }
 
@@ -267,18 +330,14 @@ impl Link<'_> {
         ConnectionId(*self.ids)
     }
 
+    /// A request goes out. The way is open from `opens` on, or never.
     fn request(
         &mut self,
-        connection: ConnectionId,
-        broker: i32,
+        (connection, broker): (ConnectionId, i32),
         frame: Vec<u8>,
-        call: (Token, Duration),
+        (token, after): (Token, Duration),
+        opens: Option<Instant>,
     ) {
-        let (token, after) = call;
-        let arrives = self.now + self.weather.delay(self.rng);
-        if !(self.is_running)(broker) {
-            return self.out.push((arrives, Packet::Refused { connection }));
-        }
         self.out.push((
             self.now + after,
             Packet::Late {
@@ -287,6 +346,14 @@ impl Link<'_> {
                 after,
             },
         ));
+        let delay = self.weather.delay(self.rng);
+        let Some(opens) = opens else {
+            return;
+        };
+        let arrives = opens.max(self.now + delay);
+        if !(self.is_running)(broker) {
+            return self.out.push((arrives, Packet::Refused { connection }));
+        }
         if strikes(self.rng, self.weather.silent_one_in) {
             return;
         }

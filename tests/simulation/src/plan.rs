@@ -169,7 +169,7 @@ impl Plan {
         let mut rng =
             Rng::with_seed(self.seed ^ u64::from(member).wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let auto_commit = self.style.initial == InitialOffset::Newest || !strikes(&mut rng, 6);
-        let config = self.config(&mut rng, auto_commit);
+        let mut config = self.config(&mut rng, auto_commit);
         let mut wants = vec![true; topics];
         if self.style.subscribes_in_part && topics > 1 {
             let one = rng.usize(0..topics);
@@ -179,6 +179,7 @@ impl Plan {
         let by_hand = !auto_commit || strikes(&mut rng, 4);
         let habits = Habits::any(&mut rng);
         let habits = self.way.map_or(habits, |way| habits.doing(way));
+        config.consumer.returns.batches = habits.takes_batches;
         Profile {
             config,
             habits,

@@ -114,6 +114,61 @@ const MUTATIONS: &[Mutation] = &[
         )],
     },
     Mutation {
+        name: "drains-the-channel-at-a-release",
+        edits: &[(
+            "src/consumer/outlet.rs",
+            "        claim.begin_release();\n        self.look();\n",
+            "        let drained: Vec<_> = self.messages.receiver.try_iter().collect();\n        for message in &drained {\n            message.claim().mark(message.offset(), \"\");\n        }\n        claim.begin_release();\n        self.look();\n",
+        )],
+    },
+    // As one does that finds the claim by the topic and the partition.
+    Mutation {
+        name: "a-late-mark-touches-the-next-claim",
+        edits: &[
+            (
+                "src/consumer/user_side.rs",
+                "pub struct UserSide {\n",
+                "pub struct UserSide {\n    pub(super) latest: Mutex<BTreeMap<(String, i32), std::sync::Weak<Claim>>>,\n",
+            ),
+            (
+                "src/consumer/user_side.rs",
+                "        Arc::new(Self {\n",
+                "        Arc::new(Self {\n            latest: Mutex::default(),\n",
+            ),
+            (
+                "src/consumer/claim.rs",
+                "        Arc::new(Self {\n",
+                "        let claim = Arc::new(Self {\n",
+            ),
+            (
+                "src/consumer/claim.rs",
+                "            live_blocks: AtomicUsize::new(0),\n        })\n",
+                "            live_blocks: AtomicUsize::new(0),\n        });\n        let place = (claim.topic.to_string(), claim.partition);\n        let latest = &claim.user_side.latest;\n        latest.lock().insert(place, Arc::downgrade(&claim));\n        claim\n",
+            ),
+            (
+                "src/consumer/user_side.rs",
+                "            place.claim().mark(place.last_offset(), metadata);\n",
+                "            let claim = place.claim();\n            let key = (claim.topic().to_string(), claim.partition());\n            let latest = self.latest.lock().get(&key).and_then(std::sync::Weak::upgrade);\n            let claim = latest.unwrap_or_else(|| Arc::clone(claim));\n            claim.mark(place.last_offset(), metadata);\n",
+            ),
+        ],
+    },
+    Mutation {
+        name: "forgets-the-epoch-of-a-fetch",
+        edits: &[(
+            "src/core/fetch/answer.rs",
+            "reading.filter(|r| r.epoch == epoch) else {\n                continue;\n            };\n            reading.asked = Asked::No;\n            if answer.error",
+            "reading.filter(|r| r.epoch >= epoch) else {\n                continue;\n            };\n            reading.asked = Asked::No;\n            if answer.error",
+        )],
+    },
+    Mutation {
+        name: "a-view-marks-its-whole-batch",
+        edits: &[(
+            "src/consumer/batch.rs",
+            "Place::one(self.block, self.index)",
+            "Place::all(self.block)",
+        )],
+    },
+    Mutation {
         name: "passes-over-a-record-now-and-then",
         edits: &[(
             "src/core/fetch/answer.rs",

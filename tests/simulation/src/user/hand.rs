@@ -7,26 +7,29 @@ use std::{
 
 use crossbeam_channel::TryRecvError;
 use fastrand::Rng;
-use sarama_cluster::{ConsumerMessage, Messages, consumer::user_side::UserSide};
+use sarama_cluster::consumer::user_side::UserSide;
 
-use super::{Deed, Habits, Way, seen};
+use super::{
+    Deed, Habits, Way,
+    item::{Item, Source},
+};
 use crate::odds::{strikes, up_to};
 
 /// What a thread of a user has in hand.
 #[derive(Debug, Default)]
 pub(super) struct Hand {
-    messages: VecDeque<ConsumerMessage>,
+    items: VecDeque<Item>,
     /// One that was marked, to come back to.
-    bookmark: Option<ConsumerMessage>,
+    bookmark: Option<Item>,
 }
 
 impl Hand {
     pub(super) fn is_empty(&self) -> bool {
-        self.messages.is_empty() && self.bookmark.is_none()
+        self.items.is_empty() && self.bookmark.is_none()
     }
 
     pub(super) fn forget_all(&mut self) {
-        self.messages.clear();
+        self.items.clear();
         self.bookmark = None;
     }
 
@@ -38,30 +41,27 @@ impl Hand {
     /// Takes some messages. An error says that there are no more, for now or for good.
     pub(super) fn take(
         &mut self,
-        from: &Messages,
+        from: Source<'_>,
         habits: &Habits,
         rng: &mut Rng,
         deeds: &mut Vec<Deed>,
     ) -> Result<(), TryRecvError> {
-        let room = habits.holds.saturating_sub(self.messages.len());
-        for _ in 0..room.min(habits.takes) {
-            let message = if strikes(rng, habits.raw_one_in) {
-                let receiver: &crossbeam_channel::Receiver<ConsumerMessage> = from;
-                let message = receiver.try_recv()?;
-                if !message.is_current() {
-                    continue;
-                }
-                message
-            } else {
-                from.try_recv()?
+        let held: usize = self.items.iter().map(Item::len).sum();
+        let wanted = habits.takes.min(habits.holds.saturating_sub(held));
+        let mut taken = 0;
+        while taken < wanted {
+            let is_raw = strikes(rng, habits.raw_one_in);
+            let Some(item) = from.take(is_raw)? else {
+                taken += 1;
+                continue;
             };
-            deeds.push(Deed::Took(seen(&message)));
-            self.messages
-                .push_back(if strikes(rng, habits.detaches_one_in) {
-                    message.detach()
-                } else {
-                    message
-                });
+            taken += item.len();
+            item.took(deeds);
+            if strikes(rng, habits.detaches_one_in) {
+                self.items.extend(item.detached());
+            } else {
+                self.items.push_back(item);
+            }
         }
         Ok(())
     }
@@ -74,32 +74,32 @@ impl Hand {
         rng: &mut Rng,
         deeds: &mut Vec<Deed>,
     ) {
-        if let Some(message) = self.bookmark.take_if(|_| strikes(rng, 4)) {
-            deeds.push(Deed::Reset(seen(&message)));
-            user_side.reset(&message, "");
+        if let Some(item) = self.bookmark.take_if(|_| strikes(rng, 4)) {
+            item.reset(user_side, deeds);
         }
-        let count = rng.usize(0..=self.messages.len());
+        let count = rng.usize(0..=self.items.len());
         for left in (0..count).rev() {
-            let message = match habits.way {
+            let item = match habits.way {
                 Way::Acks => {
-                    let at = rng.usize(0..self.messages.len());
-                    self.messages.swap_remove_back(at)
+                    let at = rng.usize(0..self.items.len());
+                    self.items.swap_remove_back(at)
                 }
-                Way::Marks | Way::MarksLast => self.messages.pop_front(),
+                Way::Marks | Way::MarksLast => self.items.pop_front(),
             };
-            let message = message.expect("no more is worked off than there is");
+            let mut item = item.expect("no more is worked off than there is");
             if strikes(rng, habits.forgets_one_in) || (habits.way == Way::MarksLast && left > 0) {
                 continue;
             }
-            if habits.way == Way::Acks {
-                deeds.push(Deed::Acked(seen(&message)));
-                user_side.ack(&message);
-            } else {
-                deeds.push(Deed::Marked(seen(&message)));
-                user_side.mark(&message, "");
+            let is_done = match habits.way {
+                Way::Acks => item.ack(user_side, rng, deeds),
+                Way::Marks | Way::MarksLast => item.mark(user_side, rng, deeds),
+            };
+            if !is_done {
+                self.items.push_front(item);
+                continue;
             }
             if strikes(rng, habits.resets_one_in) {
-                self.bookmark = Some(message);
+                self.bookmark = Some(item);
             }
         }
     }

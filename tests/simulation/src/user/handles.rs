@@ -5,13 +5,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crossbeam_channel::{Select, TryRecvError};
+use crossbeam_channel::TryRecvError;
 use fastrand::Rng;
 use sarama_cluster::{PartitionConsumer, consumer::desk::Ends};
 
 use super::{
     Deed, Habits,
     hand::{Hand, pause, sooner},
+    item::Source,
 };
 use crate::odds::strikes;
 
@@ -93,7 +94,8 @@ impl Handles {
 impl Worker {
     fn look(&mut self, now: Instant, habits: &Habits, rng: &mut Rng) {
         let handle = self.handle.as_ref();
-        let comes = handle.is_some_and(|handle| has_news(handle) || handle.is_paused());
+        let comes =
+            handle.is_some_and(|handle| source(handle, habits).has_news() || handle.is_paused());
         if self.acts_at.is_none() && comes {
             self.acts_at = Some(now + pause(habits, rng));
         }
@@ -109,7 +111,7 @@ impl Worker {
     ) {
         self.hand.work(&ends.user_side, habits, rng, deeds);
         if let Some(handle) = &self.handle {
-            let got = self.hand.take(handle.messages(), habits, rng, deeds);
+            let got = self.hand.take(source(handle, habits), habits, rng, deeds);
             if got == Err(TryRecvError::Disconnected) {
                 self.handle = None;
             }
@@ -160,9 +162,9 @@ impl Worker {
     }
 }
 
-/// Whether there is a message to take, or the end of them to see.
-fn has_news(handle: &PartitionConsumer) -> bool {
-    let mut select = Select::new();
-    select.recv(handle.messages());
-    select.try_ready().is_ok()
+fn source<'a>(handle: &'a PartitionConsumer, habits: &Habits) -> Source<'a> {
+    match habits.takes_batches {
+        true => Source::Batches(handle.batches()),
+        false => Source::Messages(handle.messages()),
+    }
 }

@@ -2,15 +2,19 @@
 
 mod hand;
 mod handles;
+mod item;
 mod reader;
 
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
-use sarama_cluster::{ConsumerMessage, ConsumerMode, consumer::desk::Ends};
+use sarama_cluster::{ConsumerMode, consumer::desk::Ends};
 
 use self::{handles::Handles, reader::Reader};
-use crate::odds::{pick, pick_ms};
+use crate::{
+    content::Content,
+    odds::{pick, pick_ms, strikes},
+};
 
 /// How a user works.
 #[derive(Debug, Clone, Copy)]
@@ -26,17 +30,19 @@ pub(crate) struct Habits {
     pub(crate) sleeps_one_in: u32,
     /// How long that is.
     pub(crate) sleep: Duration,
-    /// One message in so many is received past the library's own methods, which asks the user to look
+    /// One message (or batch) in so many is received past the library's own methods, which asks the user to look
     /// whether it is current; 0: none.
     pub(crate) raw_one_in: u32,
-    /// One message in so many is dropped without a mark, to be marked by a later one; 0: none.
+    /// One message (or batch) in so many is dropped without a mark, to be marked by a later one; 0: none.
     pub(crate) forgets_one_in: u32,
-    /// One message in so many is detached from its batch; 0: none.
+    /// One message in so many is detached from its batch, or one batch in so many is taken apart; 0: none.
     pub(crate) detaches_one_in: u32,
     /// One mark in so many is taken back later; 0: none.
     pub(crate) resets_one_in: u32,
     /// One action in so many is something done to a handle; 0: none. In partition mode only.
     pub(crate) fidgets_one_in: u32,
+    /// It takes messages by the batch, and marks or acknowledges them together or one by one.
+    pub(crate) takes_batches: bool,
 }
 
 /// How messages are said to be done.
@@ -67,6 +73,7 @@ impl Habits {
             detaches_one_in: pick(rng, [0, 0, 7]),
             resets_one_in: pick(rng, [0, 0, 0, 30]),
             fidgets_one_in: pick(rng, [0, 10, 50]),
+            takes_batches: strikes(rng, 3),
         }
     }
 
@@ -118,7 +125,7 @@ pub(crate) struct Seen {
     pub(crate) claim: u64,
     pub(crate) offset: i64,
     /// What it should have in it, or nothing if it has something else.
-    pub(crate) content: Option<crate::content::Content>,
+    pub(crate) content: Option<Content>,
 }
 
 /// The user of one member.
@@ -182,13 +189,5 @@ impl User {
             Kind::Reader(reader) => reader.forget_all(),
             Kind::Handles(handles) => handles.forget_all(),
         }
-    }
-}
-
-fn seen(message: &ConsumerMessage) -> Seen {
-    Seen {
-        claim: Ends::claim_of(message).0,
-        offset: message.offset(),
-        content: message.value().and_then(crate::content::Content::read),
     }
 }

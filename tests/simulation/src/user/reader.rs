@@ -8,6 +8,7 @@ use sarama_cluster::consumer::desk::Ends;
 use super::{
     Deed, Habits,
     hand::{Hand, pause, sooner},
+    item::Source,
 };
 
 #[derive(Debug)]
@@ -26,8 +27,15 @@ impl Reader {
         }
     }
 
+    fn source<'a>(&self, ends: &'a Ends) -> Source<'a> {
+        match self.habits.takes_batches {
+            true => Source::Batches(&ends.batches),
+            false => Source::Messages(&ends.messages),
+        }
+    }
+
     pub(super) fn look(&mut self, now: Instant, ends: &Ends, rng: &mut Rng) {
-        if self.acts_at.is_none() && !ends.messages.is_empty() {
+        if self.acts_at.is_none() && !self.source(ends).is_empty() {
             self.acts_at = Some(now + pause(&self.habits, rng));
         }
     }
@@ -35,8 +43,9 @@ impl Reader {
     pub(super) fn act(&mut self, now: Instant, ends: &Ends, rng: &mut Rng, deeds: &mut Vec<Deed>) {
         self.hand.work(&ends.user_side, &self.habits, rng, deeds);
         // What there is not now will be looked for.
-        let _ = self.hand.take(&ends.messages, &self.habits, rng, deeds);
-        let is_idle = self.hand.is_empty() && ends.messages.is_empty();
+        let source = self.source(ends);
+        let _ = self.hand.take(source, &self.habits, rng, deeds);
+        let is_idle = self.hand.is_empty() && source.is_empty();
         self.acts_at = (!is_idle).then(|| now + pause(&self.habits, rng));
     }
 

@@ -6,7 +6,8 @@ use sarama_cluster::{core::engine::Event, testing};
 
 use super::{Happening, World};
 use crate::{
-    fault::Fault,
+    fault::{Far, Fault},
+    network::Way,
     plan::{BROKERS, MEMBERS},
     topics::Place,
 };
@@ -107,6 +108,15 @@ impl World {
                 }
             }
             Fault::Evict(whom) => self.evict(whom),
+            Fault::Block(whom, far, way, span) => self.block(whom, far, way, span),
+            Fault::HalfOpen(whom) => {
+                if let Some(index) = self.member(whom) {
+                    let connections = &mut self.members[index].connections;
+                    connections.leave_half_open();
+                    let ids = connections.ids();
+                    self.hang_up(&ids);
+                }
+            }
             other => unreachable!("{other:?} is a matter of the cluster"),
         }
     }
@@ -150,6 +160,21 @@ impl World {
         } else if exists {
             let later = self.now + Duration::from_secs(1);
             self.plan_for(later, Happening::GiveLeader(topic, partition));
+        }
+    }
+
+    fn block(&mut self, whom: usize, far: Far, way: Way, span: Duration) {
+        let Some(index) = self.member(whom) else {
+            return;
+        };
+        let brokers = match far {
+            Far::Coordinator => self.cluster.coordinator("group").into_iter().collect(),
+            Far::Broker(id) => vec![id],
+            Far::All => (1..=BROKERS).collect(),
+        };
+        for broker in brokers {
+            let connections = &mut self.members[index].connections;
+            connections.block(broker, way, self.now + span);
         }
     }
 

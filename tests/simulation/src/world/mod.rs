@@ -253,6 +253,7 @@ impl World {
             }
         }
         for member in &mut self.members {
+            member.connections.unblock();
             member.user.calm_down(self.now);
         }
         // It wants all topics, and what was given up until the next rebalance is given to somebody.

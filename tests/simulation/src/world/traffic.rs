@@ -237,10 +237,14 @@ impl World {
         for output in outputs {
             let connection = output.connection;
             let owner = self.members.iter().find(|m| m.connections.has(connection));
-            let Some(owner) = owner.map(|m| m.id) else {
+            let Some(owner) = owner else {
                 continue;
             };
             let at = self.now + self.weather.delay(&mut self.rng);
+            let Some(at) = owner.connections.arrival(connection, at) else {
+                continue;
+            };
+            let owner = owner.id;
             let packet = match output.action {
                 Action::Send(frame) => Packet::Answer { connection, frame },
                 Action::Close => Packet::Closed { connection },

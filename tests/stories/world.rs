@@ -277,7 +277,6 @@ impl World {
         for entry in story.iter().skip(story.len().saturating_sub(200)) {
             eprintln!("{:?} {:?}", entry.at, entry.event);
         }
-        let all: Vec<String> = violations.iter().map(ToString::to_string).collect();
-        panic!("{} laws were broken:\n{}", all.len(), all.join("\n"));
+        panic!("laws were broken:\n{}", violations.join("\n"));
     }
 }

@@ -2,12 +2,9 @@
 //! counts what the whole process has.
 #![cfg(target_os = "linux")]
 
-use std::{
-    fs,
-    net::TcpListener,
-    thread,
-    time::{Duration, Instant},
-};
+mod process;
+
+use std::{net::TcpListener, time::Duration};
 
 use sarama_cluster::{
     Client, Config, Consumer, ConsumerMode,
@@ -15,43 +12,9 @@ use sarama_cluster::{
     testing::{ApiKey, FakeCluster, Fault},
 };
 
+use process::{Has, await_that, ours_are_gone};
+
 const PATIENCE: Duration = Duration::from_secs(20);
-
-/// What the process has, by the system's account.
-#[derive(Debug, PartialEq, Eq)]
-struct Has {
-    files: Vec<String>,
-    threads: Vec<String>,
-}
-
-impl Has {
-    fn now() -> Self {
-        // The directory that is being read is one of its entries, and is gone when its link is read.
-        let files = entries("/proc/self/fd").filter_map(|fd| fs::read_link(fd).ok());
-        let names = entries("/proc/self/task").filter_map(|task| {
-            // A thread may end meanwhile.
-            fs::read_to_string(format!("{task}/comm")).ok()
-        });
-        let mut has = Self {
-            files: files.map(|file| file.display().to_string()).collect(),
-            threads: names.map(|name| name.trim().to_owned()).collect(),
-        };
-        has.files.sort();
-        has.threads.sort();
-        has
-    }
-
-    fn of_the_library(self) -> Vec<String> {
-        let is_ours = |name: &String| name.starts_with("kafka-");
-        self.threads.into_iter().filter(is_ours).collect()
-    }
-}
-
-fn entries(directory: &str) -> impl Iterator<Item = String> {
-    let entries = fs::read_dir(directory).expect("the system tells").flatten();
-    let paths: Vec<String> = entries.map(|e| e.path().display().to_string()).collect();
-    paths.into_iter()
-}
 
 fn config() -> Config {
     let mut config = Config::default();
@@ -188,23 +151,6 @@ fn never_connected() {
     ours_are_gone();
 }
 
-/// The threads of the library are gone. A thread that was joined stays in the system's list for a
-/// moment, of which nothing tells the end.
-fn ours_are_gone() {
-    await_that(|| {
-        let threads = Has::now().of_the_library();
-        threads.is_empty().then_some(()).ok_or(threads)
-    });
-}
-
-fn await_that<E: std::fmt::Debug>(holds: impl Fn() -> Result<(), E>) {
-    let deadline = Instant::now() + Duration::from_secs(5);
-    while let Err(state) = holds() {
-        assert!(Instant::now() < deadline, "left over: {state:#?}");
-        thread::yield_now();
-    }
-}
-
 /// Scenario 8: and in every other state, too.
 #[test]
 fn nothing_outlives_a_close() {
@@ -221,8 +167,5 @@ fn nothing_outlives_a_close() {
     never_connected();
     // The sockets of the in-process brokers go with them; a socket of the library's would stay.
     drop(kafka);
-    await_that(|| {
-        let now = Has::now();
-        (now == before).then_some(()).ok_or(now)
-    });
+    await_that(|| before.is_now());
 }

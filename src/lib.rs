@@ -139,7 +139,7 @@
 //! An [`Error`] says what the library was doing, which broker, API, topic and partition it was about, and
 //! often what to do. What may heal is tried again and reported. What cannot heal ends the
 //! consumer and its channels, and [`error`](Consumer::error) keeps the cause: a refused group, another member with
-//! the same [`instance_id`](config::Group::instance_id), no common protocol version.
+//! the same [`instance_id`](config::Group::instance_id), settings that no common version of the protocol can carry.
 //!
 //! # Tests
 //!

@@ -3,6 +3,7 @@
 use sarama_cluster::protocol::{
     Request, fetch,
     header::{decode_response, encode_response},
+    join_group,
 };
 
 /// Changes an answer on its way: given its version, and the frame with its length in front.
@@ -31,6 +32,29 @@ pub(crate) fn answer<R: Request>(
         let (id, mut response) = read::<R>(version, &frame);
         change(&mut response);
         write::<R>(version, id, &response)
+    })
+}
+
+/// The answer to a JoinGroup, of a flexible version, with so many members that have no bytes of their own.
+pub(crate) fn crowded(members: u32) -> Alter {
+    Box::new(move |version, frame| {
+        let (id, mut response) = read::<join_group::Request>(version, &frame);
+        response.members.clear();
+        let mut frame = write::<join_group::Request>(version, id, &response);
+        // The number of members and that of tagged fields.
+        frame.truncate(frame.len() - 2);
+        let mut count = members + 1;
+        while count >= 0x80 {
+            frame.push(count as u8 | 0x80);
+            count >>= 7;
+        }
+        frame.push(count as u8);
+        // An empty id, no instance id, empty metadata, no tagged fields.
+        frame.extend([1, 0, 1, 0].repeat(members as usize));
+        frame.push(0);
+        let length = frame.len() as u32 - 4;
+        frame[..4].copy_from_slice(&length.to_be_bytes());
+        frame
     })
 }
 

@@ -184,6 +184,12 @@ fn of_group() -> Vec<Case> {
         join("an assignor that was not offered", "was not offered", |j| {
             j.protocol_name = Some("sticky".to_owned());
         }),
+        joining(
+            "half a million members in two megabytes",
+            ApiKey::JoinGroup,
+            "limits.arrays",
+            alter::crowded(500_000),
+        ),
         join("no member id", "no member id", |j| {
             j.member_id = String::new();
         }),

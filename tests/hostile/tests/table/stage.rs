@@ -34,6 +34,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) const READ_TIMEOUT: Duration = Duration::from_millis(700);
 pub(crate) const RESPONSE_LIMIT: usize = 8 << 20;
+const ARRAY_LIMIT: usize = 4 << 20;
 const DECODED_LIMIT: usize = 2 << 20;
 
 pub(crate) struct Stage {
@@ -269,6 +270,7 @@ fn config() -> Config {
     config.consumer.offsets.commit_interval = millis(20);
     config.consumer.fetch.max_bytes = 4 << 20;
     config.limits.response = RESPONSE_LIMIT;
+    config.limits.arrays = ARRAY_LIMIT;
     config.limits.decompressed_batch = DECODED_LIMIT;
     config.group.heartbeat.interval = millis(50);
     config.group.offsets.synchronization.dwell_time = millis(1);

@@ -6,17 +6,15 @@ use std::{
     ops::RangeInclusive,
     sync::{
         Arc,
-        atomic::{
-            AtomicBool, AtomicI64, AtomicU8, AtomicU64, AtomicUsize,
-            Ordering::{Relaxed, SeqCst},
-        },
+        atomic::Ordering::{Relaxed, SeqCst},
     },
     time::Duration,
 };
 
-use parking_lot::{Condvar, Mutex, MutexGuard};
-
-use super::user_side::UserSide;
+use super::{
+    sync::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, AtomicUsize, Condvar, Mutex, MutexGuard},
+    user_side::UserSide,
+};
 use crate::{
     core::{
         ChannelId, ClaimId,

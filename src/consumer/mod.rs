@@ -10,6 +10,8 @@ mod deliveries;
 pub mod desk;
 mod lossy;
 mod message;
+#[cfg(all(test, shuttle))]
+mod models;
 mod notification;
 mod offers;
 pub mod outlet;
@@ -19,6 +21,7 @@ mod sample;
 mod shared;
 mod start;
 mod stash;
+mod sync;
 mod threads;
 pub mod user_side;
 pub mod waker;

@@ -1,9 +1,8 @@
 //! How users wake the coordinator.
 
-use std::{
-    fmt,
-    sync::atomic::{AtomicBool, Ordering::SeqCst},
-};
+use std::{fmt, sync::atomic::Ordering::SeqCst};
+
+use super::sync::AtomicBool;
 
 /// Wakes the coordinator when something happened that it waits for, at the cost of one load where
 /// it does not wait.

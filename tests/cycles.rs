@@ -54,10 +54,10 @@ fn cycle(kafka: &FakeCluster, number: usize) {
         0 => ConsumerMode::Multiplex,
         _ => ConsumerMode::Partitions,
     };
-    let config = config(mode, number / 2 % 2 == 0);
+    let config = config(mode, (number / 2).is_multiple_of(2));
     // A group of its own reads from the start, and nobody waits for somebody else.
     let group = format!("group-{number}");
-    let consumer = if number % 5 == 0 {
+    let consumer = if number.is_multiple_of(5) {
         let client = Client::new(kafka.bootstrap(), config).unwrap();
         let consumer = Consumer::from_client(&client, group, "t").unwrap();
         client.close();
@@ -80,7 +80,7 @@ fn cycle(kafka: &FakeCluster, number: usize) {
 
 /// Takes something from the channels that this consumer has, and marks or acknowledges it.
 fn work(consumer: &Consumer, mode: ConsumerMode, number: usize) {
-    let batches = number / 2 % 2 == 0;
+    let batches = (number / 2).is_multiple_of(2);
     match (mode, batches) {
         (ConsumerMode::Multiplex, false) => {
             let message = consumer.messages().recv_timeout(PATIENCE).unwrap();
@@ -107,7 +107,7 @@ fn work(consumer: &Consumer, mode: ConsumerMode, number: usize) {
 }
 
 fn finish(consumer: &Consumer, delivered: &impl Delivered, number: usize) {
-    if number / 4 % 2 == 0 {
+    if (number / 4).is_multiple_of(2) {
         consumer.mark_offset(delivered, "metadata");
     } else {
         consumer.ack(delivered);

@@ -12,6 +12,9 @@ use crate::{
 const SHORTEST_POLL: Duration = Duration::from_millis(1);
 /// A request for fewer bytes than this costs more than it brings.
 const SMALLEST_REQUEST: usize = 64 * 1024;
+/// No answer takes more of the budget than one in so many parts: while it comes, which may take long, there is
+/// room for what users read meanwhile.
+const ANSWERS: usize = 4;
 
 impl Fetcher {
     /// The next fetch that can go out.
@@ -33,9 +36,13 @@ impl Fetcher {
         // What is free is shared by the brokers that could be asked now. A share of all of them is
         // enough, for the others may have theirs for as long as their logs are silent.
         let quota = self.budget.free() / askable.len().max(1);
+        let portion = self.budget.limit() / ANSWERS;
+        let largest = portion
+            .max(self.settings.default_bytes)
+            .min(self.settings.max_bytes);
         let smallest = SMALLEST_REQUEST.min(self.budget.limit() / (2 * sources.len().max(1)));
         let (broker, bytes) = askable.into_iter().find_map(|(broker, source)| {
-            let bytes = source.bytes.min(self.settings.max_bytes).min(quota);
+            let bytes = source.bytes.min(largest).min(quota);
             // A batch larger than the whole budget passes alone.
             let bytes = if self.budget.is_unused() {
                 bytes.max(1)

@@ -406,6 +406,29 @@ fn what_is_asked_for_and_held_never_exceeds_the_budget() {
 }
 
 #[test]
+fn no_answer_takes_the_budget_for_itself() {
+    let settings = Settings {
+        budget: 256 * KIB,
+        default_bytes: 16 * KIB,
+        ..settings()
+    };
+    let mut bench = Bench::new(settings.clone(), 32);
+    let sent = bench.fetch();
+    assert_eq!(sent.partitions().len(), 32, "all can be in it");
+    assert_eq!(sent.ask.max_bytes as usize, 64 * KIB);
+    // One fetch of one partition fits, however small the budget is.
+    let default_bytes = 128 * KIB;
+    let mut bench = Bench::new(
+        Settings {
+            default_bytes,
+            ..settings
+        },
+        32,
+    );
+    assert_eq!(bench.fetch().ask.max_bytes as usize, default_bytes);
+}
+
+#[test]
 fn a_budget_too_small_for_all_brokers_at_once_starves_none() {
     let budget = 64 * KIB;
     let mut bench = Bench::new(

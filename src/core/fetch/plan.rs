@@ -40,7 +40,9 @@ impl Fetcher {
         let largest = portion
             .max(self.settings.default_bytes)
             .min(self.settings.max_bytes);
-        let smallest = SMALLEST_REQUEST.min(self.budget.limit() / (2 * sources.len().max(1)));
+        let smallest = SMALLEST_REQUEST
+            .min(self.budget.limit() / (2 * sources.len().max(1)))
+            .min(largest);
         let (broker, bytes) = askable.into_iter().find_map(|(broker, source)| {
             let bytes = source.bytes.min(largest).min(quota);
             // A batch larger than the whole budget passes alone.

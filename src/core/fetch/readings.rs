@@ -288,7 +288,8 @@ impl Lines {
         self.file_queue(reading);
         let buffering = reading.buffer.bytes() > 0 || matches!(reading.aim, Aim::End(_));
         count(&mut self.buffering, &mut reading.filed.buffering, buffering);
-        let full = reading.delivered > 0 && reading.delivered >= self.share;
+        // Less than a whole fetch can be asked for, perhaps less than the next batch has.
+        let full = reading.delivered > 0 && reading.delivered + reading.fetch_size > self.share;
         count(&mut self.full, &mut reading.filed.full, full);
     }
 

@@ -371,6 +371,27 @@ fn a_claim_whose_share_is_in_the_users_channel_waits_for_the_user_and_then_goes_
     assert!(bench.fetch().partitions().contains(&0));
 }
 
+/// The next batch may be larger than what is left of the share, and nothing but the user's taking makes that
+/// more.
+#[test]
+fn whoever_is_asked_less_for_because_of_what_the_user_has_waits_for_the_user() {
+    let settings = Settings {
+        default_bytes: KIB,
+        ..settings()
+    };
+    let mut bench = Bench::new(settings, 32);
+    let share = bench.fetcher.settings.budget / 32;
+    let sent = bench.fetch();
+    bench.feed(&sent, &[(0, share - KIB)]);
+    assert_eq!(bench.deliver(), [(claim(0), 0)]);
+    let sent = bench.fetch();
+    let asked = sent.ask.partitions.iter().find(|p| p.partition == 0);
+    assert!((asked.unwrap().max_bytes as usize) < KIB);
+    assert!(bench.fetcher.wants_room());
+    bench.fetcher.taken(claim(0), bench.fetcher.buffered());
+    assert!(!bench.fetcher.wants_room());
+}
+
 #[test]
 fn what_is_asked_for_and_held_never_exceeds_the_budget() {
     let mut bench = Bench::new(
@@ -416,16 +437,16 @@ fn no_answer_takes_the_budget_for_itself() {
     let sent = bench.fetch();
     assert_eq!(sent.partitions().len(), 32, "all can be in it");
     assert_eq!(sent.ask.max_bytes as usize, 64 * KIB);
-    // One fetch of one partition fits, however small the budget is.
-    let default_bytes = 128 * KIB;
-    let mut bench = Bench::new(
-        Settings {
-            default_bytes,
-            ..settings
-        },
-        32,
-    );
-    assert_eq!(bench.fetch().ask.max_bytes as usize, default_bytes);
+    // One fetch of one partition fits in any case, and a small budget too has its quarter asked for.
+    for (budget, default_bytes, asked) in [(256, 128, 128), (100, 16, 25), (100, 32, 32)] {
+        let settings = Settings {
+            budget: budget * KIB,
+            default_bytes: default_bytes * KIB,
+            ..settings.clone()
+        };
+        let sent = Bench::new(settings, 32).fetch();
+        assert_eq!(sent.ask.max_bytes as usize, asked * KIB);
+    }
 }
 
 #[test]

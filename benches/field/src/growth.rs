@@ -6,7 +6,7 @@ use std::{
 };
 
 use field_contract::Job;
-use kafka_tests::{Cluster, Codec, unique};
+use kafka_tests::{Cluster, Codec};
 
 use crate::{
     Result,
@@ -14,7 +14,7 @@ use crate::{
     flags::Flags,
     programs::{Program, Programs},
     results::{Growth, Idle, Results},
-    run::Running,
+    run::{Running, new_group},
     topics::{self, Load},
 };
 
@@ -147,7 +147,7 @@ fn job(brokers: String, topic: &str, partitions: usize, records: u64) -> Job {
         brokers,
         topic: topic.to_owned(),
         partitions,
-        group: unique("g"),
+        group: new_group(),
         records,
         ..Job::default()
     }

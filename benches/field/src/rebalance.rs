@@ -16,7 +16,7 @@ use crate::{
     flags::Flags,
     programs::{Program, Programs},
     results::{Rebalance, Results},
-    run::Running,
+    run::{Running, new_group},
 };
 
 /// Those that are compared: in all of them a member learns of a rebalance by its next heartbeat, so all send
@@ -75,7 +75,7 @@ fn join(cluster: &Cluster, programs: &Programs, contestant: &Contestant) -> Resu
         brokers: cluster.bootstrap().join(","),
         topic: topic.clone(),
         partitions: PARTITIONS as usize,
-        group: unique("g"),
+        group: new_group(),
         records: u64::MAX,
         ..Job::default()
     };

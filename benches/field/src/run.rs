@@ -3,7 +3,10 @@
 use std::{
     io::Read,
     process::{Child, Command, Stdio},
-    sync::mpsc,
+    sync::{
+        atomic::{AtomicU32, Ordering::Relaxed},
+        mpsc,
+    },
     thread,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -12,6 +15,13 @@ use field_contract::Job;
 use serde::{Deserialize, Serialize};
 
 use crate::{Result, contestants::Contestant, programs::Programs};
+
+/// The name of a group that is new: each part has a cluster of its own. It is short, for the system shows
+/// 15 bytes of the names of threads.
+pub(crate) fn new_group() -> String {
+    static MADE: AtomicU32 = AtomicU32::new(0);
+    format!("g{}", MADE.fetch_add(1, Relaxed))
+}
 
 /// The longest that a run may take.
 const PATIENCE: Duration = Duration::from_secs(180);

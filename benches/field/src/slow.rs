@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use field_contract::Job;
-use kafka_tests::{Cluster, Codec, unique};
+use kafka_tests::{Cluster, Codec};
 
 use crate::{
     Result,
@@ -11,7 +11,7 @@ use crate::{
     flags::Flags,
     programs::{Program, Programs},
     results::{Results, Slow},
-    run::Running,
+    run::{Running, new_group},
     topics::{self, Load},
 };
 
@@ -48,7 +48,7 @@ pub(crate) fn measure(
                 brokers: cluster.bootstrap().join(","),
                 topic: topic.clone(),
                 partitions: load.partitions,
-                group: unique("g"),
+                group: new_group(),
                 records,
                 work,
                 ..Job::default()

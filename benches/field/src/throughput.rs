@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 
 use field_contract::Job;
-use kafka_tests::{Cluster, Codec, unique};
+use kafka_tests::{Cluster, Codec};
 
 use crate::{
     Result,
@@ -11,7 +11,7 @@ use crate::{
     flags::Flags,
     programs::Programs,
     results::{Results, Run},
-    run::{Outcome, Running},
+    run::{Outcome, Running, new_group},
     topics::{self, Load},
 };
 
@@ -103,7 +103,7 @@ fn read(
         brokers: cluster.bootstrap().join(","),
         topic: topic.to_owned(),
         partitions: load.partitions,
-        group: unique("g"),
+        group: new_group(),
         records: load.records / contestant.slowness,
         ..Job::default()
     };

@@ -48,7 +48,7 @@ pub(super) struct Lines {
     stirred: BTreeSet<ChannelId>,
     /// How many readings wait for a user to take something.
     buffering: usize,
-    /// How many have their share in a user's channel.
+    /// How many are asked less for because of what is in a user's channel.
     full: usize,
 }
 

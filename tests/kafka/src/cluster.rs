@@ -46,7 +46,7 @@ pub struct Builder {
     everywhere: Properties,
     of_one: BTreeMap<i32, Properties>,
     detour: bool,
-    as_shipped: bool,
+    in_production: bool,
 }
 
 impl Builder {
@@ -79,8 +79,8 @@ impl Builder {
     }
 
     /// Starts brokers as Kafka's own scripts do: they need longer until they are up, and are faster then.
-    pub fn as_shipped(mut self) -> Self {
-        self.as_shipped = true;
+    pub fn in_production(mut self) -> Self {
+        self.in_production = true;
         self
     }
 
@@ -96,8 +96,8 @@ impl Builder {
         let detours = plan.detours().to_vec();
         let bootstrap = plan.ids().map(|id| plan.address(id).to_string()).collect();
         let mut distribution = Distribution::of(self.release);
-        if self.as_shipped {
-            distribution = distribution.as_shipped();
+        if self.in_production {
+            distribution = distribution.in_production();
         }
         let own = Own::start(distribution, plan, |id| {
             let mut properties = self.everywhere.clone();
@@ -128,7 +128,7 @@ impl Cluster {
             everywhere: Properties::new(),
             of_one: BTreeMap::new(),
             detour: false,
-            as_shipped: false,
+            in_production: false,
         }
     }
 

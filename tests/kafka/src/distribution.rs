@@ -18,7 +18,7 @@ const BUILD_CLASSPATH: &str =
 const SMALL: &[&str] = &["-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"];
 
 /// The machine that Kafka's own scripts start.
-const SHIPPED: &[&str] = &[
+const PRODUCTION: &[&str] = &[
     "-Xms1G",
     "-Xmx1G",
     "-server",
@@ -80,8 +80,8 @@ impl Distribution {
     }
 
     /// With the Java machine that it has in production.
-    pub(crate) fn as_shipped(mut self) -> Self {
-        self.machine = SHIPPED;
+    pub(crate) fn in_production(mut self) -> Self {
+        self.machine = PRODUCTION;
         self
     }
 

@@ -6,9 +6,11 @@ mod lines;
 mod machine;
 mod pictures;
 mod svg;
+mod threads;
 
 use std::{fmt::Write as _, fs, path::Path};
 
+use self::{goals::Goal, threads::Work};
 use crate::{
     Result,
     contestants::{self, Contestant},
@@ -22,8 +24,8 @@ const OPENING: &str = "\
 # Benchmarks
 
 Written by `cargo run --release -p bench-field`, which builds every program named here, starts Apache Kafka
-4.4.0 with one broker on the same machine, fills the topics, and lets all of them read in turn, in several
-rounds. The numbers are medians. Compare them with each other, not with those of another machine.
+4.4.0 with one broker on the same machine (on the Java machine of Kafka's own scripts), fills the topics, and
+lets all of them read in turn, in several rounds. The numbers are medians. Compare them with each other, not with those of another machine.
 
 Each reader is a process of its own that joins a new group at the oldest offset, looks at the length and the
 first byte of each value, commits and leaves. The rate counts from the first record to the last; processor
@@ -46,6 +48,7 @@ fn text(results: &Results) -> Result<String> {
     let mut page = OPENING.to_owned();
     write_goals(&mut page, results)?;
     write_throughput(&mut page, results)?;
+    write_threads(&mut page, results)?;
     write_latency(&mut page, results)?;
     write_slow_readers(&mut page, results)?;
     write_growth(&mut page, results)?;
@@ -60,18 +63,32 @@ fn write_goals(page: &mut String, results: &Results) -> Result<()> {
         page,
         "| | what | goal | measured | met |\n|---|---|---|---|---|"
     )?;
-    for goal in goals::all(results) {
+    let goals = goals::all(results);
+    for goal in &goals {
         let measured = goal.measured.map_or("–".into(), bars::short);
         let verdict = match goal.measured {
             None => "not measured",
             Some(_) if goal.is_met => "yes",
             Some(_) => "**no**",
         };
-        let (number, what, wanted) = (goal.number, goal.what, goal.wanted);
+        let (number, what, wanted) = (goal.number, &goal.what, &goal.wanted);
         writeln!(
             page,
             "| {number} | {what} | {wanted} | {measured} | {verdict} |"
         )?;
+    }
+    let missed = |goal: &&Goal| goal.measured.is_some() && !goal.is_met;
+    let mut reasons: Vec<&str> = Vec::new();
+    for goal in goals.iter().filter(missed) {
+        if !reasons.contains(&goal.why) {
+            reasons.push(goal.why);
+        }
+    }
+    if !reasons.is_empty() {
+        writeln!(page, "\nWhat is not met, and why:\n")?;
+    }
+    for why in reasons {
+        writeln!(page, "- {why}")?;
     }
     Ok(())
 }
@@ -117,6 +134,27 @@ fn table(
         if is_there {
             let cells = LOADS.map(|load| cell(load.name, contestant.id).unwrap_or("–".into()));
             writeln!(page, "| {} | {} |", contestant.id, cells.join(" | "))?;
+        }
+    }
+    Ok(())
+}
+
+/// What each kind of thread takes, for the topics that show most.
+fn write_threads(page: &mut String, results: &Results) -> Result<()> {
+    writeln!(
+        page,
+        "\nNanoseconds of processor time that the threads of the client take for a record:\n"
+    )?;
+    let names = Work::ALL.map(|(_, name)| name).join(" | ");
+    writeln!(page, "| | {names} |\n|---|---|---|---|---|")?;
+    for load in LOADS {
+        for id in ["loop", "loop, zstd-c", "batches"] {
+            let nanos =
+                |(work, _): (Work, _)| results.median(load.name, id, |outcome| work.nanos(outcome));
+            if let [Some(a), Some(b), Some(c), Some(d)] = Work::ALL.map(nanos) {
+                let name = load.name;
+                writeln!(page, "| {name}: {id} | {a:.0} | {b:.0} | {c:.0} | {d:.0} |")?;
+            }
         }
     }
     Ok(())

@@ -4,8 +4,9 @@
 
 mod process;
 
-use std::time::Duration;
+use std::{thread, time::Duration};
 
+use parking_lot::{Condvar, Mutex};
 use peak_alloc::PeakAlloc;
 use sarama_cluster::{
     Client, Config, Consumer, ConsumerMode, Delivered, config::InitialOffset, testing::FakeCluster,
@@ -114,6 +115,28 @@ fn finish(consumer: &Consumer, delivered: &impl Delivered, number: usize) {
     }
 }
 
+/// `parking_lot` keeps a table that is as large as ever so many threads have waited at once, and never gives it
+/// back. So more of them wait here than any consumer has.
+fn wait_in_crowd() {
+    const CROWD: usize = 64;
+    let (waiting, gone) = (Mutex::new(0), Condvar::new());
+    thread::scope(|scope| {
+        for _ in 0..CROWD {
+            scope.spawn(|| {
+                let mut waiting = waiting.lock();
+                *waiting += 1;
+                gone.wait_while(&mut waiting, |waiting| *waiting <= CROWD);
+            });
+        }
+        // Who has counted itself and let go of the lock waits.
+        while *waiting.lock() < CROWD {
+            thread::yield_now();
+        }
+        *waiting.lock() += 1;
+        gone.notify_all();
+    });
+}
+
 #[test]
 fn a_thousand_consumers_leave_threads_files_and_memory_as_they_were() {
     let run = |cycles| {
@@ -123,16 +146,8 @@ fn a_thousand_consumers_leave_threads_files_and_memory_as_they_were() {
             ours_are_gone();
         }
     };
-    // What is made once in a process is made by this, also what grows with the number of threads.
-    let kafka = kafka();
-    let group = |number| format!("warm-{number}");
-    let config = || config(ConsumerMode::Multiplex, false);
-    let all = (0..4).map(|number| Consumer::new(kafka.bootstrap(), group(number), "t", config()));
-    let all: Vec<_> = all.map(Result::unwrap).collect();
-    for consumer in &all {
-        consumer.messages().recv_timeout(PATIENCE).unwrap();
-    }
-    drop((all, kafka));
+    // What is made once in a process is made by this.
+    wait_in_crowd();
     run(105);
     let before = Has::now();
     let used_before = MEMORY.current_usage();

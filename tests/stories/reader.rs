@@ -11,7 +11,7 @@ use std::{
 use parking_lot::Mutex;
 use sarama_cluster::{
     Consumer, ConsumerMessage, Error, ErrorCode, Notification, NotificationType,
-    crossbeam_channel::{Receiver, Select, TryRecvError},
+    crossbeam_channel::{Receiver, Select, Sender, TryRecvError, bounded},
 };
 
 use crate::{
@@ -26,6 +26,9 @@ pub(crate) struct Reader {
     pub(crate) consumer: Consumer,
     log: Arc<Log>,
     seen: Mutex<Seen>,
+    /// Something was put into `seen` since this was last emptied. Its user may be told what another thread of
+    /// the story waits for.
+    news: (Sender<()>, Receiver<()>),
 }
 
 /// What the notifications and errors have told so far.
@@ -90,6 +93,7 @@ impl Reader {
             consumer,
             log: Arc::clone(log),
             seen: Mutex::default(),
+            news: bounded(1),
         }
     }
 
@@ -160,7 +164,7 @@ impl Reader {
         let mut seen = self.seen.lock();
         let taken = self.consumer.messages().try_recv();
         let turn = seen.turn;
-        seen.listen(&self.consumer);
+        self.hear(&mut seen);
         let taken = taken.map(|message| {
             // While a message is current its generation is the latest one told.
             let turn = if message.is_current() {
@@ -244,7 +248,7 @@ impl Reader {
         let mut log = self.log.open();
         let mut seen = self.seen.lock();
         let taken = self.consumer.partitions().try_recv();
-        seen.listen(&self.consumer);
+        self.hear(&mut seen);
         let taken = taken.map(|part| {
             let place = (part.topic().to_owned(), part.partition());
             let turn = seen.turn;
@@ -303,6 +307,7 @@ impl Reader {
     fn await_news<T>(&self, find: impl Fn(&[Notification], &[Error]) -> Option<T>) -> T {
         let deadline = Instant::now() + PATIENCE;
         loop {
+            let _ = self.news.1.try_recv();
             self.listen();
             let of_handles = {
                 let seen = self.seen.lock();
@@ -314,6 +319,7 @@ impl Reader {
             let mut select = Select::new();
             select.recv(self.consumer.notifications());
             select.recv(self.consumer.errors());
+            select.recv(&self.news.1);
             for errors in &of_handles {
                 select.recv(errors);
             }
@@ -333,10 +339,18 @@ impl Reader {
         seen.errors.push(error);
     }
 
+    /// Takes in all that is told, and tells those who wait for it.
+    fn hear(&self, seen: &mut Seen) {
+        if seen.listen(&self.consumer) {
+            // If it is full they are told already.
+            let _ = self.news.0.try_send(());
+        }
+    }
+
     fn listen(&self) {
         let mut log = self.log.open();
         let mut seen = self.seen.lock();
-        seen.listen(&self.consumer);
+        self.hear(&mut seen);
         seen.end_old_claims(&mut log);
     }
 }
@@ -349,8 +363,9 @@ fn out_of_range(error: &Error) -> Option<Place> {
 }
 
 impl Seen {
-    /// Takes in all that is told.
-    fn listen(&mut self, consumer: &Consumer) {
+    /// Takes in all that is told. Whether that is anything.
+    fn listen(&mut self, consumer: &Consumer) -> bool {
+        let told = self.notifications.len();
         for notification in consumer.notifications().try_iter() {
             if notification.kind != NotificationType::RebalanceStart {
                 self.turn += 1;
@@ -372,6 +387,7 @@ impl Seen {
         for error in &self.errors[heard..] {
             self.out_of_range.extend(out_of_range(error));
         }
+        told < self.notifications.len() || heard < self.errors.len()
     }
 
     /// The claim under which this offset is delivered.

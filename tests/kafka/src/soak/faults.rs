@@ -49,6 +49,8 @@ pub(crate) struct Stage<'a> {
     pub(crate) topics: &'a [Topic],
     pub(crate) group: &'a str,
     pub(crate) counts: &'a Counts,
+    /// The group shall rebalance often: it hardly does while its coordinator dies all the time.
+    pub(crate) is_gentle: bool,
     /// Disconnects when it is enough.
     pub(crate) enough: Receiver<()>,
 }
@@ -64,9 +66,10 @@ impl Stage<'_> {
         self.kafka.bootstrap().len() as i32
     }
 
-    /// The hand on the brokers.
+    /// The hand on the brokers. A gentle one lets them live for a while.
     pub(crate) fn trouble_brokers(&self, rng: &mut fastrand::Rng) {
-        while self.lasts(rng.u64(..1_000)) {
+        let rest = if self.is_gentle { 40_000 } else { 1_000 };
+        while self.lasts(rng.u64(..rest)) {
             // Often the one that matters most.
             let broker = match rng.u8(..3) {
                 0 => self.kafka.coordinator(self.group),
@@ -96,14 +99,15 @@ impl Stage<'_> {
         }
     }
 
-    /// A hand on some of the members.
+    /// A hand on some of the members. A gentle one mostly has them leave and come, for those who are killed or
+    /// stand still have the others wait for them.
     pub(crate) fn trouble_members(
         &self,
         slots: Range<usize>,
         rng: &mut fastrand::Rng,
     ) -> Result<(), String> {
         let mut suspended: Vec<(Instant, usize)> = Vec::new();
-        while self.lasts(rng.u64(..2_000)) {
+        while self.lasts(rng.u64(..1_000)) {
             let due = suspended.extract_if(.., |(until, _)| *until <= Instant::now());
             due.for_each(|(_, slot)| self.crew.resume(slot));
             let slot = rng.usize(slots.clone());
@@ -112,7 +116,13 @@ impl Stage<'_> {
             }
             // Now and then the group has time to do without it.
             let absence = rng.u64(..3) * rng.u64(..2_000);
+            let goes_in_order = self.is_gentle && rng.u8(..10) > 0;
             match rng.u8(..10) {
+                _ if goes_in_order => {
+                    self.crew.stop(slot)?;
+                    self.counts.member_restarts.fetch_add(1, Relaxed);
+                    self.crew.start(slot);
+                }
                 0..=2 => {
                     self.crew.kill(slot);
                     self.counts.member_kills.fetch_add(1, Relaxed);

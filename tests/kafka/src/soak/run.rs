@@ -192,8 +192,12 @@ fn trouble(
         topics,
         group: GROUP,
         counts,
+        is_gentle: rng.bool(),
         enough,
     };
+    if stage.is_gentle {
+        eprintln!("gently: many rebalances, few dead");
+    }
     let [
         mut for_brokers,
         mut for_some,

@@ -138,20 +138,15 @@ impl Admin {
         }
     }
 
-    /// Waits until the start of a partition's log is so, and gives it.
-    pub(crate) fn await_start(
-        &self,
-        topic: &str,
-        partition: i32,
-        condition: impl Fn(i64) -> bool,
-    ) -> i64 {
+    /// Waits until a partition's log starts at this offset.
+    pub(crate) fn await_start(&self, topic: &str, partition: i32, wanted: i64) {
         let consumer: BaseConsumer = self.config.create().expect("the settings are valid");
         let deadline = Instant::now() + PATIENCE;
         loop {
             let marks = consumer.fetch_watermarks(topic, partition, PATIENCE);
             let (start, _) = marks.expect("a broker answers");
-            if condition(start) {
-                return start;
+            if start == wanted {
+                return;
             }
             assert!(Instant::now() < deadline, "{topic} still starts at {start}");
             thread::sleep(POLL);

@@ -5,6 +5,7 @@ use std::{
     env,
     net::{SocketAddr, ToSocketAddrs},
     ops::Deref,
+    path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, OnceLock},
     thread,
     time::{Duration, Instant},
@@ -308,19 +309,26 @@ impl Cluster {
     }
 
     /// Has retention delete what it may of a topic of one partition, and gives the start of its log when
-    /// that has moved beyond `beyond`. For releases that delete no records when asked to.
-    pub fn expire_records(&self, topic: &str, beyond: i64) -> i64 {
+    /// that is done. For releases that delete no records when asked to.
+    pub fn expire_records(&self, topic: &str) -> i64 {
+        // Segments go one after the other, until this one is left.
+        let last = stored::last_segment(&self.folder(topic, 0).expect("the files are at hand"));
         self.own()
             .topic_command(&["--alter", "--topic", topic, "--config", "retention.bytes=1"]);
-        self.admin().await_start(topic, 0, |start| start > beyond)
+        self.admin().await_start(topic, 0, last);
+        last
     }
 
     /// In which formats the records of a partition are stored; `None` if the files are out of reach.
     pub fn stored(&self, topic: &str, partition: i32) -> Option<BTreeSet<Format>> {
+        Some(stored::formats(&self.folder(topic, partition)?))
+    }
+
+    fn folder(&self, topic: &str, partition: i32) -> Option<PathBuf> {
         let own = self.own.as_ref()?;
         let leader = self.leader(topic, partition);
         let partition = format!("{topic}-{partition}");
-        Some(stored::formats(&own.broker(leader).data().join(partition)))
+        Some(own.broker(leader).data().join(partition))
     }
 
     /// What the first running broker that answers thinks of the cluster.

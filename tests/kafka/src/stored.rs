@@ -1,6 +1,10 @@
 //! What lies in the log of a partition, read from the file of the broker.
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use crate::producer::Codec;
 
@@ -18,12 +22,8 @@ const OVERHEAD: usize = 12;
 
 /// The formats of all entries of a partition's segments.
 pub(crate) fn formats(partition: &Path) -> BTreeSet<Format> {
-    let files = fs::read_dir(partition).expect("the broker keeps the partition there");
-    let segments = files
-        .map(|file| file.expect("the folder can be read").path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "log"));
     let mut formats = BTreeSet::new();
-    for segment in segments {
+    for segment in segments(partition) {
         let bytes = fs::read(segment).expect("a segment can be read");
         let mut rest = &bytes[..];
         // Space that was allocated ahead is zero.
@@ -34,6 +34,19 @@ pub(crate) fn formats(partition: &Path) -> BTreeSet<Format> {
         }
     }
     formats
+}
+
+/// The first offset of a partition's last segment, which is the one that its name tells.
+pub(crate) fn last_segment(partition: &Path) -> i64 {
+    let names = segments(partition).filter_map(|path| path.file_stem()?.to_str()?.parse().ok());
+    names.max().expect("every partition has a segment")
+}
+
+fn segments(partition: &Path) -> impl Iterator<Item = PathBuf> {
+    let files = fs::read_dir(partition).expect("the broker keeps the partition there");
+    files
+        .map(|file| file.expect("the folder can be read").path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "log"))
 }
 
 fn length_of_entry(bytes: &[u8]) -> Option<usize> {

@@ -79,7 +79,7 @@ impl<'a> Group<'a> {
     /// Gives the new start of the log.
     fn delete_the_first(&self) -> i64 {
         if self.kafka.release() < Release::V0_11_0_3 {
-            return self.kafka.expire_records(&self.topic, 1);
+            return self.kafka.expire_records(&self.topic);
         }
         self.kafka.delete_records(&self.topic, 0, 50);
         50

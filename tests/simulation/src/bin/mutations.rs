@@ -77,8 +77,8 @@ const MUTATIONS: &[Mutation] = &[
         name: "loses-a-batch-that-cannot-be-decoded",
         edits: &[(
             "src/core/fetch/deliver.rs",
-            "reading.aim = Aim::Read(reading.delivered_to);\n            drop(reading);",
-            "drop(reading);",
+            "reading.aim = Aim::Read(reading.delivered_to);\n            reading.stuck_at",
+            "reading.stuck_at",
         )],
     },
     Mutation {

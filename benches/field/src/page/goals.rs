@@ -23,8 +23,8 @@ pub(crate) struct Goal {
 
 /// What a record costs on its way through a channel.
 const HANDOVER: &str = "**The loop.** The pools of franz-go take away what its defaults spend on garbage. Twice and a \
-half of that is more than the one-thread decode limit. Of a record's processor time in the loop two thirds are \
-its hand-over: about 330 instructions with the mark (`cargo bench --bench instructions`), of which 190 are \
+half of that is more than the one-thread decode limit. Of a record's processor time in the loop more than \
+half is its hand-over: about 330 instructions with the mark (`cargo bench --bench instructions`), of which 190 are \
 crossbeam's channel and most others count references and look whether the claim is current; a slot of the \
 channel and the counter change hands between two cores. Handing over blocks in the loop's place would break the \
 promise that the loop, `recv` and `select!` read one channel. Who wants the rest takes batches.";
@@ -43,10 +43,11 @@ const LATENCY: &str = "**Latency.** A message changes threads twice, from the co
 the reader, and the next request goes the way back; librdkafka asks again on the thread that has read. Best \
 cases are alike, so it is the time between two requests that shows in the middle. Small batches are decoded by \
 the coordinator to save another change; to wake the reader before the request goes out was tried and changed \
-nothing. The tails are the broker's collections of garbage, and differ more between rounds than between clients.";
+nothing. Where the tails come from is not settled: pauses of the broker show with every client, some each second, \
+and rounds differ much.";
 
 const GROWTH: &str = "**Growth.** Up to some ten partitions what is read ahead fits into the processor's cache, with a hundred \
-it is the whole budget; the broker answers with more but smaller pieces.";
+it is the whole budget.";
 
 const NOISE: &str = "**Few and short events** (starts, rebalances, a wait of a millisecond for each record) differ more \
 between rounds than between clients.";

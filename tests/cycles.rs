@@ -55,7 +55,8 @@ fn cycle(kafka: &FakeCluster, number: usize) {
         0 => ConsumerMode::Multiplex,
         _ => ConsumerMode::Partitions,
     };
-    let config = config(mode, (number / 2).is_multiple_of(2));
+    let batches = (number / 2).is_multiple_of(2);
+    let config = config(mode, batches);
     // A group of its own reads from the start, and nobody waits for somebody else.
     let group = format!("group-{number}");
     let consumer = if number.is_multiple_of(5) {
@@ -70,7 +71,7 @@ fn cycle(kafka: &FakeCluster, number: usize) {
         // It may be joining just now.
         0 => {}
         1 => drop(consumer.notifications().recv_timeout(PATIENCE).unwrap()),
-        _ => work(&consumer, mode, number),
+        _ => work(&consumer, mode, batches, number),
     }
     match number % 3 {
         0 => consumer.commit_offsets().unwrap_or_default(),
@@ -80,8 +81,7 @@ fn cycle(kafka: &FakeCluster, number: usize) {
 }
 
 /// Takes something from the channels that this consumer has, and marks or acknowledges it.
-fn work(consumer: &Consumer, mode: ConsumerMode, number: usize) {
-    let batches = (number / 2).is_multiple_of(2);
+fn work(consumer: &Consumer, mode: ConsumerMode, batches: bool, number: usize) {
     match (mode, batches) {
         (ConsumerMode::Multiplex, false) => {
             let message = consumer.messages().recv_timeout(PATIENCE).unwrap();

@@ -157,8 +157,8 @@ impl Call {
     ///
     /// # Errors
     /// [`Protocol`](crate::error::ErrorKind::Protocol) for bytes that are no answer, none to this
-    /// question, or one beyond the limits. [`Broker`](crate::error::ErrorKind::Broker) for a refusal that has no place in the
-    /// [`Answer`]. The codes that have one are no errors here.
+    /// question, or one beyond the limits. [`Broker`](crate::error::ErrorKind::Broker) for a refusal
+    /// that has no place in the [`Answer`]. The codes that have one are no errors here.
     pub fn decode<'a>(
         &self,
         version: i16,

@@ -35,6 +35,13 @@ struct Bell {
 }
 
 impl Bell {
+    /// A bell, and a waker that rings it.
+    fn with_waker() -> (Arc<Self>, Waker) {
+        let bell = Arc::new(Self::default());
+        let rung = Arc::clone(&bell);
+        (bell, Waker::new(move || rung.ring()))
+    }
+
     fn ring(&self) {
         *self.rung.lock().unwrap() = true;
         self.changed.notify_all();
@@ -59,11 +66,7 @@ struct Scene {
 impl Scene {
     /// The blocks have so many messages each.
     fn with(blocks: &[i64]) -> Self {
-        let bell = Arc::new(Bell::default());
-        let waker = Waker::new({
-            let bell = Arc::clone(&bell);
-            move || bell.ring()
-        });
+        let (bell, waker) = Bell::with_waker();
         let consumer = Consumer::with_waker(waker);
         let claim = consumer.claim_alone(0);
         let (mut outlet, messages) = Outlet::new(8);
@@ -145,11 +148,8 @@ const FINISHES: [Finish; 4] = [
 #[test]
 fn what_happens_while_the_coordinator_goes_to_sleep_wakes_it() {
     let model = || {
-        let bell = Arc::new(Bell::default());
-        let waker = Arc::new(Waker::new({
-            let bell = Arc::clone(&bell);
-            move || bell.ring()
-        }));
+        let (bell, waker) = Bell::with_waker();
+        let waker = Arc::new(waker);
         let done = Arc::new(AtomicBool::new(false));
         let user = {
             let (waker, done) = (Arc::clone(&waker), Arc::clone(&done));

@@ -5,7 +5,8 @@
 //!
 //! Bytes that are read come from the network. Every read is checked, a count is believed only as far as
 //! the bytes behind it could hold that many elements, and no more than [`PREALLOCATED`] elements are
-//! reserved ahead. All elements of a message have bounded memory, see [`Input`]. Bytes that are written come from us, so only what the format cannot hold is an error.
+//! reserved ahead. All elements of a message have bounded memory, see [`Input`]. Bytes that are written
+//! come from us, so only what the format cannot hold is an error.
 
 mod decoder;
 mod encoder;

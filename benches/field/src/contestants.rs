@@ -55,6 +55,17 @@ impl Contestant {
     }
 }
 
+/// The order of a round: each begins with another one, so that nobody has always the same before it.
+pub(crate) fn in_turn<'a>(
+    round: u32,
+    contestants: impl Iterator<Item = &'a Contestant>,
+) -> Vec<&'a Contestant> {
+    let mut contestants: Vec<_> = contestants.collect();
+    let first = round as usize % contestants.len().max(1);
+    contestants.rotate_left(first);
+    contestants
+}
+
 /// All of them, in the order of the tables.
 pub(crate) const ALL: &[Contestant] = &[
     of(

@@ -14,7 +14,7 @@ use crate::{
     flags::Flags,
     programs::{Program, Programs},
     results::{Growth, Idle, Results},
-    run::{Running, new_group},
+    run::{Running, job},
     topics::{self, Load},
 };
 
@@ -140,17 +140,6 @@ fn over_members(programs: &Programs, flags: &Flags, results: &mut Results) -> Re
         }
     }
     Ok(())
-}
-
-fn job(brokers: String, topic: &str, partitions: usize, records: u64) -> Job {
-    Job {
-        brokers,
-        topic: topic.to_owned(),
-        partitions,
-        group: new_group(),
-        records,
-        ..Job::default()
-    }
 }
 
 fn read(

@@ -16,11 +16,11 @@ use sarama_cluster::{Config, Consumer, config::InitialOffset};
 
 use crate::{
     Result,
-    contestants::{Contestant, Kind, of},
+    contestants::{Contestant, Kind, in_turn, of},
     flags::Flags,
     programs::{Program, Programs, target},
     results::{Latency, Results},
-    run::{Running, new_group},
+    run::{Running, job, new_group},
 };
 
 /// Those that are compared: all ask for at least 1 byte, and let the broker wait 500 ms for it.
@@ -73,10 +73,7 @@ pub(crate) fn measure(
     // The first one would find a broker whose code is still being compiled.
     read(cluster, programs, &CONTESTANTS[0])?;
     for round in 1..=flags.rounds {
-        // Each round begins with another one, so that nobody has always the same before it.
-        let mut contestants: Vec<_> = CONTESTANTS.iter().collect();
-        contestants.rotate_left(round as usize % CONTESTANTS.len());
-        for contestant in contestants {
+        for contestant in in_turn(round, CONTESTANTS.iter()) {
             match read(cluster, programs, contestant) {
                 Ok(micros) => {
                     let latency = Latency::new(contestant.id, micros);
@@ -101,13 +98,13 @@ fn read(cluster: &Cluster, programs: &Programs, contestant: &Contestant) -> Resu
     cluster.create_topic(&topic, PARTITIONS, 1);
     let file = target().join(unique("latencies"));
     let job = Job {
-        brokers: cluster.bootstrap().join(","),
-        topic: topic.clone(),
-        partitions: PARTITIONS as usize,
-        group: new_group(),
-        records: PER_SECOND * SECONDS,
         latencies: Some(file.clone()),
-        ..Job::default()
+        ..job(
+            cluster.bootstrap().join(","),
+            &topic,
+            PARTITIONS as usize,
+            PER_SECOND * SECONDS,
+        )
     };
     let reader = Running::start(programs, contestant, &job)?;
     write(cluster, &topic)?;

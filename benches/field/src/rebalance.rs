@@ -16,7 +16,7 @@ use crate::{
     flags::Flags,
     programs::{Program, Programs},
     results::{Rebalance, Results},
-    run::{Running, new_group},
+    run::{Running, job},
 };
 
 /// Those that are compared: in all of them a member learns of a rebalance by its next heartbeat, so all send
@@ -71,14 +71,8 @@ fn join(cluster: &Cluster, programs: &Programs, contestant: &Contestant) -> Resu
     cluster.create_topic(&topic, PARTITIONS, 1);
     let producer: BaseProducer = cluster.client_config().set("linger.ms", "0").create()?;
     let is_over = AtomicBool::new(false);
-    let first = Job {
-        brokers: cluster.bootstrap().join(","),
-        topic: topic.clone(),
-        partitions: PARTITIONS as usize,
-        group: new_group(),
-        records: u64::MAX,
-        ..Job::default()
-    };
+    let brokers = cluster.bootstrap().join(",");
+    let first = job(brokers, &topic, PARTITIONS as usize, u64::MAX);
     let second = Job {
         records: 1,
         ..first.clone()

@@ -23,6 +23,18 @@ pub(crate) fn new_group() -> String {
     format!("g{}", MADE.fetch_add(1, Relaxed))
 }
 
+/// What a reader is told that joins a new group and reads so many records.
+pub(crate) fn job(brokers: String, topic: &str, partitions: usize, records: u64) -> Job {
+    Job {
+        brokers,
+        topic: topic.to_owned(),
+        partitions,
+        group: new_group(),
+        records,
+        ..Job::default()
+    }
+}
+
 /// The longest that a run may take.
 const PATIENCE: Duration = Duration::from_secs(180);
 

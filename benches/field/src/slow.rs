@@ -11,7 +11,7 @@ use crate::{
     flags::Flags,
     programs::{Program, Programs},
     results::{Results, Slow},
-    run::{Running, new_group},
+    run::{Running, job},
     topics::{self, Load},
 };
 
@@ -45,13 +45,13 @@ pub(crate) fn measure(
         let topic = topics::fill(cluster, &load)?;
         for round in 1..=flags.rounds {
             let job = Job {
-                brokers: cluster.bootstrap().join(","),
-                topic: topic.clone(),
-                partitions: load.partitions,
-                group: new_group(),
-                records,
                 work,
-                ..Job::default()
+                ..job(
+                    cluster.bootstrap().join(","),
+                    &topic,
+                    load.partitions,
+                    records,
+                )
             };
             let run = |contestant| Running::start(programs, contestant, &job)?.finish();
             let (alone, ours) = (run(&ALONE)?, run(&LOOP)?);

@@ -2,16 +2,15 @@
 
 use std::io::{self, Read};
 
-use field_contract::Job;
 use kafka_tests::{Cluster, Codec};
 
 use crate::{
     Result,
-    contestants::{Contestant, Kind},
+    contestants::{Contestant, Kind, in_turn},
     flags::Flags,
     programs::Programs,
     results::{Results, Run},
-    run::{Outcome, Running, new_group},
+    run::{Outcome, Running, job},
     topics::{self, Load},
 };
 
@@ -60,11 +59,7 @@ pub(crate) fn measure(
         for round in 1..=flags.rounds {
             let contestants = flags.contestants();
             let contestants = contestants.filter(|one| one.is_of_interest(load.codec));
-            let mut contestants: Vec<_> = contestants.collect();
-            // Each round begins with another one, so that nobody has always the same before it.
-            let first = round as usize % contestants.len().max(1);
-            contestants.rotate_left(first);
-            for contestant in contestants {
+            for contestant in in_turn(round, contestants) {
                 if programs.command(contestant.program).is_none() {
                     continue;
                 }
@@ -99,14 +94,9 @@ fn read(
     topic: &str,
     is_first: bool,
 ) -> Result<Outcome> {
-    let job = Job {
-        brokers: cluster.bootstrap().join(","),
-        topic: topic.to_owned(),
-        partitions: load.partitions,
-        group: new_group(),
-        records: load.records / contestant.slowness,
-        ..Job::default()
-    };
+    let records = load.records / contestant.slowness;
+    let brokers = cluster.bootstrap().join(",");
+    let job = job(brokers, topic, load.partitions, records);
     let outcome = Running::start(programs, contestant, &job)?.finish()?;
     if outcome.records < job.records {
         return Err(format!("{} records instead of {}", outcome.records, job.records).into());

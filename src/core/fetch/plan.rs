@@ -79,17 +79,16 @@ impl Fetcher {
         &mut self,
         now: Instant,
         broker: Broker,
-        bytes: usize,
+        mut bytes: usize,
         cluster: &Cluster,
         tokens: &mut Tokens,
     ) -> (Target, Token, Call, Duration) {
         let source = &self.readings.sources()[&broker];
-        let max_wait = self.max_wait(now, source);
+        let mut max_wait = self.max_wait(now, source);
         let credited = source.credited.iter();
         let mut credited: Vec<(ClaimId, usize)> = credited
             .map(|((_, claim), bytes)| (*claim, *bytes))
             .collect();
-        let (mut bytes, mut max_wait) = (bytes, max_wait);
         if let Some(work) = self.loops.get_mut(&broker)
             && work.suspects.choose(&mut credited)
         {

@@ -25,7 +25,8 @@ const OPENING: &str = "\
 
 Written by `cargo run --release -p bench-field`, which builds every program named here, starts Apache Kafka
 4.4.0 with one broker on the same machine (on the Java machine of Kafka's own scripts), fills the topics, and
-lets all of them read in turn, in several rounds. The numbers are medians. Compare them with each other, not with those of another machine.
+lets all of them read in turn, in several rounds. The numbers are medians. Compare them with each other, not
+with those of another machine.
 
 Each reader is a process of its own that joins a new group at the oldest offset, looks at the length and the
 first byte of each value, commits and leaves. The rate counts from the first record to the last; processor

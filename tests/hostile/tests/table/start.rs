@@ -111,40 +111,31 @@ fn later() -> Vec<Case> {
             answer.api_keys.retain(|listed| listed.api_key != api.key());
         })
     };
-    let unsupported = ErrorKind::Broker(ErrorCode::UNSUPPORTED_VERSION);
-    vec![
+    let nothing = |setting, says| {
+        let alter = answer::<api_versions::Request>(|answer| answer.api_keys.clear());
+        case("nothing", setting, says, alter)
+    };
+    let refused = |setting| {
+        let alter = alter::body(|body| *body = vec![0, 35, 0, 0, 0, 0]);
         case(
-            "nothing",
-            Setting::Broker,
-            "ListOffsets is needed",
-            answer::<api_versions::Request>(|answer| answer.api_keys.clear()),
-        ),
+            "other versions, again and again",
+            setting,
+            "UNSUPPORTED_VERSION",
+            alter,
+        )
+        .kind(ErrorKind::Broker(ErrorCode::UNSUPPORTED_VERSION))
+    };
+    vec![
+        nothing(Setting::Broker, "ListOffsets is needed"),
         case(
             "no Fetch",
             Setting::Broker,
             "Fetch is needed",
             without(ApiKey::Fetch),
         ),
-        case(
-            "other versions, again and again",
-            Setting::Broker,
-            "UNSUPPORTED_VERSION",
-            alter::body(|body| *body = vec![0, 35, 0, 0, 0, 0]),
-        )
-        .kind(unsupported.clone()),
-        case(
-            "other versions, again and again",
-            Setting::Coordinator,
-            "UNSUPPORTED_VERSION",
-            alter::body(|body| *body = vec![0, 35, 0, 0, 0, 0]),
-        )
-        .kind(unsupported),
-        case(
-            "nothing",
-            Setting::Coordinator,
-            "JoinGroup is needed",
-            answer::<api_versions::Request>(|answer| answer.api_keys.clear()),
-        ),
+        refused(Setting::Broker),
+        refused(Setting::Coordinator),
+        nothing(Setting::Coordinator, "JoinGroup is needed"),
         case(
             "no JoinGroup",
             Setting::Joining,

@@ -112,11 +112,7 @@ impl Item {
                 true
             }
             Self::Batch(batch, left) => {
-                let now = rng.usize(1..=left.len());
-                for view in left
-                    .drain(..now)
-                    .filter_map(|index| batch.iter().nth(index))
-                {
+                for view in take_some(batch, left, rng) {
                     deeds.push(Deed::Marked(seen(&view)));
                     user_side.mark(&view, "");
                 }
@@ -145,11 +141,7 @@ impl Item {
             }
             Self::Batch(batch, left) => {
                 rng.shuffle(left);
-                let now = rng.usize(1..=left.len());
-                for view in left
-                    .drain(..now)
-                    .filter_map(|index| batch.iter().nth(index))
-                {
+                for view in take_some(batch, left, rng) {
                     deeds.push(Deed::Acked(seen(&view)));
                     user_side.ack(&view);
                 }
@@ -171,6 +163,17 @@ impl Item {
             }
         }
     }
+}
+
+/// Some of the messages that are left of a batch, at least one, in the order in which they are left.
+fn take_some<'a>(
+    batch: &'a MessageBatch,
+    left: &mut Vec<usize>,
+    rng: &mut Rng,
+) -> Vec<MessageView<'a>> {
+    let now = rng.usize(1..=left.len());
+    let places = left.drain(..now);
+    places.filter_map(|place| batch.iter().nth(place)).collect()
 }
 
 fn last(batch: &MessageBatch) -> Seen {

@@ -202,7 +202,7 @@ pub(crate) fn start_zookeeper(
         ("tickTime".into(), "500".into()),
     ]);
     let file = write(&home.join("zookeeper.properties"), &properties);
-    let mut command = distribution.java("org.apache.zookeeper.server.quorum.QuorumPeerMain");
+    let mut command = distribution.java("org.apache.zookeeper.server.quorum.QuorumPeerMain", &home);
     command.push(file.into());
     let log = home.join("log");
     let mut zookeeper = Process::spawn(&command, &log, |_| ());
@@ -259,7 +259,9 @@ impl Broker {
 
     /// What must run to its end before a new KRaft broker may start.
     pub(crate) fn format(&self) -> Process {
-        let mut command = self.distribution.java("kafka.tools.StorageTool");
+        let mut command = self
+            .distribution
+            .java("kafka.tools.StorageTool", &self.home);
         command.extend(["format", "-t", CLUSTER_ID, "-c"].map(OsString::from));
         command.push(self.write_properties().into());
         Process::spawn(&command, &self.log(), |_| ())
@@ -267,7 +269,7 @@ impl Broker {
 
     /// Starts the program and returns at once.
     pub(crate) fn launch(&mut self) {
-        let mut command = self.distribution.java("kafka.Kafka");
+        let mut command = self.distribution.java("kafka.Kafka", &self.home);
         command.push(self.write_properties().into());
         self.process = Some(Process::spawn(&command, &self.log(), |_| ()));
     }

@@ -194,16 +194,24 @@ impl Cluster {
     ///
     /// A killed broker of a ZooKeeper cluster is turned away until its last session has expired.
     pub fn restart(&self, broker: i32) {
-        let mut node = self.broker(broker);
-        node.stop();
+        self.broker(broker).stop();
         let deadline = Instant::now() + PATIENCE;
-        node.launch();
-        while let Err(why) = node.await_port() {
+        while let Err(why) = self.launch(broker) {
             assert!(Instant::now() < deadline, "{why}\n{}", self.log_tails());
-            node.launch();
         }
+    }
+
+    /// Starts a broker. Fails if it ends by itself, which it may do after it has begun to listen.
+    fn launch(&self, broker: i32) -> Result<(), String> {
+        let mut node = self.broker(broker);
+        node.launch();
+        node.await_port()?;
         drop(node);
-        self.await_metadata(|metadata| metadata.brokers.contains_key(&broker));
+        metadata::await_on(
+            &self.running(),
+            |metadata| metadata.brokers.contains_key(&broker),
+            || self.broker(broker).is_running(),
+        )
     }
 
     /// Restarts a broker as one of a newer release, with its data and on its port.
@@ -360,7 +368,7 @@ impl Cluster {
 
     /// Waits until every running broker sees the cluster so.
     pub fn await_metadata(&self, condition: impl Fn(&Metadata) -> bool) {
-        if let Err(why) = metadata::await_on(&self.running(), condition) {
+        if let Err(why) = metadata::await_on(&self.running(), condition, || true) {
             panic!("{why}\n{}", self.log_tails());
         }
     }

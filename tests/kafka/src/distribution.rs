@@ -90,10 +90,12 @@ impl Distribution {
         self.release
     }
 
-    /// The command line that runs `main`, a class of the release or a Java source file.
-    pub(crate) fn java(&self, main: impl Into<OsString>) -> Vec<OsString> {
+    /// The command line that runs `main`, a class of the release or a Java source file. What it unpacks and
+    /// leaves behind when it is killed, as the libraries of codecs, lies in `temporary`.
+    pub(crate) fn java(&self, main: impl Into<OsString>, temporary: &Path) -> Vec<OsString> {
         let mut command = vec![OsString::from("java")];
         command.extend(self.machine.iter().chain(JVM).map(OsString::from));
+        command.push(format!("-Djava.io.tmpdir={}", temporary.display()).into());
         command.push(format!("-Dlog4j.configuration=file:{}", self.log4j.display()).into());
         command.extend(["-cp".into(), OsString::from(&self.classpath), main.into()]);
         command

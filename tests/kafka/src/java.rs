@@ -22,12 +22,12 @@ pub fn write_by_java(
     count: usize,
 ) -> Vec<String> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("java/Writer.java");
-    let mut command = Distribution::of(cluster.release()).java(source);
+    let scratch = Scratch::new();
+    let mut command = Distribution::of(cluster.release()).java(source, scratch.path());
     let (brokers, count_given) = (cluster.bootstrap().join(","), count.to_string());
     command.extend([brokers.as_str(), topic, &count_given].map(OsString::from));
     command.extend(codecs.iter().map(|codec| OsString::from(codec.name())));
 
-    let scratch = Scratch::new();
     let log = scratch.path().join("log");
     let status = Process::spawn(&command, &log, |_| ()).wait(PATIENCE);
     assert!(

@@ -66,10 +66,11 @@ impl Metadata {
     }
 }
 
-/// Waits until each of some brokers sees the cluster so.
+/// Waits until each of some brokers sees the cluster so, as long as there is hope of it.
 pub(crate) fn await_on(
     brokers: &[SocketAddr],
     condition: impl Fn(&Metadata) -> bool,
+    is_hope: impl Fn() -> bool,
 ) -> Result<(), String> {
     let deadline = Instant::now() + cluster::PATIENCE;
     for broker in brokers {
@@ -78,7 +79,7 @@ pub(crate) fn await_on(
             if answer.as_ref().is_ok_and(&condition) {
                 break;
             }
-            if Instant::now() > deadline {
+            if Instant::now() > deadline || !is_hope() {
                 return Err(format!("{broker} still says {answer:?}"));
             }
             thread::sleep(POLL);

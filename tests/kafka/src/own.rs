@@ -12,7 +12,7 @@ use crate::{
     broker::{self, Broker, Plan, Properties},
     cluster::PATIENCE,
     distribution::Distribution,
-    metadata,
+    metadata::{self, Metadata},
     process::Process,
     release::Quorum,
     scratch::Scratch,
@@ -84,9 +84,8 @@ impl Own {
             self.broker(id).await_port()?;
         }
         let addresses: Vec<SocketAddr> = self.plan.ids().map(|id| self.plan.address(id)).collect();
-        metadata::await_on(&addresses, |metadata| {
-            metadata.brokers.len() == addresses.len()
-        })
+        let all_are_there = |metadata: &Metadata| metadata.brokers.len() == addresses.len();
+        metadata::await_on(&addresses, all_are_there, || true)
     }
 
     pub(crate) fn broker(&self, id: i32) -> MutexGuard<'_, Broker> {
@@ -101,7 +100,9 @@ impl Own {
 
     /// Runs Kafka's own program for topics, for releases that cannot be asked over the wire.
     pub(crate) fn topic_command(&self, arguments: &[&str]) {
-        let mut command = self.distribution.java("kafka.admin.TopicCommand");
+        let mut command = self
+            .distribution
+            .java("kafka.admin.TopicCommand", self.scratch.path());
         command.extend(["--zookeeper".into(), self.plan.zookeeper().into()]);
         command.extend(arguments.iter().map(OsString::from));
         let log = self.scratch.path().join("topic-command.log");

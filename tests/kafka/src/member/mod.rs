@@ -124,10 +124,11 @@ impl Member {
         assignor: Assignor,
     ) -> Self {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("java/GroupMember.java");
-        let mut command = Distribution::of(client).java(source);
+        let scratch = Scratch::new();
+        let mut command = Distribution::of(client).java(source, scratch.path());
         let arguments = [&cluster.bootstrap().join(","), group, assignor.protocol()];
         command.extend(arguments.iter().chain(topics).map(OsString::from));
-        Self::process("java", &command)
+        Self::process_in(scratch, "java", &command)
     }
 
     /// A member in a thread, which ends when the second of its arguments disconnects.
@@ -140,8 +141,11 @@ impl Member {
 
     /// A member in a process of its own, which prints [`Event`]s and leaves its group at SIGTERM.
     pub fn process(name: &str, command: &[OsString]) -> Self {
+        Self::process_in(Scratch::new(), name, command)
+    }
+
+    fn process_in(scratch: Scratch, name: &str, command: &[OsString]) -> Self {
         let (sender, events) = unbounded();
-        let scratch = Scratch::new();
         let label = name.to_owned();
         let process = Process::spawn(command, &scratch.path().join("log"), move |line| {
             match line.parse() {

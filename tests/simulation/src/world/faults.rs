@@ -7,6 +7,7 @@ use sarama_cluster::{core::engine::Event, testing};
 use super::{Happening, World};
 use crate::{
     fault::{Far, Fault},
+    member::Member,
     network::Way,
     plan::{BROKERS, MEMBERS},
     topics::Place,
@@ -195,13 +196,19 @@ impl World {
         if members.is_empty() {
             return;
         }
-        let member = &members[whom % members.len()];
-        let id = member.client_id.trim_start_matches('m').parse();
-        let id: u32 = id.expect("client ids are made here");
-        self.cluster.evict(self.now, "group", &member.member_id);
-        // It learns that from its next heartbeat that is answered, or by its fence.
-        let until: Instant = self.now + self.longest_ignorance();
-        self.judge.excused(self.now, id, until);
+        let evicted = &members[whom % members.len()];
+        // A static member that has taken another one's place is known by the other one's client id.
+        let is_evicted = |member: &&Member| match &evicted.instance_id {
+            Some(name) => member.name.as_ref() == Some(name),
+            None => evicted.client_id == format!("m{}", member.id),
+        };
+        let member = self.members.iter().find(is_evicted);
+        self.cluster.evict(self.now, "group", &evicted.member_id);
+        if let Some(member) = member {
+            // It learns that from its next heartbeat that is answered, or by its fence.
+            let until: Instant = self.now + self.longest_ignorance();
+            self.judge.excused(self.now, member.id, until);
+        }
     }
 
     /// Tells the name of the topic that was deleted.

@@ -298,6 +298,7 @@ impl Fetcher {
                 reading.retry.reset();
             }
             reading.fetch_size = self.settings.default_bytes;
+            reading.needs = 0;
         }
         drop(reading);
         if let Some(needed) = fetched.needs_bytes.filter(|_| !got) {
@@ -307,7 +308,7 @@ impl Fetcher {
         }
     }
 
-    /// The first batch did not fit into the fetch size.
+    /// The first batch did not fit into what was asked for.
     fn grow(&mut self, now: Instant, claim: ClaimId, needed: usize, outcomes: &mut Vec<Outcome>) {
         let most = self
             .settings
@@ -320,6 +321,11 @@ impl Fetcher {
             .expect("the caller has found it");
         if needed <= most && needed > reading.fetch_size {
             reading.fetch_size = needed.next_power_of_two().min(most);
+            return;
+        }
+        if needed <= reading.fetch_size && needed > reading.asked_for {
+            // What its user still holds left no room for more.
+            reading.needs = needed;
             return;
         }
         let error = record::Error::new(

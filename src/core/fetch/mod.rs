@@ -220,6 +220,8 @@ impl Fetcher {
             answered_by: None,
             leaderless: 0,
             fetch_size: self.settings.default_bytes,
+            asked_for: 0,
+            needs: 0,
             paused: false,
             high_watermark: None,
             buffer: Buffer::default(),

@@ -107,6 +107,7 @@ impl Fetcher {
                 unreachable!("only claims that read stand in the line of a source")
             };
             reading.asked = Asked::Here;
+            reading.asked_for = credit;
             claims.push((claim, reading.epoch));
             partitions.push(fetch::Partition {
                 topic: reading.topic.to_string(),

@@ -49,6 +49,10 @@ pub(super) struct Reading {
     pub(super) leaderless: u32,
     /// The fetch size, grown where a record is larger.
     pub(super) fetch_size: usize,
+    /// How many bytes it was asked for last.
+    pub(super) asked_for: usize,
+    /// The size of the next batch, where it did not fit into what was left of the share; else 0.
+    pub(super) needs: usize,
     pub(super) paused: bool,
     pub(super) high_watermark: Option<i64>,
     pub(super) buffer: Buffer,
@@ -163,7 +167,8 @@ impl Reading {
         if unread >= 2 * self.fetch_size || held >= share {
             return None;
         }
-        Some(self.fetch_size.min(share - held).max(1))
+        let bytes = self.fetch_size.min(share - held).max(1);
+        (bytes >= self.needs).then_some(bytes)
     }
 
     /// A failure: wait, and tell the user where it does not heal quickly by itself.

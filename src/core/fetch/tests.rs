@@ -392,6 +392,35 @@ fn whoever_is_asked_less_for_because_of_what_the_user_has_waits_for_the_user() {
     assert!(!bench.fetcher.wants_room());
 }
 
+/// Brokers before 0.10.1 cut the batch off then, and asking again for the same would bring the same.
+#[test]
+fn a_batch_that_does_not_fit_into_the_rest_of_the_share_is_asked_for_when_it_does() {
+    let settings = Settings {
+        default_bytes: 8 * KIB,
+        budget: 16 * KIB,
+        ..settings()
+    };
+    let mut bench = Bench::new(settings, 1);
+    let sent = bench.fetch();
+    bench.feed(&sent, &[(0, 10 * KIB)]);
+    assert_eq!(bench.deliver(), [(claim(0), 0)]);
+    let sent = bench.fetch();
+    let rest = sent.ask.partitions[0].max_bytes as usize;
+    assert!(rest < 7 * KIB, "{rest}");
+    let cut = fetch::Fetched {
+        needs_bytes: Some(7 * KIB),
+        ..fetched(0, ErrorCode::NONE, Vec::new())
+    };
+    let outcomes = bench.answer(&sent, vec![cut]);
+    assert!(reports(&outcomes).is_empty(), "{outcomes:?}");
+    assert!(bench.try_fetch().is_none());
+    assert!(bench.fetcher.wants_room());
+
+    bench.fetcher.taken(claim(0), bench.fetcher.buffered());
+    let sent = bench.fetch();
+    assert_eq!(sent.ask.partitions[0].max_bytes as usize, 8 * KIB);
+}
+
 #[test]
 fn what_is_asked_for_and_held_never_exceeds_the_budget() {
     let mut bench = Bench::new(

@@ -56,6 +56,7 @@ pub(crate) fn run(rounds: usize, partitions: i32) {
                 .iter()
                 .map(|asked| fetched(asked, base))
                 .collect(),
+            ends: None,
             wire_bytes: 0,
         };
         let answer = Ok(Answer::Fetch(answer));

@@ -55,6 +55,9 @@ pub struct Answer {
     pub error: ErrorCode,
     /// Each partition asked for at most once; others are an error of decoding.
     pub partitions: Vec<Fetched>,
+    /// Where each partition asked for was read to, in the order of the question, if something came, all of them
+    /// were read to their ends, and nothing is wrong with any.
+    pub ends: Option<Vec<i64>>,
     /// How many bytes the answer had on the wire.
     pub wire_bytes: usize,
 }
@@ -99,6 +102,15 @@ pub struct Aborted {
 const FIRST_WITH_TOPIC_IDS: i16 = 13;
 
 impl Ask {
+    /// The same question from where the answer to it ends; `None` where the answer leaves more to think about.
+    #[must_use]
+    pub fn onward(mut self, answer: &Answer) -> Option<Self> {
+        for (partition, end) in self.partitions.iter_mut().zip(answer.ends.as_ref()?) {
+            partition.offset = *end;
+        }
+        Some(self)
+    }
+
     pub(super) fn encode(&self, envelope: &Envelope<'_>) -> Result<Request, Problem> {
         let (last, reason) = match self.topic_ids() {
             Some(_) => (i16::MAX, None),
@@ -160,6 +172,7 @@ impl Ask {
                 .map(|p| (p.topic.as_str(), p.partition)),
         );
         let mut partitions = Vec::with_capacity(self.partitions.len());
+        let mut ends = vec![None; self.partitions.len()];
         for topic in answer.responses {
             let name = match &ids {
                 Some(ids) => ids.name(topic.topic_id)?,
@@ -178,12 +191,17 @@ impl Ask {
                         record::split_from(records, from, &limits.records, memory)
                     }
                 };
-                partitions.push(Fetched::new(name, partition, split));
+                let fetched = Fetched::new(name, partition, split);
+                ends[index] = fetched.end(from);
+                partitions.push(fetched);
             }
         }
+        let brings = partitions.iter().any(|p| !p.batches.is_empty());
+        let is_plain = answer.error_code == ErrorCode::NONE && brings;
         Ok(Answer {
             error: answer.error_code,
             partitions,
+            ends: ends.into_iter().collect::<Option<_>>().filter(|_| is_plain),
             wire_bytes,
         })
     }
@@ -223,6 +241,18 @@ fn topic(partitions: &[Partition]) -> wire::RequestTopic {
 }
 
 impl Fetched {
+    /// Where the log ends, if it was read to there from this offset and there is nothing else to say.
+    fn end(&self, from: i64) -> Option<i64> {
+        let is_plain = self.error == ErrorCode::NONE
+            && self.needs_bytes.is_none()
+            && self.broken.is_none()
+            && self.preferred_read_replica.is_none();
+        let first = self.batches.first();
+        let fits = first.is_none_or(|batch| batch.last_offset() >= from);
+        let read_to = self.batches.last().map_or(from, Batch::next_offset);
+        (is_plain && fits && self.high_watermark <= Some(read_to)).then_some(read_to)
+    }
+
     fn new(topic: &str, answered: wire::ResponsePartition, split: Split) -> Self {
         let partition = answered.partition_index;
         Self::check(topic, answered, split).unwrap_or_else(|unfit| {

@@ -7,11 +7,12 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use super::{
     decoders::Decoders,
     desk::{Desk, Errand},
+    wait,
 };
 use crate::{
     core::{
         engine::{End, Event},
-        fetch::Decoded,
+        fetch::{Decoded, Onward},
     },
     error::{Error, ErrorKind, Result},
     net::{Completion, Pool},
@@ -92,6 +93,12 @@ impl Coordinator {
                         call,
                         timeout,
                     } => self.pool.send(&to, token, call, timeout),
+                    Errand::GoOn(Onward {
+                        to,
+                        token,
+                        max_bytes,
+                        timeout,
+                    }) => self.pool.go_on(&to, token, max_bytes, timeout),
                     Errand::Disconnect(target) => self.pool.disconnect(&target),
                     Errand::Decode(job) if job.is_quick() => {
                         let done = job.decode(&self.limits, &mut self.decompressor);
@@ -152,10 +159,7 @@ impl Coordinator {
     }
 
     fn sleep(&mut self, until: Option<Instant>) -> Result<()> {
-        let first = match until {
-            Some(at) => self.inbox.recv_deadline(at),
-            None => self.inbox.recv().map_err(RecvTimeoutError::from),
-        };
+        let first = wait::recv(&self.inbox, until, self.desk.caught_up());
         let gone = matches!(first, Err(RecvTimeoutError::Disconnected));
         assert!(!gone, "the waker and the pool keep senders");
         self.desk.disarm();

@@ -10,7 +10,11 @@ use std::{
 
 use crossbeam_channel::{Receiver, RecvError, RecvTimeoutError, TryRecvError};
 
-use super::{batch::MessageBatch, message::ConsumerMessage};
+use super::{
+    batch::MessageBatch,
+    message::ConsumerMessage,
+    wait::{self, CaughtUp},
+};
 
 /// The messages of a consumer, or of one claim.
 pub type Messages = Deliveries<ConsumerMessage>;
@@ -26,7 +30,10 @@ pub type Batches = Deliveries<MessageBatch>;
 /// another consumer gets it. Underneath is a [`Receiver`], for
 /// [`select!`](crossbeam_channel::select): there, ask `is_current` of what you got first.
 #[derive(Debug)]
-pub struct Deliveries<T>(Receiver<T>);
+pub struct Deliveries<T> {
+    receiver: Receiver<T>,
+    caught_up: CaughtUp,
+}
 
 /// What can be left out on the way to the user.
 pub trait Admit {
@@ -35,21 +42,29 @@ pub trait Admit {
 }
 
 impl<T: Admit> Deliveries<T> {
-    pub(super) fn new(receiver: Receiver<T>) -> Self {
-        Self(receiver)
+    pub(super) fn new(receiver: Receiver<T>, caught_up: CaughtUp) -> Self {
+        Self {
+            receiver,
+            caught_up,
+        }
     }
 
     /// Waits for the next item. An error says that the channel is empty and disconnected: the
     /// consumer is closed or, in partition mode, the claim is over.
     #[inline]
     pub fn recv(&self) -> Result<T, RecvError> {
-        self.admitted(Receiver::recv)
+        let recv = || match self.receiver.try_recv() {
+            Err(TryRecvError::Empty) => wait::recv(&self.receiver, None, &self.caught_up),
+            Err(TryRecvError::Disconnected) => Err(RecvTimeoutError::Disconnected),
+            Ok(item) => Ok(item),
+        };
+        admitted(recv).map_err(|_| RecvError)
     }
 
     /// The next item, if there is one now.
     #[inline]
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
-        self.admitted(Receiver::try_recv)
+        admitted(|| self.receiver.try_recv())
     }
 
     /// Waits for the next item, but not longer than this.
@@ -63,7 +78,7 @@ impl<T: Admit> Deliveries<T> {
 
     /// Waits for the next item, but not beyond the deadline.
     pub fn recv_deadline(&self, deadline: Instant) -> Result<T, RecvTimeoutError> {
-        self.admitted(|receiver| receiver.recv_deadline(deadline))
+        admitted(|| wait::recv(&self.receiver, Some(deadline), &self.caught_up))
     }
 
     /// Waits for one item after the other, until the channel is empty and disconnected.
@@ -75,14 +90,14 @@ impl<T: Admit> Deliveries<T> {
     pub fn try_iter(&self) -> TryIter<'_, T> {
         TryIter(self)
     }
+}
 
-    #[inline]
-    fn admitted<E>(&self, recv: impl Fn(&Receiver<T>) -> Result<T, E>) -> Result<T, E> {
-        loop {
-            let item = recv(&self.0)?;
-            if item.admit() {
-                return Ok(item);
-            }
+#[inline]
+fn admitted<T: Admit, E>(recv: impl Fn() -> Result<T, E>) -> Result<T, E> {
+    loop {
+        let item = recv()?;
+        if item.admit() {
+            return Ok(item);
         }
     }
 }
@@ -90,7 +105,10 @@ impl<T: Admit> Deliveries<T> {
 // Derived, it would ask for messages that can be cloned.
 impl<T> Clone for Deliveries<T> {
     fn clone(&self) -> Self {
-        Self(self.0.clone())
+        Self {
+            receiver: self.receiver.clone(),
+            caught_up: self.caught_up.clone(),
+        }
     }
 }
 
@@ -98,7 +116,7 @@ impl<T> Deref for Deliveries<T> {
     type Target = Receiver<T>;
 
     fn deref(&self) -> &Self::Target {
-        &self.0
+        &self.receiver
     }
 }
 

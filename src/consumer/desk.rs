@@ -20,6 +20,7 @@ use super::{
     partition::PartitionConsumer,
     shared::Shared,
     user_side::UserSide,
+    wait::CaughtUp,
     waker::Waker,
 };
 use crate::{
@@ -29,7 +30,7 @@ use crate::{
         ChannelId, ClaimId,
         commit::Ticket,
         engine::{Action, Delivery, End, Engine, Event, Gone, Notice, Opened, Settings},
-        fetch::Job,
+        fetch::{Job, Onward},
     },
     error::{Error, Result},
 };
@@ -47,6 +48,7 @@ pub struct Desk {
     commits: Commits,
     mode: ConsumerMode,
     form: Form,
+    caught_up: CaughtUp,
     close_timeout: Duration,
 }
 
@@ -125,6 +127,8 @@ pub enum Errand {
         /// How long the answer may take.
         timeout: Duration,
     },
+    /// Let a connection ask once more by itself.
+    GoOn(Onward),
     /// Close a connection.
     Disconnect(Target),
     /// Decode batches.
@@ -163,7 +167,8 @@ impl Desk {
             // Silent.
             Delivery::PerClaim(_) => 1,
         };
-        let (outlet, messages, batches) = Outlet::open(capacity, form);
+        let caught_up = CaughtUp::default();
+        let (outlet, messages, batches) = Outlet::open_for(capacity, form, &caught_up);
         let desk = Self {
             engine: Engine::new(
                 now,
@@ -187,6 +192,7 @@ impl Desk {
             commits: Commits::default(),
             mode: config.group.mode,
             form,
+            caught_up,
             close_timeout: config.close_timeout,
         };
         let ends = Ends {
@@ -204,6 +210,12 @@ impl Desk {
     /// Something happened.
     pub fn handle(&mut self, now: Instant, event: Event) {
         self.engine.handle(now, event);
+        self.caught_up.set(self.engine.is_caught_up());
+    }
+
+    /// Whether all that the brokers have is read.
+    pub(super) fn caught_up(&self) -> &CaughtUp {
+        &self.caught_up
     }
 
     /// Somebody waits for all marks to be committed.
@@ -314,6 +326,7 @@ impl Desk {
                     timeout,
                 });
             }
+            Action::GoOn(onward) => return Some(Errand::GoOn(onward)),
             Action::Disconnect(target) => return Some(Errand::Disconnect(target)),
             Action::Decode(job) => return Some(Errand::Decode(job)),
             Action::Stopped(end) => return Some(Errand::Stop(end)),
@@ -360,7 +373,8 @@ impl Desk {
         self.shared.begin(&claim);
         let mut errors = None;
         if self.mode == ConsumerMode::Partitions {
-            let (outlet, messages, batches) = Outlet::open(opened.capacity, self.form);
+            let (outlet, messages, batches) =
+                Outlet::open_for(opened.capacity, self.form, &self.caught_up);
             self.outlets.insert(opened.channel, outlet);
             let (own, receiver) = lossy::channel(REPORTS_KEPT, &self.user_side);
             let handle = PartitionConsumer::new(

@@ -24,6 +24,7 @@ mod stash;
 mod sync;
 mod threads;
 pub mod user_side;
+mod wait;
 pub mod waker;
 
 use std::{collections::BTreeMap, fmt};

@@ -22,6 +22,7 @@ use super::{
     delivered::DeliveredBlock,
     deliveries::{Batches, Deliveries, Messages},
     message::ConsumerMessage,
+    wait::CaughtUp,
 };
 use crate::{
     core::{ChannelId, ClaimId, engine::Progress, ledger::Ledger},
@@ -99,6 +100,15 @@ impl Outlet {
 
     /// A channel for so many messages, at least one, with the user's ends of both forms.
     pub fn open(capacity: usize, form: Form) -> (Self, Messages, Batches) {
+        Self::open_for(capacity, form, &CaughtUp::default())
+    }
+
+    /// The same, for readers who wait as it suits.
+    pub(super) fn open_for(
+        capacity: usize,
+        form: Form,
+        caught_up: &CaughtUp,
+    ) -> (Self, Messages, Batches) {
         assert!(capacity > 0, "without a place, sending would be waiting");
         // There is no block without a message, so a batch always finds a place too.
         let places = |of| if of == form { capacity } else { 1 };
@@ -113,8 +123,8 @@ impl Outlet {
             blocks: VecDeque::new(),
             of_block: Vec::new(),
         };
-        let messages = Deliveries::new(outlet.messages.receiver.clone());
-        let batches = Deliveries::new(outlet.batches.receiver.clone());
+        let messages = Deliveries::new(outlet.messages.receiver.clone(), caught_up.clone());
+        let batches = Deliveries::new(outlet.batches.receiver.clone(), caught_up.clone());
         (outlet, messages, batches)
     }
 

@@ -13,7 +13,7 @@ use std::{
 use crossbeam_channel::{Receiver, RecvTimeoutError, SendError, Sender, bounded, unbounded};
 
 use crate::{
-    call::{self, Answer, Call, Lane, Target, Versions},
+    call::{self, Answer, Call, Lane, Target, Versions, fetch},
     config::Config,
     error::{Error, ErrorKind},
     record, wire,
@@ -24,7 +24,7 @@ use super::{
     exchange::{Bounds, Deadline, Exchange, Failure},
     frame::{Apart, Fill, Frame, FrameError},
     handshake::{self, Ages},
-    job::{CONTEXT, Job, Reply},
+    job::{CONTEXT, Job, Question, Reply},
     stream::Cutoff,
 };
 
@@ -70,6 +70,8 @@ struct Connection {
     stop: Receiver<Infallible>,
     cutoff: Arc<Cutoff>,
     open: Option<Open>,
+    /// The fetch that goes on where the last answer ends, if that can be.
+    onward: Option<fetch::Ask>,
 }
 
 struct Open {
@@ -101,6 +103,7 @@ impl Handle {
             stop: stopped,
             cutoff: Arc::clone(&cutoff),
             open: None,
+            onward: None,
         };
         let thread = thread::Builder::new()
             .name(thread_name(target))
@@ -193,8 +196,12 @@ impl Connection {
             let Ok(job) = self.jobs.recv_timeout(self.shared.timing.max_idle) else {
                 return disconnected();
             };
+            let Some(call) = self.call(job.question) else {
+                // That drops the reply, which completes it.
+                continue;
+            };
             *current = Some(job.reply);
-            let answer = self.ask(&job.call, job.timeout);
+            let answer = self.ask(&call, job.timeout);
             let result = match answer {
                 Ok(answer) => Ok(answer),
                 Err(Trouble::Call(error)) => {
@@ -210,8 +217,24 @@ impl Connection {
                     return error;
                 }
             };
+            self.onward = match (call, &result) {
+                (Call::Fetch(ask), Ok(Answer::Fetch(answer))) => ask.onward(answer),
+                _ => None,
+            };
             if let Some(reply) = current.take() {
                 reply.complete(result);
+            }
+        }
+    }
+
+    /// What to ask; `None` if it should go on from something that there is not.
+    fn call(&mut self, question: Question) -> Option<Call> {
+        match question {
+            Question::Call(call) => Some(call),
+            Question::Onward(max_bytes) => {
+                let mut ask = self.onward.take()?;
+                ask.max_bytes = ask.max_bytes.min(max_bytes);
+                Some(Call::Fetch(ask))
             }
         }
     }

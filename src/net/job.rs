@@ -27,10 +27,18 @@ pub type OnCompletion = Arc<dyn Fn(Completion) + Send + Sync>;
 /// A call that waits for its turn.
 #[derive(Debug)]
 pub(super) struct Job {
-    pub(super) call: Call,
+    pub(super) question: Question,
     /// From the call's turn, on an open connection, to the last byte of the answer.
     pub(super) timeout: Duration,
     pub(super) reply: Reply,
+}
+
+/// What a job asks.
+#[derive(Debug)]
+pub(super) enum Question {
+    Call(Call),
+    /// The fetch that goes on where the answer before it ends, for at most so many bytes.
+    Onward(i32),
 }
 
 /// The duty to complete a call. Dropping it completes the call as disconnected, so that none is

@@ -17,7 +17,7 @@ use crate::{
 use super::{
     connection::{Ending, Handle, Shared, Timing},
     handshake::Ages,
-    job::{CONTEXT, Job, OnCompletion, Reply},
+    job::{CONTEXT, Job, OnCompletion, Question, Reply},
 };
 
 /// Idle connections end after the time of the Java client, a minute before brokers close them by
@@ -91,7 +91,7 @@ impl Pool {
         self.ending.retain(|ending| !ending.is_over());
         let reply = Reply::new(token, to.clone(), Arc::clone(&self.on_completion));
         let mut job = Job {
-            call,
+            question: Question::Call(call),
             timeout,
             reply,
         };
@@ -113,6 +113,20 @@ impl Pool {
                 self.connections.insert(to.clone(), connection);
             }
             Err(error) => job.fail(Error::new(ErrorKind::System, CONTEXT).because(error)),
+        }
+    }
+
+    /// Has a connection ask the fetch before this call once more when that is answered, from where the answer
+    /// ends and for at most so many bytes, see [`fetch::Ask::onward`](crate::call::fetch::Ask::onward). Where it
+    /// cannot, for whatever reason, the completion says disconnected, though nothing may be.
+    pub fn go_on(&mut self, to: &Target, token: Token, max_bytes: i32, timeout: Duration) {
+        let job = Job {
+            question: Question::Onward(max_bytes),
+            timeout,
+            reply: Reply::new(token, to.clone(), Arc::clone(&self.on_completion)),
+        };
+        if let Some(connection) = self.connections.get(to) {
+            drop(connection.send(job));
         }
     }
 

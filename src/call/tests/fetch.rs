@@ -182,6 +182,83 @@ fn a_fetch_is_answered_in_every_version() {
     }
 }
 
+/// The question is for a/1, a/2, b/0 and a/0, from 101, 102, 100 and 100 on.
+#[test]
+fn a_question_goes_on_where_the_answer_ends_if_that_is_the_end_of_all_logs() {
+    let at_end = |partition_index, end: i64, bytes: Vec<u8>| ResponsePartition {
+        partition_index,
+        high_watermark: end,
+        records: RecordSet::from(bytes),
+        preferred_read_replica: -1,
+        ..Default::default()
+    };
+    let topics = |of_a: [ResponsePartition; 3], of_b| {
+        let response = Response {
+            responses: vec![
+                ResponseTopic {
+                    topic: "b".into(),
+                    topic_id: ID_B,
+                    partitions: vec![of_b],
+                },
+                ResponseTopic {
+                    topic: "a".into(),
+                    topic_id: ID_A,
+                    partitions: of_a.into(),
+                },
+            ],
+            ..Default::default()
+        };
+        answered::<Request>(&ask(true), 12, &response)
+            .unwrap()
+            .into_fetch()
+    };
+    let two = || [batch(101), batch(102)].concat();
+    let all = || {
+        let silent = |partition, end| at_end(partition, end, Vec::new());
+        [silent(0, 100), at_end(1, 103, two()), silent(2, 102)]
+    };
+    let of_b = || at_end(0, 101, batch(100));
+
+    let answer = topics(all(), of_b());
+    assert_eq!(answer.ends, Some(vec![103, 102, 101, 100]));
+    let Call::Fetch(ask) = ask(true) else {
+        unreachable!("it is a fetch");
+    };
+    let next = ask.clone().onward(&answer).unwrap();
+    let offsets = next.partitions.iter().map(|p| p.offset);
+    assert_eq!(offsets.collect::<Vec<_>>(), [103, 102, 101, 100]);
+    let same = |ask: &Ask| {
+        let places = ask
+            .partitions
+            .iter()
+            .map(|p| (p.topic.clone(), p.partition));
+        places.collect::<Vec<_>>()
+    };
+    assert_eq!(same(&next), same(&ask));
+
+    let with = |change: &dyn Fn(&mut [ResponsePartition; 3])| {
+        let mut of_a = all();
+        change(&mut of_a);
+        topics(of_a, of_b())
+    };
+    let others = [
+        with(&|of_a| of_a[1].high_watermark = 104),
+        with(&|of_a| of_a[0].error_code = ErrorCode::NOT_LEADER_OR_FOLLOWER),
+        with(&|of_a| of_a[2].preferred_read_replica = 3),
+        with(&|of_a| of_a[1].records = RecordSet::from(two()[..100].to_vec())),
+        with(&|of_a| of_a[1].records = RecordSet::from(batch(7))),
+        with(&|of_a| of_a[1].high_watermark = -7),
+        topics(
+            [0, 1, 2].map(|n| at_end(n, 100 + i64::from(n), Vec::new())),
+            at_end(0, 100, Vec::new()),
+        ),
+    ];
+    for answer in others {
+        assert_eq!(answer.ends, None, "{answer:?}");
+        assert_eq!(ask.clone().onward(&answer), None);
+    }
+}
+
 #[test]
 fn topics_without_ids_keep_to_the_versions_with_names() {
     assert_eq!(chosen(&ask(true), 4, 18).unwrap(), 18);

@@ -7,7 +7,7 @@ use crate::{
     core::{
         ChannelId, ClaimId,
         commit::Ticket,
-        fetch::{Decoded, Job},
+        fetch::{Decoded, Job, Onward},
     },
     error::{Error, Result},
     record::Block,
@@ -110,6 +110,8 @@ pub enum Action {
         /// How long the answer may take.
         timeout: Duration,
     },
+    /// Let a connection ask once more by itself.
+    GoOn(Onward),
     /// Close a connection.
     Disconnect(Target),
     /// A claim begins.

@@ -250,6 +250,9 @@ impl Engine {
             });
         }
         self.deliver(now);
+        while let Some(onward) = self.fetcher.poll_onward(&mut self.tokens) {
+            self.actions.push_back(Action::GoOn(onward));
+        }
         let is_asked = self.committer.is_awaited();
         if self.committer.is_due(now) && (is_asked || !self.is_last_commit()) {
             self.observe();
@@ -309,6 +312,11 @@ impl Engine {
         if self.awaits_progress() {
             self.observe();
         }
+    }
+
+    /// Whether all that the brokers have is read, as far as they have said.
+    pub fn is_caught_up(&self) -> bool {
+        self.fetcher.is_caught_up()
     }
 
     /// Whether the next step depends on what users do with messages that they have in hand.

@@ -46,11 +46,24 @@ impl Fetcher {
             return self.looked_up(now, &broker, asked, result.map(Answer::into_list_offsets));
         }
         let asked = work.fetch.take().expect("it is the one or the other");
+        let grant = work.grant.take();
+        work.is_at_ends = false;
         self.budget.unreserve(asked.reserved);
-        match result.map(Answer::into_fetch) {
-            Ok(answer) => self.fetched(now, &broker, asked, answer, cluster),
-            Err(error) => self.fetch_failed(now, &broker, asked, &error),
-        }
+        let mut answer = match result.map(Answer::into_fetch) {
+            Ok(answer) => answer,
+            Err(error) => {
+                self.revoke(grant);
+                return self.fetch_failed(now, &broker, asked, &error);
+            }
+        };
+        let Some(ends) = answer.ends.take() else {
+            self.revoke(grant);
+            return self.fetched(now, &broker, asked, answer, cluster);
+        };
+        let next = grant.map(|grant| grant.question(now, &asked));
+        let outcomes = self.fetched(now, &broker, asked, answer, cluster);
+        self.at_ends(&broker, next, &ends);
+        outcomes
     }
 
     /// The offset stays as it is, wrong: it is tried again, for the log may come to reach it.
@@ -178,6 +191,7 @@ impl Fetcher {
             .get_mut(broker)
             .expect("the answer was found by its loop");
         work.retry.reset();
+        work.is_behind = fruitful;
         if fruitful || now - asked_at >= max_wait / 2 {
             work.fruitless = 0;
             return;

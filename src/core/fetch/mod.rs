@@ -9,6 +9,7 @@ mod answer;
 mod budget;
 mod deliver;
 mod lookup;
+mod onward;
 mod plan;
 mod reading;
 mod readings;
@@ -23,9 +24,11 @@ use std::{
 };
 
 pub use deliver::{Decoded, Job};
+pub use onward::Onward;
 
 use self::{
     budget::Budget,
+    onward::Grant,
     reading::{Aim, Asked, Buffer, Reading},
     readings::{Filed, Readings},
     suspects::Suspects,
@@ -104,6 +107,8 @@ pub struct Fetcher {
     loops: BTreeMap<Broker, Loop>,
     budget: Budget,
     turns: Turns,
+    /// Whether a broker may be one that a request can be granted for in advance.
+    considers_grants: bool,
     rng: fastrand::Rng,
 }
 
@@ -111,6 +116,14 @@ pub struct Fetcher {
 #[derive(Debug)]
 struct Loop {
     fetch: Option<Question>,
+    /// What the connection may ask by itself once that is answered.
+    grant: Option<Grant>,
+    /// The last answer brought the ends of all logs.
+    is_at_ends: bool,
+    /// It brought something, but not that.
+    is_behind: bool,
+    /// Whether a grant was not yet thought about.
+    considers_grant: bool,
     /// Grows from fetch to fetch, over all brokers.
     turn: u64,
     lookup: Option<Question>,
@@ -128,6 +141,8 @@ struct Question {
     at: Instant,
     max_wait: Duration,
     reserved: usize,
+    /// How many bytes the claims had credit for.
+    credit: usize,
     /// The claims asked for, each with its epoch at that time.
     claims: Vec<(ClaimId, u32)>,
 }
@@ -155,6 +170,7 @@ impl Fetcher {
             settings,
             loops: BTreeMap::new(),
             turns: Turns::default(),
+            considers_grants: false,
             rng: fastrand::Rng::with_seed(seed),
         }
     }
@@ -328,6 +344,11 @@ impl Fetcher {
         self.budget.charged()
     }
 
+    /// Whether no broker has more than was read, as far as they have said.
+    pub fn is_caught_up(&self) -> bool {
+        self.loops.values().all(|work| !work.is_behind)
+    }
+
     /// When a wait ends after which there may be something to ask.
     pub fn deadline(&self) -> Option<Instant> {
         let loops = self
@@ -351,6 +372,10 @@ impl Loop {
     fn new() -> Self {
         Self {
             fetch: None,
+            grant: None,
+            is_at_ends: false,
+            is_behind: false,
+            considers_grant: false,
             turn: 0,
             lookup: None,
             retry: Backoff::new(FIRST_BROKER_BACKOFF, LONGEST_BROKER_BACKOFF),

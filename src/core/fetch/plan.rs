@@ -11,7 +11,7 @@ use crate::{
 /// The shortest long poll, asked for where a claim is about to have room again.
 const SHORTEST_POLL: Duration = Duration::from_millis(1);
 /// A request for fewer bytes than this costs more than it brings.
-const SMALLEST_REQUEST: usize = 64 * 1024;
+pub(super) const SMALLEST_REQUEST: usize = 64 * 1024;
 /// No answer takes more of the budget than one in so many parts: while it comes, which may take long, there is
 /// room for what users read meanwhile.
 const ANSWERS: usize = 4;
@@ -96,6 +96,7 @@ impl Fetcher {
             max_wait = SHORTEST_POLL;
             bytes = bytes.min(credited.iter().map(|(_, credit)| credit).sum());
         }
+        let sum_of_credits = credited.iter().map(|(_, credit)| credit).sum();
         let mut claims = Vec::with_capacity(credited.len());
         let mut partitions = Vec::with_capacity(credited.len());
         for (claim, credit) in credited {
@@ -128,8 +129,11 @@ impl Fetcher {
             at: now,
             max_wait,
             reserved: bytes,
+            credit: sum_of_credits,
             claims,
         });
+        work.considers_grant = work.is_at_ends;
+        self.considers_grants |= work.is_at_ends;
         let ask = fetch::Ask {
             max_wait_ms: as_i32(max_wait.as_millis() as usize),
             min_bytes: as_i32(self.settings.min_bytes),
@@ -151,6 +155,6 @@ impl Fetcher {
     }
 }
 
-fn as_i32(n: usize) -> i32 {
+pub(super) fn as_i32(n: usize) -> i32 {
     i32::try_from(n).unwrap_or(i32::MAX)
 }

@@ -373,6 +373,16 @@ impl Lines {
     }
 }
 
+impl Reading {
+    /// Whether it stands in the line of those who may be asked for there.
+    pub(super) fn is_credited_at(&self, broker: &Broker) -> bool {
+        let place = self.filed.source.as_ref();
+        place.is_some_and(|(at, standing)| {
+            at == broker && matches!(standing, Standing::Credited { .. })
+        })
+    }
+}
+
 impl Source {
     fn join(&mut self, claim: ClaimId, standing: Standing) {
         match standing {

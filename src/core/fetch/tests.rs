@@ -1,5 +1,6 @@
 //! Stories of a fetcher with a broker that says what the story needs.
 
+mod onward;
 mod suspects;
 
 use std::{
@@ -121,6 +122,7 @@ impl Bench {
         let answer = fetch::Answer {
             error: ErrorCode::NONE,
             partitions,
+            ends: None,
             wire_bytes: 0,
         };
         let result = Ok(Answer::Fetch(answer));

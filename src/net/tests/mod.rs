@@ -8,4 +8,5 @@ mod dialing;
 mod exchanging;
 mod framing;
 mod greeting;
+mod onward;
 mod schedule;

@@ -21,7 +21,7 @@ use sarama_cluster::{
     },
     core::{
         engine::{End, Event},
-        fetch::{Decoded, Job},
+        fetch::{Decoded, Job, Onward},
     },
     record::{self, Decompressor, Limits},
 };
@@ -62,6 +62,7 @@ pub(crate) struct Member {
 /// What a member wants from its surroundings.
 pub(crate) enum Wish {
     Send(Target, (Token, Call, Duration)),
+    GoOn(Onward),
     Disconnect(Target),
 }
 
@@ -212,6 +213,7 @@ impl Member {
                         call,
                         timeout,
                     } => wishes.push(Wish::Send(to, (token, call, timeout))),
+                    Errand::GoOn(onward) => wishes.push(Wish::GoOn(onward)),
                     Errand::Disconnect(to) => wishes.push(Wish::Disconnect(to)),
                     Errand::Decode(job) => {
                         let free = self.jobs.back().map_or(now, |(at, _)| *at);

@@ -7,7 +7,8 @@ use std::{
 
 use sarama_cluster::{
     Error, ErrorKind, KafkaVersion,
-    call::{Answer, Call, Limits, Target, Token, Versions},
+    call::{Answer, Call, Limits, Target, Token, Versions, fetch},
+    core::fetch::Onward,
     record::Recycler,
     testing::broker::ConnectionId,
 };
@@ -100,10 +101,19 @@ pub(crate) struct Connections {
 struct Connection {
     id: ConnectionId,
     broker: i32,
-    waiting: VecDeque<(Token, Call, Duration)>,
+    waiting: VecDeque<Job>,
     asked: Option<Asked>,
+    /// The fetch that goes on where the last answer ends, if that can be.
+    onward: Option<fetch::Ask>,
     /// Nothing that is sent on it arrives any more, and nobody is told.
     is_half_open: bool,
+}
+
+/// What is to be asked on a connection.
+#[derive(Debug)]
+enum Job {
+    Call(Token, Call, Duration),
+    Onward(Onward),
 }
 
 /// Until when nothing gets through between a member and some brokers. What is sent is sent again, so it
@@ -178,17 +188,33 @@ impl Connections {
     }
 
     /// A call goes out, behind those that wait for the same connection.
-    pub(crate) fn send(&mut self, to: Target, call: (Token, Call, Duration), link: &mut Link<'_>) {
+    pub(crate) fn send(
+        &mut self,
+        to: Target,
+        (token, call, timeout): (Token, Call, Duration),
+        link: &mut Link<'_>,
+    ) -> Vec<Completion> {
         let connection = self.open.entry(to).or_insert_with_key(|to| Connection {
             id: link.fresh_id(),
             // Ports tell the brokers apart, also at the bootstrap addresses.
             broker: i32::from(to.broker.port) - 9091,
             waiting: VecDeque::new(),
             asked: None,
+            onward: None,
             is_half_open: false,
         });
-        connection.waiting.push_back(call);
-        connection.proceed((&self.versions, &self.client_id), &self.blocks, link);
+        let job = Job::Call(token, call, timeout);
+        connection.waiting.push_back(job);
+        connection.proceed((&self.versions, &self.client_id), &self.blocks, link)
+    }
+
+    /// A connection may go on by itself, if it is there.
+    pub(crate) fn go_on(&mut self, onward: Onward, link: &mut Link<'_>) -> Vec<Completion> {
+        let Some(connection) = self.open.get_mut(&onward.to) else {
+            return vec![not_asked(onward.token)];
+        };
+        connection.waiting.push_back(Job::Onward(onward));
+        connection.proceed((&self.versions, &self.client_id), &self.blocks, link)
     }
 
     /// The member closes a connection: what is pending fails.
@@ -237,8 +263,17 @@ impl Connections {
             &Limits::default(),
             &Recycler::new(),
         );
-        connection.proceed((&self.versions, &self.client_id), &self.blocks, link);
-        vec![(asked.token, answer)]
+        connection.onward = match (asked.call, &answer) {
+            (Call::Fetch(ask), Ok(Answer::Fetch(answer))) => ask.onward(answer),
+            _ => None,
+        };
+        let mut completions = vec![(asked.token, answer)];
+        completions.extend(connection.proceed(
+            (&self.versions, &self.client_id),
+            &self.blocks,
+            link,
+        ));
+        completions
     }
 
     /// A connection is closed by the other side, or was never opened.
@@ -277,12 +312,23 @@ impl Connection {
         (versions, client_id): (&Versions, &str),
         blocks: &Blocks,
         link: &mut Link<'_>,
-    ) {
-        if self.asked.is_some() {
-            return;
-        }
-        let Some((token, call, timeout)) = self.waiting.pop_front() else {
-            return;
+    ) -> Vec<Completion> {
+        let mut completions = Vec::new();
+        let (token, call, timeout) = loop {
+            if self.asked.is_some() {
+                return completions;
+            }
+            match self.waiting.pop_front() {
+                None => return completions,
+                Some(Job::Call(token, call, timeout)) => break (token, call, timeout),
+                Some(Job::Onward(onward)) => match self.onward.take() {
+                    None => completions.push(not_asked(onward.token)),
+                    Some(mut ask) => {
+                        ask.max_bytes = ask.max_bytes.min(onward.max_bytes);
+                        break (onward.token, Call::Fetch(ask), onward.timeout);
+                    }
+                },
+            }
         };
         let request = call
             .encode(versions, 0, client_id)
@@ -300,6 +346,7 @@ impl Connection {
             (token, timeout),
             opens,
         );
+        completions
     }
 
     fn fail(self, kind: &ErrorKind) -> Vec<Completion> {
@@ -307,11 +354,25 @@ impl Connection {
             .asked
             .map(|a| a.token)
             .into_iter()
-            .chain(self.waiting.into_iter().map(|(token, ..)| token));
+            .chain(self.waiting.iter().map(Job::token));
         pending
             .map(|token| (token, Err(Error::new(kind.clone(), "simulated"))))
             .collect()
     }
+}
+
+impl Job {
+    fn token(&self) -> Token {
+        match self {
+            Self::Call(token, ..) => *token,
+            Self::Onward(onward) => onward.token,
+        }
+    }
+}
+
+/// There was nothing to go on from.
+fn not_asked(token: Token) -> Completion {
+    (token, Err(Error::new(ErrorKind::Disconnected, "simulated")))
 }
 
 /// The way between one member and the brokers, at this moment.

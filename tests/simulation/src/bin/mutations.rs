@@ -43,6 +43,14 @@ const MUTATIONS: &[Mutation] = &[
         )],
     },
     Mutation {
+        name: "goes-on-one-too-far",
+        edits: &[(
+            "src/call/fetch.rs",
+            "partition.offset = *end;",
+            "partition.offset = *end + 1;",
+        )],
+    },
+    Mutation {
         name: "starts-one-too-early",
         edits: &[(
             "src/core/engine/route.rs",

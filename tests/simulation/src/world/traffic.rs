@@ -36,9 +36,16 @@ impl World {
                     if matches!(call.1, Call::OffsetCommit(_)) {
                         self.judge.commit_sent(self.now, id);
                     }
-                    self.with_link(index, &mut out, |connections, link| {
-                        connections.send(to, call, link);
-                    });
+                    over.extend(self.with_link(index, &mut out, |connections, link| {
+                        connections.send(to, call, link)
+                    }));
+                }
+                Wish::GoOn(onward) => {
+                    let id = self.members[index].id;
+                    self.say(|_| format!("member {id} to {}: to go on", onward.to));
+                    over.extend(self.with_link(index, &mut out, |connections, link| {
+                        connections.go_on(onward, link)
+                    }));
                 }
                 Wish::Disconnect(to) => {
                     let (id, failed) = self.members[index].connections.disconnect(&to);
@@ -110,7 +117,9 @@ impl World {
             Answer::OffsetFetch(_) => return Lead::Commit,
             Answer::ListOffsets(_) => return Lead::Lookup,
             Answer::Metadata(answer) => {
-                let ids = answer.topics.iter().filter_map(|topic| topic.id);
+                // With an error brokers name no id; here it is a fault that has hidden the description.
+                let described = answer.topics.iter().filter(|t| t.error == ErrorCode::NONE);
+                let ids = described.filter_map(|topic| topic.id);
                 self.judge.heard_of(self.now, member, ids);
             }
             Answer::Fetch(answer) => {

@@ -1,0 +1,143 @@
+//! Requests that are granted in advance.
+//!
+//! Who has read the logs of a broker to their ends asks for the same again and again, each time from where the last
+//! answer ended. The connection can see that end as well as we can. So while a fetch is on its way, the next one is
+//! granted: the connection sends it as soon as the answer is there, while the answer is on its way to here and to
+//! the users. That saves two changes of threads between two requests, in which records would lie at the broker.
+
+use std::time::{Duration, Instant};
+
+use super::{
+    Aim, Asked, Fetcher, Question,
+    plan::{SMALLEST_REQUEST, as_i32},
+};
+use crate::{
+    call::{Broker, Lane, Target, Token},
+    core::{ClaimId, Tokens},
+};
+
+/// At the end of a log comes little at once. Where more has gathered, the answer does not reach the end, and
+/// whoever was served least comes first in the next request, as always.
+const LARGEST: usize = 1024 * 1024;
+/// Part of the free budget that may be granted in advance: others want to read as well.
+const PART: usize = 4;
+
+/// A request that a connection may send by itself.
+#[derive(Debug)]
+pub(super) struct Grant {
+    token: Token,
+    reserved: usize,
+}
+
+/// A grant to be handed to a connection.
+#[derive(Debug, PartialEq)]
+pub struct Onward {
+    /// Whose connection.
+    pub to: Target,
+    /// Names the answer.
+    pub token: Token,
+    /// The most bytes of the answer.
+    pub max_bytes: i32,
+    /// How long the answer may take.
+    pub timeout: Duration,
+}
+
+impl Grant {
+    /// What has been asked on this grant, behind `former`, which was answered just now.
+    pub(super) fn question(self, now: Instant, former: &Question) -> Question {
+        Question {
+            token: self.token,
+            at: now,
+            max_wait: former.max_wait,
+            reserved: self.reserved,
+            credit: former.credit,
+            claims: former.claims.clone(),
+        }
+    }
+}
+
+impl Fetcher {
+    /// A fetch that may follow the one that is on its way, if that is answered as expected.
+    pub fn poll_onward(&mut self, tokens: &mut Tokens) -> Option<Onward> {
+        if !self.considers_grants {
+            return None;
+        }
+        self.readings.settle();
+        let limit = LARGEST.min(self.budget.free() / PART);
+        let found = self.loops.iter_mut().find_map(|(broker, work)| {
+            let asked = work.fetch.as_ref()?;
+            let is_due = std::mem::take(&mut work.considers_grant) && work.grant.is_none();
+            let bytes = asked.reserved.min(limit);
+            let source = self.readings.sources().get(broker)?;
+            let would_ask_the_same = || {
+                let is_credited = |(claim, epoch): &(ClaimId, u32)| {
+                    let reading = self.readings.get(*claim);
+                    reading.is_some_and(|r| r.epoch == *epoch && r.is_credited_at(broker))
+                };
+                source.starved.is_empty()
+                    && source.credited.len() == asked.claims.len()
+                    && source.bytes >= asked.credit
+                    && asked.max_wait == self.settings.max_wait
+                    && asked.claims.iter().all(is_credited)
+            };
+            (is_due && bytes >= asked.reserved.min(SMALLEST_REQUEST) && would_ask_the_same())
+                .then_some((broker, work, bytes))
+        });
+        let Some((broker, work, bytes)) = found else {
+            self.considers_grants = false;
+            return None;
+        };
+        let token = tokens.fresh();
+        self.budget.reserve(bytes);
+        work.grant = Some(Grant {
+            token,
+            reserved: bytes,
+        });
+        Some(Onward {
+            to: Target {
+                broker: broker.clone(),
+                lane: Lane::Fetch,
+            },
+            token,
+            max_bytes: as_i32(bytes),
+            timeout: self.settings.max_wait + self.settings.read_timeout,
+        })
+    }
+
+    /// Nothing was asked on this grant, or nothing that is still wanted.
+    pub(super) fn revoke(&mut self, grant: Option<Grant>) {
+        self.budget
+            .unreserve(grant.map_or(0, |grant| grant.reserved));
+    }
+
+    /// An answer has brought the ends of all that was asked for. If the next request was granted, it is on its way
+    /// from there on.
+    pub(super) fn at_ends(&mut self, broker: &Broker, next: Option<Question>, ends: &[i64]) {
+        let work = self.loops.get_mut(broker);
+        let work = work.expect("the answer was found by its loop");
+        work.is_at_ends = true;
+        work.is_behind = false;
+        let Some(mut next) = next else {
+            return;
+        };
+        let mut ends = ends.iter();
+        next.claims.retain(|(claim, epoch)| {
+            let end = ends.next();
+            let reading = self.readings.change(*claim);
+            let Some(mut reading) = reading.filter(|r| r.epoch == *epoch) else {
+                return false;
+            };
+            // Else it is not what the connection has asked for.
+            let goes_on = reading.source() == Some(broker)
+                && end.is_some_and(|end| reading.aim == Aim::Read(*end));
+            if goes_on {
+                reading.asked = Asked::Here;
+            }
+            goes_on
+        });
+        work.turn = next.token.0;
+        work.considers_grant = true;
+        self.considers_grants = true;
+        work.fetch = Some(next);
+    }
+}

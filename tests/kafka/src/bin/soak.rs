@@ -1,6 +1,6 @@
 //! Chaos on real Kafka, see `kafka_tests::soak`:
-//! `soak [--duration SECONDS] [--seed N] [--kafka RELEASE] [--rate RECORDS] [--members N] [--runs N]
-//! [--keep FOLDER]`.
+//! `soak [--duration SECONDS] [--seed N] [--kafka RELEASE] [--rate RECORDS] [--members N] [--gently true|false]
+//! [--runs N] [--keep FOLDER]`.
 //!
 //! With several runs each has the next seed. Prints the figures of each, and fails at the first violation; the
 //! journals are then kept, as they are anyway in a folder that is named.
@@ -55,6 +55,7 @@ fn arguments() -> Result<(Settings, u64), String> {
             "--kafka" => settings.release = value.parse()?,
             "--rate" => settings.rate = parse(&flag, &value)?,
             "--members" => settings.members = parse(&flag, &value)?,
+            "--gently" => settings.gently = Some(parse(&flag, &value)?),
             "--keep" => settings.keep = Some(value.into()),
             "--runs" => runs = parse(&flag, &value)?,
             _ => return Err(format!("{flag} is no flag")),
@@ -66,5 +67,5 @@ fn arguments() -> Result<(Settings, u64), String> {
 fn parse<T: FromStr>(flag: &str, value: &str) -> Result<T, String> {
     value
         .parse()
-        .map_err(|_| format!("{flag} {value}: not a number"))
+        .map_err(|_| format!("{flag} takes no {value}"))
 }

@@ -46,6 +46,8 @@ pub struct Settings {
     pub rate: u64,
     /// How many members there are.
     pub members: usize,
+    /// Whether the group shall rebalance often and few shall die; `None`: the seed decides.
+    pub gently: Option<bool>,
     /// Where the journals are kept, in a new folder, also if nothing was found.
     pub keep: Option<PathBuf>,
     /// Whether to say what happens on the way.
@@ -60,6 +62,7 @@ impl Default for Settings {
             duration: Duration::from_secs(180),
             rate: 20_000,
             members: 4,
+            gently: None,
             keep: None,
             verbose: false,
         }

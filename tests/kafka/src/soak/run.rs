@@ -185,6 +185,7 @@ fn trouble(
     watch: &load::Watch,
 ) -> Result<(), String> {
     let (end, enough) = bounded::<()>(0);
+    let of_seed = rng.bool();
     let stage = Stage {
         kafka,
         crew,
@@ -192,7 +193,7 @@ fn trouble(
         topics,
         group: GROUP,
         counts,
-        is_gentle: rng.bool(),
+        is_gentle: settings.gently.unwrap_or(of_seed),
         enough,
     };
     if stage.is_gentle {

@@ -451,7 +451,10 @@ impl Checker {
         {
             partition.forgive_below(start);
         }
-        partition.settle_doubts(at, start);
+        // Others start where the policy or their own mark says, whatever is in force.
+        if matches!(cause, Cause::Assigned | Cause::Given) {
+            partition.settle_doubts(at, start);
+        }
         partition.may_regress = match cause {
             Cause::OutOfRange => partition.in_force() > Some(start),
             // The mark that it begins at may be one that was moved back, and is still to be committed.

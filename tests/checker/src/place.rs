@@ -252,7 +252,7 @@ impl Partition {
         }
     }
 
-    /// A claim starts: a doubtful commit that it starts at has come into force.
+    /// A claim starts where the group says: a doubtful commit that it starts at has come into force.
     pub(crate) fn settle_doubts(&mut self, at: Time, start: i64) {
         let is_it = |offset: i64| offset == start;
         let is_doubtful = self.doubtful.iter().any(|(_, offset)| is_it(*offset))

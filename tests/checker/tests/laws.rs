@@ -216,6 +216,32 @@ fn start_a_commit_without_answer_may_be_in_force_and_a_refused_one_is_not() {
     assert_eq!(broken(&[&accepted, &rest(3)]), [Law::Start, Law::Twice]);
 }
 
+/// A handle that is given back is offered again from the last mark, which tells nothing of the commit of that mark.
+#[test]
+fn start_of_a_claim_that_is_offered_again_settles_no_doubt() {
+    let offered_again = "granted t 0 a 1
+        produced t 0 0-9
+        claimed a 1 t 0 0 given
+        delivered a 1 t 0 0-4
+        marked a 1 t 0 4
+        ended a 1 t 0
+        sent a 1 t 0 5
+        claimed a 2 t 0 5 given
+        answered a 1 t 0 unanswered
+        died a
+        wait 60
+        granted t 0 b 2";
+    let rest = |start| {
+        format!(
+            "claimed b 1 t 0 {start} given\ndelivered b 1 t 0 {start}-9\nmarked b 1 t 0 9\n\
+             sent b 1 t 0 10\nanswered b 1 t 0 accepted"
+        )
+    };
+    assert_eq!(broken(&[offered_again, &rest(0)]), []);
+    assert_eq!(broken(&[offered_again, &rest(5)]), []);
+    assert_eq!(broken(&[offered_again, &rest(4)]), [Law::Start]);
+}
+
 #[test]
 fn start_doubt_ends_with_the_next_commit_in_force() {
     let doubt = "produced t 0 0-9

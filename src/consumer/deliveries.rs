@@ -53,12 +53,7 @@ impl<T: Admit> Deliveries<T> {
     /// consumer is closed or, in partition mode, the claim is over.
     #[inline]
     pub fn recv(&self) -> Result<T, RecvError> {
-        let recv = || match self.receiver.try_recv() {
-            Err(TryRecvError::Empty) => wait::recv(&self.receiver, None, &self.caught_up),
-            Err(TryRecvError::Disconnected) => Err(RecvTimeoutError::Disconnected),
-            Ok(item) => Ok(item),
-        };
-        admitted(recv).map_err(|_| RecvError)
+        admitted(|| wait::recv(&self.receiver, None, &self.caught_up)).map_err(|_| RecvError)
     }
 
     /// The next item, if there is one now.

@@ -8,7 +8,7 @@ use std::{
     time::Instant,
 };
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Select};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Select, TryRecvError};
 
 /// Whether all that the brokers have is read. Whoever waits then waits for something new.
 #[derive(Debug, Clone, Default)]
@@ -29,13 +29,17 @@ impl CaughtUp {
 /// that lets a good deal of it gather before somebody is woken for it. For something new it is wrong: a thread that
 /// has yielded queues up behind all others that have work, on brokers' machines as well as here, and what comes
 /// meanwhile waits with it. One that sleeps is woken at once.
+#[inline]
 pub(super) fn recv<T>(
     receiver: &Receiver<T>,
     deadline: Option<Instant>,
     caught_up: &CaughtUp,
 ) -> Result<T, RecvTimeoutError> {
-    if caught_up.0.load(Relaxed) {
-        return sleep(receiver, deadline);
+    match receiver.try_recv() {
+        Ok(item) => return Ok(item),
+        Err(TryRecvError::Disconnected) => return Err(RecvTimeoutError::Disconnected),
+        Err(TryRecvError::Empty) if caught_up.0.load(Relaxed) => return sleep(receiver, deadline),
+        Err(TryRecvError::Empty) => {}
     }
     match deadline {
         Some(at) => receiver.recv_deadline(at),

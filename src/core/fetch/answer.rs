@@ -45,8 +45,14 @@ impl Fetcher {
         if let Some(asked) = work.lookup.take_if(|a| a.token == token) {
             return self.looked_up(now, &broker, asked, result.map(Answer::into_list_offsets));
         }
-        let asked = work.fetch.take().expect("it is the one or the other");
+        if let Some(grant) = work.grant.take_if(|grant| grant.token() == token) {
+            // Whatever became of it, it has not gone on from an answer.
+            self.revoke(Some(grant));
+            return Vec::new();
+        }
+        let asked = work.fetch.take().expect("it is one of the three");
         let grant = work.grant.take();
+        work.is_behind = false;
         work.is_at_ends = false;
         self.budget.unreserve(asked.reserved);
         let mut answer = match result.map(Answer::into_fetch) {

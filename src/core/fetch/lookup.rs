@@ -63,6 +63,7 @@ impl Fetcher {
             at: now,
             max_wait: Duration::ZERO,
             reserved: 0,
+            partitions: asked.len(),
             credit: 0,
             claims: asked,
         });

@@ -108,7 +108,7 @@ pub struct Fetcher {
     budget: Budget,
     turns: Turns,
     /// Whether a broker may be one that a request can be granted for in advance.
-    considers_grants: bool,
+    may_grant: bool,
     rng: fastrand::Rng,
 }
 
@@ -116,14 +116,15 @@ pub struct Fetcher {
 #[derive(Debug)]
 struct Loop {
     fetch: Option<Question>,
-    /// What the connection may ask by itself once that is answered.
+    /// What the connection may ask by itself once that is answered. Its completion comes after the other one's: a
+    /// connection asks in the order of its queue, and nobody cuts off one for fetches.
     grant: Option<Grant>,
     /// The last answer brought the ends of all logs.
     is_at_ends: bool,
     /// It brought something, but not that.
     is_behind: bool,
-    /// Whether a grant was not yet thought about.
-    considers_grant: bool,
+    /// Whether a grant is still to be thought about.
+    grant_is_due: bool,
     /// Grows from fetch to fetch, over all brokers.
     turn: u64,
     lookup: Option<Question>,
@@ -141,6 +142,8 @@ struct Question {
     at: Instant,
     max_wait: Duration,
     reserved: usize,
+    /// How many partitions were asked for, some of which may not matter any more.
+    partitions: usize,
     /// How many bytes the claims had credit for.
     credit: usize,
     /// The claims asked for, each with its epoch at that time.
@@ -170,7 +173,7 @@ impl Fetcher {
             settings,
             loops: BTreeMap::new(),
             turns: Turns::default(),
-            considers_grants: false,
+            may_grant: false,
             rng: fastrand::Rng::with_seed(seed),
         }
     }
@@ -346,7 +349,10 @@ impl Fetcher {
 
     /// Whether no broker has more than was read, as far as they have said.
     pub fn is_caught_up(&self) -> bool {
-        self.loops.values().all(|work| !work.is_behind)
+        // Those that nobody reads from any more do not count.
+        let sources = self.readings.sources();
+        let mut loops = self.loops.iter();
+        loops.all(|(broker, work)| !work.is_behind || !sources.contains_key(broker))
     }
 
     /// When a wait ends after which there may be something to ask.
@@ -375,7 +381,7 @@ impl Loop {
             grant: None,
             is_at_ends: false,
             is_behind: false,
-            considers_grant: false,
+            grant_is_due: false,
             turn: 0,
             lookup: None,
             retry: Backoff::new(FIRST_BROKER_BACKOFF, LONGEST_BROKER_BACKOFF),
@@ -386,10 +392,12 @@ impl Loop {
     }
 
     fn is_waiting_for(&self, token: Token) -> bool {
-        [&self.fetch, &self.lookup]
-            .into_iter()
-            .flatten()
-            .any(|asked| asked.token == token)
+        let asked = [&self.fetch, &self.lookup].into_iter().flatten();
+        let granted = self.grant.iter().map(Grant::token);
+        asked
+            .map(|asked| asked.token)
+            .chain(granted)
+            .any(|of| of == token)
     }
 
     fn is_busy(&self) -> bool {

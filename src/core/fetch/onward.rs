@@ -4,6 +4,8 @@
 //! answer ended. The connection can see that end as well as we can. So while a fetch is on its way, the next one is
 //! granted: the connection sends it as soon as the answer is there, while the answer is on its way to here and to
 //! the users. That saves two changes of threads between two requests, in which records would lie at the broker.
+//!
+//! The price: whoever comes to read from the same broker meanwhile may wait for two long polls, not one.
 
 use std::time::{Duration, Instant};
 
@@ -19,7 +21,8 @@ use crate::{
 /// At the end of a log comes little at once. Where more has gathered, the answer does not reach the end, and
 /// whoever was served least comes first in the next request, as always.
 const LARGEST: usize = 1024 * 1024;
-/// Part of the free budget that may be granted in advance: others want to read as well.
+/// Part of the free budget that may be granted in advance: others want to read as well. From grant to grant it only
+/// becomes less; who then reaches no end is asked anew, for as much as there is.
 const PART: usize = 4;
 
 /// A request that a connection may send by itself.
@@ -43,13 +46,19 @@ pub struct Onward {
 }
 
 impl Grant {
-    /// What has been asked on this grant, behind `former`, which was answered just now.
+    pub(super) fn token(&self) -> Token {
+        self.token
+    }
+
+    /// What has been asked on this grant, behind `former`. That was answered a moment ago, but it brought something,
+    /// so the time does not matter to the pace.
     pub(super) fn question(self, now: Instant, former: &Question) -> Question {
         Question {
             token: self.token,
             at: now,
             max_wait: former.max_wait,
             reserved: self.reserved,
+            partitions: former.partitions,
             credit: former.credit,
             claims: former.claims.clone(),
         }
@@ -59,14 +68,14 @@ impl Grant {
 impl Fetcher {
     /// A fetch that may follow the one that is on its way, if that is answered as expected.
     pub fn poll_onward(&mut self, tokens: &mut Tokens) -> Option<Onward> {
-        if !self.considers_grants {
+        if !self.may_grant {
             return None;
         }
         self.readings.settle();
         let limit = LARGEST.min(self.budget.free() / PART);
         let found = self.loops.iter_mut().find_map(|(broker, work)| {
             let asked = work.fetch.as_ref()?;
-            let is_due = std::mem::take(&mut work.considers_grant) && work.grant.is_none();
+            let is_due = std::mem::take(&mut work.grant_is_due) && work.grant.is_none();
             let bytes = asked.reserved.min(limit);
             let source = self.readings.sources().get(broker)?;
             let would_ask_the_same = || {
@@ -75,7 +84,8 @@ impl Fetcher {
                     reading.is_some_and(|r| r.epoch == *epoch && r.is_credited_at(broker))
                 };
                 source.starved.is_empty()
-                    && source.credited.len() == asked.claims.len()
+                    && source.credited.len() == asked.partitions
+                    && asked.claims.len() == asked.partitions
                     && source.bytes >= asked.credit
                     && asked.max_wait == self.settings.max_wait
                     && asked.claims.iter().all(is_credited)
@@ -84,7 +94,7 @@ impl Fetcher {
                 .then_some((broker, work, bytes))
         });
         let Some((broker, work, bytes)) = found else {
-            self.considers_grants = false;
+            self.may_grant = false;
             return None;
         };
         let token = tokens.fresh();
@@ -104,7 +114,7 @@ impl Fetcher {
         })
     }
 
-    /// Nothing was asked on this grant, or nothing that is still wanted.
+    /// Nothing was asked on this grant.
     pub(super) fn revoke(&mut self, grant: Option<Grant>) {
         self.budget
             .unreserve(grant.map_or(0, |grant| grant.reserved));
@@ -136,8 +146,10 @@ impl Fetcher {
             goes_on
         });
         work.turn = next.token.0;
-        work.considers_grant = true;
-        self.considers_grants = true;
+        // The connection goes on with all that was asked for, also with what does not matter any more.
+        let is_due = next.claims.len() == next.partitions && work.fruitless == 0;
+        work.grant_is_due = is_due;
+        self.may_grant |= is_due;
         work.fetch = Some(next);
     }
 }

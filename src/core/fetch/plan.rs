@@ -67,7 +67,7 @@ impl Fetcher {
     fn max_wait(&self, now: Instant, source: &Source) -> Duration {
         let starved = source.starved.iter();
         let soonest = starved
-            .filter_map(|claim| self.readings.get(*claim)?.buffer.room_in(now))
+            .filter_map(|claim| self.readings.get(*claim)?.room_in(now))
             .min();
         let longest = self.settings.max_wait;
         soonest.map_or(longest, |soon| {
@@ -129,11 +129,12 @@ impl Fetcher {
             at: now,
             max_wait,
             reserved: bytes,
+            partitions: claims.len(),
             credit: sum_of_credits,
             claims,
         });
-        work.considers_grant = work.is_at_ends;
-        self.considers_grants |= work.is_at_ends;
+        work.grant_is_due = work.is_at_ends;
+        self.may_grant |= work.is_at_ends;
         let ask = fetch::Ask {
             max_wait_ms: as_i32(max_wait.as_millis() as usize),
             min_bytes: as_i32(self.settings.min_bytes),

@@ -171,6 +171,14 @@ impl Reading {
         (bytes >= self.needs).then_some(bytes)
     }
 
+    /// How long it will take until half of what is held is gone; `None` where nothing moves. The longer nothing has
+    /// moved, the longer it takes.
+    pub(super) fn room_in(&self, now: Instant) -> Option<Duration> {
+        let rate = self.buffer.moved.rate_at(now);
+        let held = (self.buffer.bytes() + self.delivered) as f64;
+        (rate >= 1.0).then(|| Duration::from_secs_f64((held / 2.0 / rate).min(60.0)))
+    }
+
     /// A failure: wait, and tell the user where it does not heal quickly by itself.
     pub(super) fn fail(&mut self, now: Instant, rng: &mut fastrand::Rng) {
         self.not_before = Some(self.retry.next(now, rng));
@@ -262,12 +270,6 @@ impl Buffer {
         let bytes = self.bytes();
         *self = Self::default();
         bytes
-    }
-
-    /// How long it will take until half of what is buffered is gone; `None` where nothing moves.
-    pub(super) fn room_in(&self, now: Instant) -> Option<Duration> {
-        let rate = self.moved.rate_at(now);
-        (rate >= 1.0).then(|| Duration::from_secs_f64((self.bytes() as f64 / 2.0 / rate).min(60.0)))
     }
 }
 

@@ -62,7 +62,7 @@ impl Fetcher {
         error: &Error,
     ) -> Vec<Outcome> {
         let mut outcomes = vec![Outcome::StaleMetadata];
-        let is_alone = asked.claims.len() == 1;
+        let is_alone = asked.partitions == 1;
         for (claim, epoch) in &asked.claims {
             let reading = self.readings.change(*claim);
             let Some(mut reading) = reading.filter(|r| r.epoch == *epoch) else {

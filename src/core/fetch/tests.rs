@@ -373,6 +373,29 @@ fn a_claim_whose_share_is_in_the_users_channel_waits_for_the_user_and_then_goes_
     assert!(bench.fetch().partitions().contains(&0));
 }
 
+/// A broker is asked for a short poll where a claim will soon have room, but not while its user stands still.
+#[test]
+fn a_user_who_stands_still_makes_nobody_poll_often() {
+    let settings = Settings {
+        default_bytes: KIB,
+        ..settings()
+    };
+    let mut bench = Bench::new(settings, 32);
+    let sent = bench.fetch();
+    bench.feed(&sent, &[(0, 40 * KIB)]);
+    bench.deliver();
+    let mut waits = Vec::new();
+    for _ in 0..5 {
+        let sent = bench.fetch();
+        assert!(!sent.partitions().contains(&0));
+        waits.push(sent.ask.max_wait_ms);
+        bench.feed(&sent, &[]);
+        bench.now += Duration::from_millis(300);
+    }
+    assert_eq!(waits[4], MAX_WAIT.as_millis() as i32, "{waits:?}");
+    assert!(waits.is_sorted(), "{waits:?}");
+}
+
 /// The next batch may be larger than what is left of the share, and nothing but the user's taking makes that
 /// more.
 #[test]

@@ -105,6 +105,48 @@ fn a_claim_that_ends_meanwhile_is_not_gone_on_with() {
 }
 
 #[test]
+fn who_has_dropped_out_is_not_gone_on_with_for_ever() {
+    let (mut bench, sent, grant) = Bench::at_ends(3);
+    bench.fetcher.remove(claim(0));
+    let next = bench.answer_to_the_ends(sent.token, &sent.ask);
+    assert_eq!(bench.grant(), None, "the connection would ask for it again");
+    assert!(bench.try_fetch().is_none());
+    bench.answer_to_the_ends(grant.token, &next);
+    let fresh = bench.fetch();
+    assert_eq!(fresh.partitions(), [1, 2]);
+    let offsets = fresh.ask.partitions.iter().map(|p| p.offset);
+    assert_eq!(offsets.collect::<Vec<_>>(), [3, 3]);
+    assert!(bench.grant().is_some());
+}
+
+/// No connection does that, but who waits for it would wait for ever.
+#[test]
+fn a_grant_that_is_over_before_its_time_is_none() {
+    let (mut bench, sent, grant) = Bench::at_ends(1);
+    let lost = Err(Error::new(ErrorKind::Disconnected, "test"));
+    let outcomes = bench
+        .fetcher
+        .answer(bench.now, grant.token, lost, &bench.cluster);
+    assert!(outcomes.is_empty());
+    bench.answer_to_the_ends(sent.token, &sent.ask);
+    assert_eq!(bench.fetch().ask.partitions[0].offset, 2);
+}
+
+#[test]
+fn who_leads_nothing_any_more_is_no_backlog() {
+    let mut bench = Bench::new(settings(), 1);
+    let sent = bench.fetch();
+    bench.feed(&sent, &[(0, 10)]);
+    assert!(!bench.fetcher.is_caught_up());
+    let mut moved = super::description(1);
+    moved.topics[0].partitions[0].leader = Some(2);
+    let now = bench.now;
+    bench.cluster.describe(now, now, moved);
+    bench.fetcher.leaders_changed(&bench.cluster);
+    assert!(bench.fetcher.is_caught_up());
+}
+
+#[test]
 fn a_claim_that_another_broker_leads_now_is_asked_for_there() {
     let (mut bench, sent, grant) = Bench::at_ends(2);
     let mut moved = super::description(2);
@@ -113,6 +155,7 @@ fn a_claim_that_another_broker_leads_now_is_asked_for_there() {
     bench.cluster.describe(now, now, moved);
     bench.fetcher.leaders_changed(&bench.cluster);
     let next = bench.answer_to_the_ends(sent.token, &sent.ask);
+    assert_eq!(bench.grant(), None);
     let elsewhere = bench.fetch();
     assert_eq!(elsewhere.to.broker.id, Some(2));
     assert_eq!(elsewhere.partitions(), [0]);

@@ -429,6 +429,10 @@ impl Checker {
         self.figures.claims += 1;
         let since = at.saturating_sub(self.rules.told_late);
         let rules = self.rules;
+        let is_put_out = self
+            .excused
+            .get(&claim.member)
+            .is_some_and(|until| at < *until);
         let partition = self.partition_mut(claim.place);
         let granted = partition.grants.get(&claim.member);
         let generation = generation.or(granted.map(|grant| grant.generation));
@@ -461,7 +465,9 @@ impl Checker {
             Cause::Reoffered | Cause::Given => partition.may_regress,
             Cause::Assigned | Cause::Untold => false,
         };
-        partition.begin(Turn::new(claim, generation, at, start, repeats_from));
+        let mut turn = Turn::new(claim, generation, at, start, repeats_from);
+        turn.is_stray = is_put_out && generation.is_none();
+        partition.begin(turn);
         if cause == Cause::Untold {
             partition.untold_starts.push((claim, start));
         }
@@ -575,16 +581,17 @@ impl Checker {
     /// Whether a commit that comes into force is not behind the one before.
     fn judge_order(&mut self, at: Time, place: Place, offset: i64, by: By) {
         let partition = self.partition(place);
-        let Some(before) = partition.in_force() else {
-            return;
-        };
-        if offset < before && !partition.may_regress && by != By::Administrator {
+        let before = partition.in_force().filter(|before| offset < *before);
+        if let Some(before) = before
+            && !partition.may_regress
+            && by != By::Administrator
+        {
             let what = format!("{offset} is committed, and {before} was in force");
             self.suspect(Law::Monotonic, at, place, offset, what);
         }
         let partition = self.partition_mut(place);
         // A reason is good for one step back.
-        partition.may_regress &= offset >= before;
+        partition.may_regress &= before.is_none();
         partition.may_regress |= by == By::Administrator;
     }
 

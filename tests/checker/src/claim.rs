@@ -18,6 +18,9 @@ pub(crate) struct Turn {
     /// From here on a record that was delivered before may come again.
     pub(crate) repeats_from: i64,
     pub(crate) ended: bool,
+    /// Begun by a member that is excused for not knowing that it is out of the group, on its own account: for a topic
+    /// that has come again.
+    pub(crate) is_stray: bool,
     /// The last commit of it that was sent.
     pub(crate) sent: Option<i64>,
     /// Behind the last mark.
@@ -47,6 +50,7 @@ impl Turn {
             next: start,
             repeats_from,
             ended: false,
+            is_stray: false,
             sent: None,
             marked: start,
             taken_back: None,

@@ -164,6 +164,7 @@ impl Partition {
             let generations = generation.zip(turn.generation);
             turn.claim.member != claim.member
                 && turn.at < at
+                && !turn.is_stray
                 && generations.is_none_or(|(own, other)| other > own)
         };
         let later = self.turns.range(own + 1..).find(is_later);

@@ -456,6 +456,19 @@ fn monotonic_a_reset_is_a_reason_also_for_the_claim_that_is_offered_again() {
     assert!(broken(&[A, reset, &claim("assigned", rest)]).contains(&Law::Monotonic));
 }
 
+/// For instance one that was on its way when the topic was deleted and came again.
+#[test]
+fn monotonic_nobodys_commit_is_no_measure() {
+    let log = |by| {
+        format!(
+            "claimed a 1 t 0 0 assigned\nproduced t 0 0-9\ncommitted t 0 7 {by}\n\
+             committed t 0 0 a\ndelivered a 1 t 0 0-9\nmarked a 1 t 0 9\ncommitted t 0 10 a"
+        )
+    };
+    assert_eq!(broken(&[&log("!")]), []);
+    assert!(broken(&[&log("b")]).contains(&Law::Monotonic));
+}
+
 #[test]
 fn not_ahead_the_start_of_a_claim_that_was_given_nothing_may_be_committed() {
     assert_eq!(broken(&["committed t 0 0 a"]), []);
@@ -654,6 +667,19 @@ fn generation_of_a_claim_is_that_of_its_grant() {
         [Law::Generation],
         "b goes on though a has a later one"
     );
+}
+
+/// A topic comes again, and a member that was put out, and cannot know, claims its partition of it anew.
+#[test]
+fn generation_of_a_member_that_was_put_out_is_not_the_latest() {
+    let log = |excuse: &str| {
+        format!(
+            "granted t 0 b 2\nclaimed b 1 t 0 0 assigned\n{excuse}\nclaimed a 2 t 0 0 assigned\n\
+             produced t 0 0-9\ndelivered b 1 t 0 0-9\nmarked b 1 t 0 9\ncommitted t 0 10 b"
+        )
+    };
+    assert_eq!(broken(&[&log("excused a 1000000000")]), []);
+    assert_eq!(broken(&[&log("")]), [Law::Generation]);
 }
 
 #[test]

@@ -40,11 +40,11 @@ hand-over. To compute the checksum where the bytes are read was tried: what the 
 reads had to do, and all wait for that one.";
 
 const LATENCY: &str = "**Latency.** A message changes threads twice, from the connection to the coordinator and from there to \
-the reader, and the next request goes the way back; librdkafka asks again on the thread that has read. Best \
-cases are alike, so it is the time between two requests that shows in the middle. Small batches are decoded by \
-the coordinator to save another change; to wake the reader before the request goes out was tried and changed \
-nothing. Where the tails come from is not settled: pauses of the broker show with every client, some each second, \
-and rounds differ much.";
+the reader; in librdkafka once. On two cores that the broker and the producer share each change waits some 30 µs for a \
+processor. The next request does not wait for that: at the end of a log the connection asks again by itself, which \
+is in time for 99 of 100 requests, and threads that wait for something new sleep without yielding first (before, half of \
+the records came within 0.48 ms and 95 % within 0.95). To wake the reader before the request goes out was tried and \
+changed nothing. From p99 on pauses of the broker show with every client, and rounds differ twofold.";
 
 const GROWTH: &str = "**Growth.** Up to some ten partitions what is read ahead fits into the processor's cache, with a hundred \
 it is the whole budget.";

@@ -170,25 +170,33 @@ impl Cluster {
                 })
                 .collect();
         }
-        let before = std::mem::take(&mut self.topics);
+        let mut before = std::mem::take(&mut self.topics);
         for topic in answer.topics {
-            // While a topic has a passing trouble, what was known of it still holds: a group must not
-            // rebalance for it. A topic that is unknown or absent is gone.
-            let passes = reaction(ApiKey::Metadata, topic.error) == Reaction::Retry;
             let name = topic.name.clone();
-            let known = before
-                .get(&name)
-                .filter(|known| passes && known.error == ErrorCode::NONE);
-            let topic = match known {
-                Some(known) => Topic {
-                    passing: topic.error,
-                    ..known.clone()
-                },
-                None => Topic::from(topic),
-            };
-            self.topics.insert(name, topic);
+            let held = before.remove(&name);
+            let held = held.and_then(|known| self.hold(&name, known, topic.error));
+            self.topics
+                .insert(name, held.unwrap_or_else(|| Topic::from(topic)));
+        }
+        for (name, known) in before {
+            let held = self.hold(&name, known, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+            self.topics.extend(held.map(|held| (name, held)));
         }
         self.schedule(now);
+    }
+
+    /// What was known of a topic that is not described this time, if that still holds: a group must not rebalance
+    /// for trouble that passes. Nor for the word of one broker that a topic in use is not there, for one that has just
+    /// started may not know it yet; the next to be asked is another one.
+    fn hold(&self, name: &str, known: Topic, error: ErrorCode) -> Option<Topic> {
+        let is_first_word = error == ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
+            && known.passing != error
+            && self.wanted.contains(name);
+        let passes = reaction(ApiKey::Metadata, error) == Reaction::Retry || is_first_word;
+        (passes && known.error == ErrorCode::NONE).then_some(Topic {
+            passing: error,
+            ..known
+        })
     }
 
     /// The topics that must be known even where not all are asked for.

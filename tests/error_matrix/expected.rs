@@ -187,6 +187,10 @@ fn of_metadata(row: &Row, place: Place) -> Expected {
     match row.reaction {
         Reaction::Retry => again.never(&[JOIN]),
         Reaction::Proceed => Expected::default().never(&[LOOK, JOIN]),
+        // The broker that is asked next has the topic.
+        Reaction::Report if row.code == ErrorCode::UNKNOWN_TOPIC_OR_PARTITION => {
+            again.never(&[JOIN])
+        }
         // The group goes on without the topic until it is there again.
         Reaction::Report if place == Place::Topic => {
             again.and(&[REJOIN]).notices(&RELEASED).told(row.code)

@@ -89,6 +89,33 @@ fn the_leader_watches_the_topics_of_all_members() {
     world.judge();
 }
 
+/// A broker that has just started serves clients before it has been told of all topics.
+#[test]
+fn one_broker_that_does_not_know_a_topic_makes_nobody_rebalance() {
+    let world = World::with(&[("t", 2)]);
+    let reader = world.start("a", "t", watchful(&world));
+    reader.await_claims(2);
+    let generation = world.kafka.generation(GROUP);
+    for _ in 0..3 {
+        let code = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
+        let once = Fault::on(ApiKey::Metadata).times(1).error(code);
+        world.kafka.inject(once);
+        let asked = world.kafka.requests_seen(ApiKey::Metadata);
+        world
+            .kafka
+            .await_requests(PATIENCE, ApiKey::Metadata, asked + 3);
+        world.fill("t", 2, 5);
+        reader.consume(10);
+    }
+    assert_eq!(world.kafka.generation(GROUP), generation);
+    assert!(reader.errors().is_empty());
+
+    world.kafka.delete_topic("t");
+    reader.await_error(unknown("t"));
+    reader.await_claims(0);
+    world.judge();
+}
+
 #[test]
 fn an_unknown_topic_is_reported_once_and_claimed_when_it_appears() {
     let world = World::with(&[("t", 1)]);

@@ -9,7 +9,7 @@ use super::{Action, End, Engine, Notice, NoticeKind};
 use crate::{
     call::{Answer, Lane, Target, Token},
     core::{
-        cluster::Update,
+        cluster::{Topic, Update},
         commit, fetch, group,
         reaction::{Reaction, reaction, reaction_to_failure},
         starts,
@@ -114,8 +114,10 @@ impl Engine {
         let mut news = Vec::new();
         for name in self.settings.subscription.topics() {
             let code = self.cluster.trouble(name);
-            let is_quiet = reaction(ApiKey::Metadata, code) == Reaction::Retry
-                && !self.cluster.trouble_lasts();
+            let still_holds = |topic: &Topic| topic.error == ErrorCode::NONE;
+            let passes = reaction(ApiKey::Metadata, code) == Reaction::Retry
+                || self.cluster.topic(name).is_some_and(still_holds);
+            let is_quiet = passes && !self.cluster.trouble_lasts();
             if code == ErrorCode::NONE {
                 self.absent.remove(name);
             } else if !is_quiet && self.absent.insert(name.clone()) {

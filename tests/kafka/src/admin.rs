@@ -143,12 +143,12 @@ impl Admin {
         let consumer: BaseConsumer = self.config.create().expect("the settings are valid");
         let deadline = Instant::now() + PATIENCE;
         loop {
+            // A broker of 0.9 fails with UNKNOWN while it removes the segment that it looks at.
             let marks = consumer.fetch_watermarks(topic, partition, PATIENCE);
-            let (start, _) = marks.expect("a broker answers");
-            if start == wanted {
+            if marks.as_ref().is_ok_and(|(start, _)| *start == wanted) {
                 return;
             }
-            assert!(Instant::now() < deadline, "{topic} still starts at {start}");
+            assert!(Instant::now() < deadline, "{topic} is still at {marks:?}");
             thread::sleep(POLL);
         }
     }

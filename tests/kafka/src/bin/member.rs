@@ -6,10 +6,9 @@
 use std::{
     env,
     io::{self, Write},
-    thread,
 };
 
-use crossbeam_channel::{bounded, unbounded};
+use crossbeam_channel::bounded;
 use kafka_tests::library;
 use sarama_cluster::{Consumer, ConsumerMode};
 
@@ -28,13 +27,11 @@ fn main() {
     let mut stop = Some(stop);
     ctrlc::set_handler(move || drop(stop.take())).expect("it is set once");
 
-    let (tell, told) = unbounded();
-    let printer = thread::spawn(move || {
-        for event in told {
-            // The test is not there any more, or it is the one that pulled the plug.
-            let _ = writeln!(io::stdout(), "{event}");
-        }
-    });
+    // In the pipe before it is marked: who is killed has told all that it may have committed.
+    let tell = |event| {
+        // The test is not there any more, or it is the one that pulled the plug.
+        let _ = writeln!(io::stdout(), "{event}");
+    };
     let consumer = Consumer::new(
         bootstrap.split(','),
         group.as_str(),
@@ -43,6 +40,4 @@ fn main() {
     )
     .expect("the brokers answer");
     library::run(&consumer, mode, &tell, &stopped);
-    drop(tell);
-    printer.join().expect("printing does not panic");
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, thread, time::Duration};
 
-use crossbeam_channel::{Receiver, Sender, select};
+use crossbeam_channel::{Receiver, select};
 use sarama_cluster::{
     Config, Consumer, ConsumerMode, Notification, NotificationType, config::InitialOffset,
 };
@@ -24,24 +24,27 @@ pub fn config(mode: ConsumerMode) -> Config {
     config
 }
 
-/// Reads and marks until `stop` disconnects, then closes.
-pub fn run(consumer: &Consumer, mode: ConsumerMode, tell: &Sender<Event>, stop: &Receiver<()>) {
+/// Where a member tells what happens to it.
+pub type Tell<'a> = &'a (dyn Fn(Event) + Sync);
+
+/// Reads and marks until `stop` disconnects, then closes. What is read is told before it is marked.
+pub fn run(consumer: &Consumer, mode: ConsumerMode, tell: Tell<'_>, stop: &Receiver<()>) {
     match mode {
         ConsumerMode::Multiplex => read_all(consumer, tell, stop),
         ConsumerMode::Partitions => read_each(consumer, tell, stop),
     }
     consumer.close().expect("the group is left in order");
-    let _ = tell.send(Event::Left);
+    tell(Event::Left);
 }
 
 /// The loop of multiplex mode.
-fn read_all(consumer: &Consumer, tell: &Sender<Event>, stop: &Receiver<()>) {
+fn read_all(consumer: &Consumer, tell: Tell<'_>, stop: &Receiver<()>) {
     loop {
         select! {
             recv(consumer.messages()) -> message => {
                 let Ok(message) = message else { return };
                 if !message.is_current() { continue }
-                let _ = tell.send(Event::Record {
+                tell(Event::Record {
                     topic: message.topic().to_owned(),
                     partition: message.partition(),
                     offset: message.offset(),
@@ -50,7 +53,7 @@ fn read_all(consumer: &Consumer, tell: &Sender<Event>, stop: &Receiver<()>) {
             }
             recv(consumer.notifications()) -> notification => {
                 let Ok(notification) = notification else { return };
-                let _ = event(&notification).map(|event| tell.send(event));
+                let _ = event(&notification).map(tell);
             }
             recv(consumer.errors()) -> error => {
                 let Ok(error) = error else { return };
@@ -62,7 +65,7 @@ fn read_all(consumer: &Consumer, tell: &Sender<Event>, stop: &Receiver<()>) {
 }
 
 /// The threads of partition mode.
-fn read_each(consumer: &Consumer, tell: &Sender<Event>, stop: &Receiver<()>) {
+fn read_each(consumer: &Consumer, tell: Tell<'_>, stop: &Receiver<()>) {
     thread::scope(|scope| {
         scope.spawn(|| {
             let _ = stop.recv();
@@ -70,7 +73,7 @@ fn read_each(consumer: &Consumer, tell: &Sender<Event>, stop: &Receiver<()>) {
         });
         scope.spawn(|| {
             for notification in consumer.notifications() {
-                let _ = event(&notification).map(|event| tell.send(event));
+                let _ = event(&notification).map(tell);
             }
         });
         scope.spawn(|| {
@@ -81,7 +84,7 @@ fn read_each(consumer: &Consumer, tell: &Sender<Event>, stop: &Receiver<()>) {
         for part in consumer.partitions() {
             scope.spawn(move || {
                 for message in part.messages() {
-                    let _ = tell.send(Event::Record {
+                    tell(Event::Record {
                         topic: part.topic().to_owned(),
                         partition: part.partition(),
                         offset: message.offset(),

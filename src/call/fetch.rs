@@ -111,6 +111,13 @@ impl Ask {
         Some(self)
     }
 
+    /// The same question for at most so many bytes.
+    #[must_use]
+    pub fn at_most(mut self, max_bytes: i32) -> Self {
+        self.max_bytes = self.max_bytes.min(max_bytes);
+        self
+    }
+
     pub(super) fn encode(&self, envelope: &Envelope<'_>) -> Result<Request, Problem> {
         let (last, reason) = match self.topic_ids() {
             Some(_) => (i16::MAX, None),

@@ -189,6 +189,15 @@ impl Call {
         answer.map_err(|problem| problem.into_error(self))
     }
 
+    /// The fetch that goes on where the answer to this call ends, if it was one and that can be.
+    #[must_use]
+    pub fn onward(self, answer: &Result<Answer, Error>) -> Option<fetch::Ask> {
+        match (self, answer) {
+            (Self::Fetch(ask), Ok(Answer::Fetch(answer))) => ask.onward(answer),
+            _ => None,
+        }
+    }
+
     /// Whether what has come of an answer, put in `version`, goes on with records that may be read apart
     /// from the rest: where they begin, and how many bytes they are.
     pub fn find_records(&self, version: i16, frame: Input<'_>) -> Option<(usize, usize)> {

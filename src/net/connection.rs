@@ -217,10 +217,7 @@ impl Connection {
                     return error;
                 }
             };
-            self.onward = match (call, &result) {
-                (Call::Fetch(ask), Ok(Answer::Fetch(answer))) => ask.onward(answer),
-                _ => None,
-            };
+            self.onward = call.onward(&result);
             if let Some(reply) = current.take() {
                 reply.complete(result);
             }
@@ -232,9 +229,8 @@ impl Connection {
         match question {
             Question::Call(call) => Some(call),
             Question::Onward(max_bytes) => {
-                let mut ask = self.onward.take()?;
-                ask.max_bytes = ask.max_bytes.min(max_bytes);
-                Some(Call::Fetch(ask))
+                let ask = self.onward.take()?;
+                Some(Call::Fetch(ask.at_most(max_bytes)))
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Aim, Asked, Fetcher, Outcome, Question, Reading};
+use super::{Aim, Asked, Brought, Fetcher, Outcome, Question, Reading};
 use crate::{
     call::{Answer, Broker, Token, Unfit, fetch},
     core::{
@@ -52,8 +52,7 @@ impl Fetcher {
         }
         let asked = work.fetch.take().expect("it is one of the three");
         let grant = work.grant.take();
-        work.is_behind = false;
-        work.is_at_ends = false;
+        work.brought = Brought::Nothing;
         self.budget.unreserve(asked.reserved);
         let mut answer = match result.map(Answer::into_fetch) {
             Ok(answer) => answer,
@@ -197,7 +196,9 @@ impl Fetcher {
             .get_mut(broker)
             .expect("the answer was found by its loop");
         work.retry.reset();
-        work.is_behind = fruitful;
+        if fruitful {
+            work.brought = Brought::Part;
+        }
         if fruitful || now - asked_at >= max_wait / 2 {
             work.fruitless = 0;
             return;

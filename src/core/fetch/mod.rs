@@ -107,8 +107,6 @@ pub struct Fetcher {
     loops: BTreeMap<Broker, Loop>,
     budget: Budget,
     turns: Turns,
-    /// Whether a broker may be one that a request can be granted for in advance.
-    may_grant: bool,
     rng: fastrand::Rng,
 }
 
@@ -119,10 +117,7 @@ struct Loop {
     /// What the connection may ask by itself once that is answered. Its completion comes after the other one's: a
     /// connection asks in the order of its queue, and nobody cuts off one for fetches.
     grant: Option<Grant>,
-    /// The last answer brought the ends of all logs.
-    is_at_ends: bool,
-    /// It brought something, but not that.
-    is_behind: bool,
+    brought: Brought,
     /// Whether a grant is still to be thought about.
     grant_is_due: bool,
     /// Grows from fetch to fetch, over all brokers.
@@ -133,6 +128,16 @@ struct Loop {
     /// Answers in a row that came early and brought nothing.
     fruitless: u32,
     suspects: Suspects,
+}
+
+/// What the last answer of a broker has brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Brought {
+    Nothing,
+    /// Records, and there are more.
+    Part,
+    /// Records up to the ends of all logs.
+    Ends,
 }
 
 /// A request on its way.
@@ -173,7 +178,6 @@ impl Fetcher {
             settings,
             loops: BTreeMap::new(),
             turns: Turns::default(),
-            may_grant: false,
             rng: fastrand::Rng::with_seed(seed),
         }
     }
@@ -352,7 +356,7 @@ impl Fetcher {
         // Those that nobody reads from any more do not count.
         let sources = self.readings.sources();
         let mut loops = self.loops.iter();
-        loops.all(|(broker, work)| !work.is_behind || !sources.contains_key(broker))
+        loops.all(|(broker, work)| work.brought != Brought::Part || !sources.contains_key(broker))
     }
 
     /// When a wait ends after which there may be something to ask.
@@ -379,8 +383,7 @@ impl Loop {
         Self {
             fetch: None,
             grant: None,
-            is_at_ends: false,
-            is_behind: false,
+            brought: Brought::Nothing,
             grant_is_due: false,
             turn: 0,
             lookup: None,

@@ -10,7 +10,7 @@
 use std::time::{Duration, Instant};
 
 use super::{
-    Aim, Asked, Fetcher, Question,
+    Aim, Asked, Brought, Fetcher, Question,
     plan::{SMALLEST_REQUEST, as_i32},
 };
 use crate::{
@@ -68,14 +68,13 @@ impl Grant {
 impl Fetcher {
     /// A fetch that may follow the one that is on its way, if that is answered as expected.
     pub fn poll_onward(&mut self, tokens: &mut Tokens) -> Option<Onward> {
-        if !self.may_grant {
-            return None;
-        }
         self.readings.settle();
         let limit = LARGEST.min(self.budget.free() / PART);
         let found = self.loops.iter_mut().find_map(|(broker, work)| {
+            if !std::mem::take(&mut work.grant_is_due) || work.grant.is_some() {
+                return None;
+            }
             let asked = work.fetch.as_ref()?;
-            let is_due = std::mem::take(&mut work.grant_is_due) && work.grant.is_none();
             let bytes = asked.reserved.min(limit);
             let source = self.readings.sources().get(broker)?;
             let would_ask_the_same = || {
@@ -90,13 +89,10 @@ impl Fetcher {
                     && asked.max_wait == self.settings.max_wait
                     && asked.claims.iter().all(is_credited)
             };
-            (is_due && bytes >= asked.reserved.min(SMALLEST_REQUEST) && would_ask_the_same())
+            (bytes >= asked.reserved.min(SMALLEST_REQUEST) && would_ask_the_same())
                 .then_some((broker, work, bytes))
         });
-        let Some((broker, work, bytes)) = found else {
-            self.may_grant = false;
-            return None;
-        };
+        let (broker, work, bytes) = found?;
         let token = tokens.fresh();
         self.budget.reserve(bytes);
         work.grant = Some(Grant {
@@ -125,8 +121,7 @@ impl Fetcher {
     pub(super) fn at_ends(&mut self, broker: &Broker, next: Option<Question>, ends: &[i64]) {
         let work = self.loops.get_mut(broker);
         let work = work.expect("the answer was found by its loop");
-        work.is_at_ends = true;
-        work.is_behind = false;
+        work.brought = Brought::Ends;
         let Some(mut next) = next else {
             return;
         };
@@ -147,9 +142,7 @@ impl Fetcher {
         });
         work.turn = next.token.0;
         // The connection goes on with all that was asked for, also with what does not matter any more.
-        let is_due = next.claims.len() == next.partitions && work.fruitless == 0;
-        work.grant_is_due = is_due;
-        self.may_grant |= is_due;
+        work.grant_is_due = next.claims.len() == next.partitions && work.fruitless == 0;
         work.fetch = Some(next);
     }
 }

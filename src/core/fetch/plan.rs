@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Aim, Asked, Fetcher, Loop, Question, readings::Source};
+use super::{Aim, Asked, Brought, Fetcher, Loop, Question, readings::Source};
 use crate::{
     call::{Broker, Call, Lane, Target, Token, fetch},
     core::{ClaimId, Tokens, cluster::Cluster},
@@ -133,8 +133,7 @@ impl Fetcher {
             credit: sum_of_credits,
             claims,
         });
-        work.grant_is_due = work.is_at_ends;
-        self.may_grant |= work.is_at_ends;
+        work.grant_is_due = work.brought == Brought::Ends;
         let ask = fetch::Ask {
             max_wait_ms: as_i32(max_wait.as_millis() as usize),
             min_bytes: as_i32(self.settings.min_bytes),

@@ -104,6 +104,20 @@ impl Bench {
         bench
     }
 
+    /// Of 32 partitions the first has brought so many bytes, which are in its user's channel.
+    fn with_a_full_channel(bytes: impl Fn(usize) -> usize) -> Self {
+        let settings = Settings {
+            default_bytes: KIB,
+            ..settings()
+        };
+        let share = settings.budget / 32;
+        let mut bench = Self::new(settings, 32);
+        let sent = bench.fetch();
+        bench.feed(&sent, &[(0, bytes(share))]);
+        assert_eq!(bench.deliver(), [(claim(0), 0)]);
+        bench
+    }
+
     fn try_fetch(&mut self) -> Option<Sent> {
         let (to, token, call, _) =
             self.fetcher
@@ -352,14 +366,7 @@ fn a_claim_that_is_not_read_is_left_out_and_the_others_go_on() {
 
 #[test]
 fn a_claim_whose_share_is_in_the_users_channel_waits_for_the_user_and_then_goes_on() {
-    let settings = Settings {
-        default_bytes: KIB,
-        ..settings()
-    };
-    let mut bench = Bench::new(settings, 32);
-    let sent = bench.fetch();
-    bench.feed(&sent, &[(0, 40 * KIB)]);
-    assert_eq!(bench.deliver(), [(claim(0), 0)]);
+    let mut bench = Bench::with_a_full_channel(|_| 40 * KIB);
     let others = bench.fetch();
     assert_eq!(others.partitions(), (1..32).collect::<Vec<_>>());
     assert!(
@@ -376,14 +383,7 @@ fn a_claim_whose_share_is_in_the_users_channel_waits_for_the_user_and_then_goes_
 /// A broker is asked for a short poll where a claim will soon have room, but not while its user stands still.
 #[test]
 fn a_user_who_stands_still_makes_nobody_poll_often() {
-    let settings = Settings {
-        default_bytes: KIB,
-        ..settings()
-    };
-    let mut bench = Bench::new(settings, 32);
-    let sent = bench.fetch();
-    bench.feed(&sent, &[(0, 40 * KIB)]);
-    bench.deliver();
+    let mut bench = Bench::with_a_full_channel(|_| 40 * KIB);
     let mut waits = Vec::new();
     for _ in 0..5 {
         let sent = bench.fetch();
@@ -400,15 +400,7 @@ fn a_user_who_stands_still_makes_nobody_poll_often() {
 /// more.
 #[test]
 fn whoever_is_asked_less_for_because_of_what_the_user_has_waits_for_the_user() {
-    let settings = Settings {
-        default_bytes: KIB,
-        ..settings()
-    };
-    let mut bench = Bench::new(settings, 32);
-    let share = bench.fetcher.settings.budget / 32;
-    let sent = bench.fetch();
-    bench.feed(&sent, &[(0, share - KIB)]);
-    assert_eq!(bench.deliver(), [(claim(0), 0)]);
+    let mut bench = Bench::with_a_full_channel(|share| share - KIB);
     let sent = bench.fetch();
     let asked = sent.ask.partitions.iter().find(|p| p.partition == 0);
     assert!((asked.unwrap().max_bytes as usize) < KIB);

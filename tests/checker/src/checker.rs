@@ -395,8 +395,13 @@ impl Checker {
     }
 
     fn is_excused(&self, member: Member, at: Time) -> bool {
+        self.suspended.contains(&member) || self.is_put_out(member, at)
+    }
+
+    /// Whether a member was put out a short time ago, and cannot know.
+    fn is_put_out(&self, member: Member, at: Time) -> bool {
         let until = self.excused.get(&member);
-        self.suspended.contains(&member) || until.is_some_and(|until| at < *until)
+        until.is_some_and(|until| at < *until)
     }
 
     /// A claim goes on behind these offsets.
@@ -429,10 +434,7 @@ impl Checker {
         self.figures.claims += 1;
         let since = at.saturating_sub(self.rules.told_late);
         let rules = self.rules;
-        let is_put_out = self
-            .excused
-            .get(&claim.member)
-            .is_some_and(|until| at < *until);
+        let is_put_out = self.is_put_out(claim.member, at);
         let partition = self.partition_mut(claim.place);
         let granted = partition.grants.get(&claim.member);
         let generation = generation.or(granted.map(|grant| grant.generation));

@@ -263,10 +263,7 @@ impl Connections {
             &Limits::default(),
             &Recycler::new(),
         );
-        connection.onward = match (asked.call, &answer) {
-            (Call::Fetch(ask), Ok(Answer::Fetch(answer))) => ask.onward(answer),
-            _ => None,
-        };
+        connection.onward = asked.call.onward(&answer);
         let mut completions = vec![(asked.token, answer)];
         completions.extend(connection.proceed(
             (&self.versions, &self.client_id),
@@ -323,8 +320,8 @@ impl Connection {
                 Some(Job::Call(token, call, timeout)) => break (token, call, timeout),
                 Some(Job::Onward(onward)) => match self.onward.take() {
                     None => completions.push(not_asked(onward.token)),
-                    Some(mut ask) => {
-                        ask.max_bytes = ask.max_bytes.min(onward.max_bytes);
+                    Some(ask) => {
+                        let ask = ask.at_most(onward.max_bytes);
                         break (onward.token, Call::Fetch(ask), onward.timeout);
                     }
                 },

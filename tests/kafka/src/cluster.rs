@@ -5,7 +5,7 @@ use std::{
     env,
     net::{SocketAddr, ToSocketAddrs},
     ops::Deref,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, OnceLock},
     thread,
     time::{Duration, Instant},
@@ -398,6 +398,11 @@ impl Cluster {
             .filter(|(id, _)| self.own.is_none() || self.broker(*id).is_running())
             .flat_map(|(_, address)| address.to_socket_addrs().expect("an address"))
             .collect()
+    }
+
+    /// Copies what the own brokers have logged to this folder.
+    pub(crate) fn copy_logs(&self, to: &Path) {
+        self.own.iter().for_each(|own| own.copy_logs(to));
     }
 
     fn log_tails(&self) -> String {

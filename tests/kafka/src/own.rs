@@ -5,6 +5,7 @@ use std::{
     ffi::OsString,
     fs,
     net::SocketAddr,
+    path::Path,
     sync::{Mutex, MutexGuard},
 };
 
@@ -117,16 +118,27 @@ impl Own {
     /// The end of the log of each process.
     pub(crate) fn log_tails(&self) -> String {
         let mut tails = String::new();
-        let homes = fs::read_dir(self.scratch.path()).expect("the folder is ours");
-        for home in homes.flatten() {
-            let Ok(log) = fs::read(home.path().join("log")) else {
-                continue;
-            };
+        for (home, log) in self.logs() {
             let log = String::from_utf8_lossy(&log);
             let lines: Vec<_> = log.lines().collect();
             let tail = lines[lines.len().saturating_sub(LOG_TAIL)..].join("\n");
-            tails += &format!("--- {}\n{tail}\n", home.file_name().display());
+            tails += &format!("--- {}\n{tail}\n", home.display());
         }
         tails
+    }
+
+    pub(crate) fn copy_logs(&self, to: &Path) {
+        for (home, log) in self.logs() {
+            let copy = to.join(home).with_extension("log");
+            fs::write(copy, log).expect("the folder is ours");
+        }
+    }
+
+    /// What each process has logged, by the name of its folder.
+    fn logs(&self) -> impl Iterator<Item = (OsString, Vec<u8>)> {
+        let homes = fs::read_dir(self.scratch.path()).expect("the folder is ours");
+        let of =
+            |home: fs::DirEntry| Some((home.file_name(), fs::read(home.path().join("log")).ok()?));
+        homes.flatten().filter_map(of)
     }
 }

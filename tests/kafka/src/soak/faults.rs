@@ -13,6 +13,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 use super::{
     SESSION, Topic,
     crew::Crew,
+    diary::Diary,
     leaders,
     proxy::{Proxy, Silence, Way},
 };
@@ -49,6 +50,7 @@ pub(crate) struct Stage<'a> {
     pub(crate) topics: &'a [Topic],
     pub(crate) group: &'a str,
     pub(crate) counts: &'a Counts,
+    pub(crate) diary: &'a Diary,
     /// The group shall rebalance often: it hardly does while its coordinator dies all the time.
     pub(crate) is_gentle: bool,
     /// Disconnects when it is enough.
@@ -77,19 +79,25 @@ impl Stage<'_> {
             };
             match rng.u8(..10) {
                 0..=6 => {
+                    self.diary.note(format_args!("kill broker {broker}"));
                     self.kafka.kill(broker);
                     self.counts.broker_kills.fetch_add(1, Relaxed);
                     self.lasts(rng.u64(..3_000));
                     self.kafka.restart(broker);
+                    self.diary.note(format_args!("broker {broker} is back"));
                 }
                 7 => {
+                    self.diary.note(format_args!("restart broker {broker}"));
                     self.kafka.restart(broker);
+                    self.diary.note(format_args!("broker {broker} is back"));
                     self.counts.broker_restarts.fetch_add(1, Relaxed);
                 }
                 _ => {
+                    self.diary.note(format_args!("suspend broker {broker}"));
                     self.kafka.suspend(broker);
                     self.counts.broker_suspensions.fetch_add(1, Relaxed);
                     self.lasts(SESSION.as_millis() as u64 + rng.u64(..3_000));
+                    self.diary.note(format_args!("resume broker {broker}"));
                     self.kafka.resume(broker);
                 }
             }
@@ -161,17 +169,23 @@ impl Stage<'_> {
                 0..=3 => {
                     let ways = [None, Some(Way::ToBroker), Some(Way::ToMember)];
                     let way = ways[rng.usize(..ways.len())];
+                    self.diary.note(format_args!(
+                        "silence broker {broker:?} member {slot:?} {way:?}"
+                    ));
                     let number = self.proxy.silence(Silence { broker, slot, way });
                     self.counts.silences.fetch_add(1, Relaxed);
                     self.lasts(rng.u64(200..2 * SESSION.as_millis() as u64));
                     self.proxy.heal(number);
+                    self.diary.note("heal");
                 }
                 4..=6 => {
+                    self.diary
+                        .note(format_args!("cut broker {broker:?} member {slot:?}"));
                     self.proxy.cut(broker, slot, rng.bool());
                     self.counts.cuts.fetch_add(1, Relaxed);
                 }
                 _ => {
-                    let moved = leaders::shuffle(self.kafka, self.topics, rng);
+                    let moved = leaders::shuffle(self.kafka, self.topics, self.diary, rng);
                     self.counts.moves.fetch_add(moved, Relaxed);
                 }
             }

@@ -18,7 +18,7 @@ use sarama_cluster::{
     },
 };
 
-use super::{Topic, tap::TopicIds};
+use super::{Topic, diary::Diary, tap::TopicIds};
 use crate::{Cluster, Metadata, Release, broker::POLL};
 
 /// A broker that has not answered by then has something else to do.
@@ -29,7 +29,12 @@ const PREFERRED: i8 = 0;
 
 /// Moves some partition to other brokers, or in other order, and has the first of them lead. So often something
 /// was moved: that brokers refuse it for the moment is no fault.
-pub(crate) fn shuffle(kafka: &Cluster, topics: &[Topic], rng: &mut fastrand::Rng) -> u64 {
+pub(crate) fn shuffle(
+    kafka: &Cluster,
+    topics: &[Topic],
+    diary: &Diary,
+    rng: &mut fastrand::Rng,
+) -> u64 {
     let count = kafka.bootstrap().len() as i32;
     let mut brokers: Vec<i32> = (1..=count).collect();
     rng.shuffle(&mut brokers);
@@ -41,6 +46,7 @@ pub(crate) fn shuffle(kafka: &Cluster, topics: &[Topic], rng: &mut fastrand::Rng
     };
     let partition_index = rng.i32(0..partitions);
     brokers.truncate(copies as usize);
+    diary.note(format_args!("move {name}/{partition_index} to {brokers:?}"));
     let request = moves::Request {
         timeout_ms: 3_000,
         topics: vec![RequestTopic {
@@ -56,6 +62,7 @@ pub(crate) fn shuffle(kafka: &Cluster, topics: &[Topic], rng: &mut fastrand::Rng
         let mut partitions = answer.responses.iter().flat_map(|topic| &topic.partitions);
         partitions.all(|one| one.error_code == ErrorCode::NONE)
     });
+    diary.note(format_args!("elect, moved: {}", moved.is_some()));
     let request = elections::Request {
         election_type: PREFERRED,
         topic_partitions: Some(vec![TopicPartitions {

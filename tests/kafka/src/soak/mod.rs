@@ -7,6 +7,7 @@
 
 mod clock;
 mod crew;
+mod diary;
 mod faults;
 mod journal;
 mod leaders;

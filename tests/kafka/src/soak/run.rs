@@ -14,6 +14,7 @@ use crossbeam_channel::{Sender, bounded};
 use super::{
     Mode, Report, Settings, Topic,
     crew::{Crew, Orders},
+    diary::Diary,
     faults::{Counts, Stage},
     journal::Journal,
     leaders, load,
@@ -81,6 +82,7 @@ pub fn run(settings: &Settings) -> Result<Report, String> {
         .as_ref()
         .is_ok_and(|report| report.findings.is_empty());
     if !is_sound || settings.keep.is_some() {
+        kafka.copy_logs(&folder);
         let kept = report::keep(&folder, settings);
         eprintln!("the journals are kept in {}", kept.display());
     }
@@ -126,6 +128,7 @@ fn endure(
     let codec = Codec::ALL[rng.usize(..Codec::ALL.len())];
     eprintln!("seed {}: {modes:?}, {}", settings.seed, codec.name());
 
+    let diary = Diary::create(&folder.join("faults"));
     let watch = load::Watch::default();
     let ends = thread::scope(|scope| {
         let load =
@@ -138,7 +141,7 @@ fn endure(
             .admin()
             .await_committed(GROUP, &topics[0].name, |now| !now.is_empty());
         let troubled = trouble(
-            settings, kafka, topics, &crew, &proxy, counts, &mut rng, &watch,
+            settings, kafka, topics, &crew, &proxy, counts, &diary, &mut rng, &watch,
         );
         leaders::await_replicas(kafka, Duration::from_secs(60));
         drop(end_of_load);
@@ -181,6 +184,7 @@ fn trouble(
     crew: &Crew<'_>,
     proxy: &Proxy,
     counts: &Counts,
+    diary: &Diary,
     rng: &mut fastrand::Rng,
     watch: &load::Watch,
 ) -> Result<(), String> {
@@ -193,6 +197,7 @@ fn trouble(
         topics,
         group: GROUP,
         counts,
+        diary,
         is_gentle: settings.gently.unwrap_or(of_seed),
         enough,
     };

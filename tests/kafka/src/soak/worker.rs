@@ -93,6 +93,24 @@ pub(crate) fn config(name: &str, mode: Mode, rng: &mut fastrand::Rng) -> Config 
     config
 }
 
+/// Writes down what the library does about trouble that no user hears of.
+struct Quietly(String);
+
+impl log::Log for Quietly {
+    fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
+        metadata.target().starts_with("sarama_cluster::core")
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        if self.enabled(record.metadata()) {
+            let now = clock::now().as_secs_f64();
+            eprintln!("{now} {}: {}", self.0, record.args());
+        }
+    }
+
+    fn flush(&self) {}
+}
+
 /// Reads until `stop` disconnects, then closes and leaves the group.
 pub fn run(
     bootstrap: &str,
@@ -103,6 +121,8 @@ pub fn run(
     log: &Path,
     stop: &Receiver<()>,
 ) {
+    log::set_boxed_logger(Box::new(Quietly(name.to_owned()))).expect("it is the only one");
+    log::set_max_level(log::LevelFilter::Info);
     let mut rng = fastrand::Rng::new();
     let config = config(name, mode, &mut rng);
     let journal = Journal::create(log);

@@ -64,6 +64,9 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(10);
 /// The longest wait between two looks for the leader of a partition.
 const LONGEST_LEADERLESS: Duration = Duration::from_secs(2);
 
+/// So many descriptions in a row with a leader that is out of office are passed over.
+const MOST_PASSED_OVER: u32 = 8;
+
 /// The cluster as last described.
 #[derive(Debug)]
 pub struct Cluster {
@@ -109,6 +112,8 @@ pub struct Topic {
     pub passing: ErrorCode,
     /// The partitions by number.
     pub partitions: BTreeMap<i32, metadata::Partition>,
+    /// How many descriptions in a row named a former leader of some partition.
+    passed_over: u32,
 }
 
 /// The leader of a partition.
@@ -173,30 +178,33 @@ impl Cluster {
         let mut before = std::mem::take(&mut self.topics);
         for topic in answer.topics {
             let name = topic.name.clone();
-            let held = before.remove(&name);
-            let held = held.and_then(|known| self.hold(&name, known, topic.error));
-            self.topics
-                .insert(name, held.unwrap_or_else(|| Topic::from(topic)));
+            let topic = match before.remove(&name) {
+                Some(known) if self.holds(&name, &known, topic.error) => Topic {
+                    passing: topic.error,
+                    ..known
+                },
+                Some(known) => known.described_anew(topic),
+                None => Topic::from(topic),
+            };
+            self.topics.insert(name, topic);
         }
-        for (name, known) in before {
-            let held = self.hold(&name, known, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
-            self.topics.extend(held.map(|held| (name, held)));
-        }
+        let passing = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
+        before.retain(|name, known| self.holds(name, known, passing));
+        let held = before.into_iter();
+        self.topics
+            .extend(held.map(|(name, known)| (name, Topic { passing, ..known })));
         self.schedule(now);
     }
 
-    /// What was known of a topic that is not described this time, if that still holds: a group must not rebalance
+    /// Whether that still holds what was known of a topic that is not described this time: a group must not rebalance
     /// for trouble that passes. Nor for the word of one broker that a topic in use is not there, for one that has just
     /// started may not know it yet; the next to be asked is another one.
-    fn hold(&self, name: &str, known: Topic, error: ErrorCode) -> Option<Topic> {
+    fn holds(&self, name: &str, known: &Topic, error: ErrorCode) -> bool {
         let is_first_word = error == ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
             && known.passing != error
             && self.wanted.contains(name);
         let passes = reaction(ApiKey::Metadata, error) == Reaction::Retry || is_first_word;
-        (passes && known.error == ErrorCode::NONE).then_some(Topic {
-            passing: error,
-            ..known
-        })
+        passes && known.error == ErrorCode::NONE
     }
 
     /// The topics that must be known even where not all are asked for.
@@ -458,6 +466,26 @@ impl Cluster {
 }
 
 impl Topic {
+    /// The description that follows this one. A broker that has lost touch with the others names leaders that are out
+    /// of office; epochs tell (KIP-320). It is passed over, but not for ever: who hears of nothing else must go by it.
+    fn described_anew(self, described: metadata::Topic) -> Self {
+        let mut new = Self::from(described);
+        if new.id.is_none() || new.id != self.id || self.passed_over == MOST_PASSED_OVER {
+            return new;
+        }
+        for (number, known) in self.partitions {
+            if let Some(told) = new.partitions.get_mut(&number)
+                && told
+                    .leader_epoch
+                    .is_some_and(|epoch| Some(epoch) < known.leader_epoch)
+            {
+                *told = known;
+                new.passed_over = self.passed_over + 1;
+            }
+        }
+        new
+    }
+
     /// Whether there is such a topic, well or not.
     pub fn exists(&self) -> bool {
         self.error != ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
@@ -471,7 +499,11 @@ impl From<metadata::Topic> for Topic {
             is_internal: topic.is_internal,
             error: topic.error,
             passing: ErrorCode::NONE,
+            passed_over: 0,
             partitions: topic.partitions.into_iter().map(|p| (p.id, p)).collect(),
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

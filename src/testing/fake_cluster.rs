@@ -238,6 +238,19 @@ impl FakeCluster {
             .with(|cluster, now| cluster.cut_off(now, id, false));
     }
 
+    /// Isolates a broker from the others, which elect leaders in its place. It goes on to serve its clients, to whom it
+    /// describes the topics, and reads from them, as they were at this moment, until [`reunite`](Self::reunite).
+    pub fn isolate(&self, id: i32) {
+        self.server
+            .with(|cluster, now| cluster.isolate(now, id, true));
+    }
+
+    /// Ends [`isolate`](Self::isolate): the broker knows what the others know, and follows.
+    pub fn reunite(&self, id: i32) {
+        self.server
+            .with(|cluster, now| cluster.isolate(now, id, false));
+    }
+
     /// Has another broker lead a partition.
     ///
     /// # Panics

@@ -164,9 +164,12 @@ fn of_list_offsets(row: &Row) -> Expected {
 
 fn of_fetch(row: &Row) -> Expected {
     match row.reaction {
-        Reaction::ResetOffset => Expected::follow(&[Ask(ApiKey::ListOffsets), Ask(ApiKey::Fetch)])
-            .never(&[LOOK, JOIN])
-            .told(row.code),
+        Reaction::ResetOffset => {
+            let fetch = Ask(ApiKey::Fetch);
+            Expected::follow(&[LOOK, LOOK, fetch, Ask(ApiKey::ListOffsets), fetch])
+                .never(&[JOIN])
+                .told(row.code)
+        }
         _ => of_leader(row),
     }
 }

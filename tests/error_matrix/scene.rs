@@ -14,13 +14,21 @@ use crate::{
     table::Row,
 };
 
-/// Has the row's code answered once. Tells by which request.
+/// How often a code is answered before it has its effect.
+fn words(row: &Row) -> u32 {
+    match row.reaction {
+        Reaction::ResetOffset => place::WORDS_OUT_OF_RANGE,
+        _ => 1,
+    }
+}
+
+/// Has the row's code answered as often as it takes. Tells by which request.
 fn strike(stage: &Stage, row: &Row, place: Place) -> Struck {
     if row.reaction == Reaction::TakeMemberId {
         return forget_member(stage);
     }
-    let once = Fault::on(row.api).times(1);
-    stage.kafka.inject(place::fault(once, row, place));
+    let enough = Fault::on(row.api).times(words(row));
+    stage.kafka.inject(place::fault(enough, row, place));
     set_off(stage, row.api);
     let struck = Struck::by(row);
     stage.await_struck(struck);

@@ -5,6 +5,7 @@ mod closing;
 mod commits;
 mod contents;
 mod handle;
+mod isolation;
 mod marks;
 mod membership;
 mod oracle;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Aim, Asked, Brought, Fetcher, Outcome, Question, Reading};
+use super::{Aim, Asked, Brought, Fetcher, Outcome, Question, Reading, reading::Doubt};
 use crate::{
     call::{Answer, Broker, Token, Unfit, fetch},
     core::{
@@ -234,9 +234,19 @@ impl Fetcher {
             let Aim::Read(offset) = reading.aim else {
                 unreachable!("only claims that read are fetched for")
             };
-            reading.aim = Aim::End(offset);
-            drop(reading);
-            return outcomes.extend(self.end_if_taken(claim));
+            if reading.doubt.is_some_and(|doubt| doubt.is_settled()) {
+                reading.aim = Aim::End(offset);
+                drop(reading);
+                return outcomes.extend(self.end_if_taken(claim));
+            }
+            log::info!(
+                "{}/{}: {broker} says that offset {offset} is out of range; it is asked again",
+                reading.topic,
+                reading.partition
+            );
+            reading.aim = Aim::Doubt(offset);
+            reading.doubt = Some(Doubt::new(now));
+            return outcomes.push(Outcome::StaleMetadata);
         }
         drop(reading);
         self.refused(now, claim, ApiKey::Fetch, code, outcomes);
@@ -257,6 +267,7 @@ impl Fetcher {
         let Aim::Read(mut next) = reading.aim else {
             unreachable!("only claims that read are fetched for")
         };
+        reading.doubt = None;
         if let Some(offset) = fetched.high_watermark
             && reading.high_watermark.replace(offset) != Some(offset)
         {

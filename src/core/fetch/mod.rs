@@ -241,6 +241,7 @@ impl Fetcher {
             leader: None,
             follower: None,
             answered_by: None,
+            doubt: None,
             leaderless: 0,
             fetch_size: self.settings.default_bytes,
             asked_for: 0,
@@ -292,8 +293,10 @@ impl Fetcher {
     pub fn leaders_changed(&mut self, cluster: &Cluster) -> Vec<Outcome> {
         let mut outcomes = Vec::new();
         let loud = self.settings.quiet_retries + 1;
+        let mut doubts = false;
         self.readings.change_all(|reading| {
             reading.find_leader(cluster);
+            doubts |= matches!(reading.aim, Aim::Doubt(_));
             let Err(error) = cluster.leader(&reading.topic, reading.partition) else {
                 reading.leaderless = 0;
                 return;
@@ -306,6 +309,9 @@ impl Fetcher {
         let known = |b: &Broker| b.id.is_none_or(|id| cluster.broker(id) == Some(b));
         self.loops
             .retain(|broker, work| work.is_busy() || known(broker));
+        if doubts {
+            outcomes.push(Outcome::StaleMetadata);
+        }
         outcomes
     }
 

@@ -45,6 +45,8 @@ pub(super) struct Reading {
     pub(super) follower: Option<Broker>,
     /// Who has answered last, for errors.
     pub(super) answered_by: Option<Broker>,
+    /// What is thought of the leader's word that its log does not have the offset to read.
+    pub(super) doubt: Option<Doubt>,
     /// In how many descriptions of the cluster in a row it had no leader.
     pub(super) leaderless: u32,
     /// The fetch size, grown where a record is larger.
@@ -80,11 +82,40 @@ pub(super) enum Aim {
     Lookup(At),
     /// Read from this offset on.
     Read(i64),
-    /// Nothing: the leader says that its log does not have this offset. The claim ends once the user
-    /// has taken what was read before.
+    /// Nothing for now: the leader says that its log does not have this offset, see [`Doubt`].
+    Doubt(i64),
+    /// Nothing: the leader has said so again. The claim ends once the user has taken what was read before.
     End(i64),
     /// Nothing: the claim is being opened anew elsewhere, or the policy says to stand still.
     Rest,
+}
+
+/// A leader's word that its log does not have the offset to read. It would lead back to the start of the log, so one
+/// word is not enough: who has been cut off for a while believes to lead what others lead by now, and does not have
+/// what was written to them. It counts once the cluster, described anew and more than once, has the same leader, and
+/// that says it again.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Doubt {
+    since: Instant,
+    /// How many descriptions asked for since then name the same leader.
+    descriptions: u32,
+}
+
+impl Doubt {
+    /// They come from different brokers, if there are any.
+    const ENOUGH: u32 = 2;
+
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            since: now,
+            descriptions: 0,
+        }
+    }
+
+    /// Whether the next word of the leader counts.
+    pub(super) fn is_settled(&self) -> bool {
+        self.descriptions >= Self::ENOUGH
+    }
 }
 
 /// What was read and is not yet in the user's channel.
@@ -123,7 +154,8 @@ impl Reading {
         // With time another follower may be the better one, which the leader says when it is asked. A
         // new leader names its own, and speaks for its own log.
         let follower = self.follower.take();
-        if leader != self.leader || follower.is_some() {
+        let is_another = leader != self.leader;
+        if is_another || follower.is_some() {
             self.leader = leader;
             if self.asked == Asked::Here {
                 self.asked = Asked::Elsewhere;
@@ -131,6 +163,19 @@ impl Reading {
             if let Aim::End(offset) = self.aim {
                 self.aim = Aim::Read(offset);
             }
+        }
+        self.doubt.take_if(|_| is_another);
+        if let Some(doubt) = self
+            .doubt
+            .as_mut()
+            .filter(|d| cluster.updated_at() >= Some(d.since))
+        {
+            doubt.descriptions += 1;
+        }
+        if let Aim::Doubt(offset) = self.aim
+            && self.doubt.is_none_or(|doubt| doubt.is_settled())
+        {
+            self.aim = Aim::Read(offset);
         }
     }
 
@@ -151,7 +196,7 @@ impl Reading {
     /// The next offset to read; 0 while that is not known.
     pub(super) fn position(&self) -> i64 {
         match self.aim {
-            Aim::Read(offset) | Aim::End(offset) => offset,
+            Aim::Read(offset) | Aim::Doubt(offset) | Aim::End(offset) => offset,
             Aim::Lookup(_) | Aim::Rest => 0,
         }
     }

@@ -118,6 +118,22 @@ impl Bench {
         bench
     }
 
+    /// The cluster is described anew.
+    fn describe(&mut self, description: metadata::Answer) -> Vec<Outcome> {
+        self.cluster.describe(self.now, self.now, description);
+        self.fetcher.leaders_changed(&self.cluster)
+    }
+
+    /// The leader says that its log does not have the offset, twice, and the descriptions between call it the leader.
+    fn refuse_for_good(&mut self, sent: &Sent) -> Vec<Outcome> {
+        let refusal = || vec![fetched(0, ErrorCode::OFFSET_OUT_OF_RANGE, Vec::new())];
+        self.answer(sent, refusal());
+        self.describe(description(1));
+        self.describe(description(1));
+        let sent = self.fetch();
+        self.answer(&sent, refusal())
+    }
+
     fn try_fetch(&mut self) -> Option<Sent> {
         let (to, token, call, _) =
             self.fetcher
@@ -679,7 +695,7 @@ fn a_followers_word_that_an_offset_is_out_of_range_is_not_believed() {
     assert!(bench.answer(&sent, refusal()).is_empty());
     let sent = bench.fetch();
     assert_eq!(sent.to.broker.id, Some(1), "the leader is asked");
-    let outcomes = bench.answer(&sent, refusal());
+    let outcomes = bench.refuse_for_good(&sent);
     assert!(
         matches!(outcomes[..], [Outcome::OutOfRange { offset: 0, .. }]),
         "{outcomes:?}"
@@ -717,8 +733,7 @@ fn a_claim_out_of_range_ends_when_the_user_has_taken_what_was_read_before() {
     bench.feed(&sent, &[(0, 10)]);
     assert_eq!(bench.deliver(), [(claim(0), 0)]);
     let sent = bench.fetch();
-    let refused = fetched(0, ErrorCode::OFFSET_OUT_OF_RANGE, Vec::new());
-    assert!(bench.answer(&sent, vec![refused]).is_empty());
+    assert!(bench.refuse_for_good(&sent).is_empty());
     assert!(bench.fetcher.wants_room(), "it waits for the user");
     bench.now += RETRY;
     assert!(bench.try_fetch().is_none(), "the leader has said it");
@@ -737,17 +752,64 @@ fn a_new_leader_is_asked_once_more_whether_it_has_the_offset() {
     bench.feed(&sent, &[(0, 10)]);
     bench.deliver();
     let sent = bench.fetch();
-    let refused = fetched(0, ErrorCode::OFFSET_OUT_OF_RANGE, Vec::new());
-    bench.answer(&sent, vec![refused]);
+    bench.refuse_for_good(&sent);
     let mut moved = description(1);
     moved.topics[0].partitions[0].leader = Some(2);
-    bench.cluster.describe(bench.now, bench.now, moved);
-    bench.fetcher.leaders_changed(&bench.cluster);
+    bench.describe(moved);
     let sent = bench.fetch();
     assert_eq!(
         (sent.to.broker.id, sent.ask.partitions[0].offset),
         (Some(2), 1)
     );
+}
+
+#[test]
+fn a_leader_that_does_not_have_the_offset_is_asked_again_once_others_call_it_the_leader_too() {
+    let mut bench = Bench::new(settings(), 1);
+    let refusal = || vec![fetched(0, ErrorCode::OFFSET_OUT_OF_RANGE, Vec::new())];
+    let is_stale = |outcomes: &[Outcome]| matches!(outcomes, [Outcome::StaleMetadata]);
+
+    let sent = bench.fetch();
+    let outcomes = bench.answer(&sent, refusal());
+    assert!(is_stale(&outcomes), "{outcomes:?}");
+    let before = bench.now;
+    bench.now += RETRY;
+    assert!(bench.try_fetch().is_none(), "nothing is known yet");
+    // Somebody had asked for this one before, and who has answered may have been the leader itself.
+    bench
+        .cluster
+        .describe(bench.now, before - RETRY, description(1));
+    for _ in 0..2 {
+        let outcomes = bench.fetcher.leaders_changed(&bench.cluster);
+        assert!(is_stale(&outcomes), "{outcomes:?}");
+        assert!(bench.try_fetch().is_none(), "one word is not enough");
+        bench.cluster.describe(bench.now, bench.now, description(1));
+    }
+    assert!(bench.fetcher.leaders_changed(&bench.cluster).is_empty());
+    let sent = bench.fetch();
+    let outcomes = bench.answer(&sent, refusal());
+    assert!(
+        matches!(outcomes[..], [Outcome::OutOfRange { offset: 0, .. }]),
+        "{outcomes:?}"
+    );
+}
+
+#[test]
+fn an_offset_that_was_not_there_for_a_moment_leads_to_nothing() {
+    let mut bench = Bench::new(settings(), 1);
+    let refusal = || vec![fetched(0, ErrorCode::OFFSET_OUT_OF_RANGE, Vec::new())];
+    for offset in [0, 1] {
+        let sent = bench.fetch();
+        bench.answer(&sent, refusal());
+        bench.describe(description(1));
+        bench.describe(description(1));
+        let sent = bench.fetch();
+        assert_eq!(sent.ask.partitions[0].offset, offset);
+        // What was thought of it is forgotten, so the next time it takes as much.
+        bench.feed(&sent, &[(0, 10)]);
+        bench.deliver();
+        bench.fetcher.taken(claim(0), bench.fetcher.buffered());
+    }
 }
 
 #[test]

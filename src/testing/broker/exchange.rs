@@ -235,16 +235,18 @@ impl Cluster {
             };
         }
         let client_id = header.client_id.as_deref().unwrap_or_default();
-        self.dispatch(
-            api,
-            Call {
-                now,
-                ticket,
-                client_id,
-                frame: &frame,
-            },
-            body,
-        );
+        let call = Call {
+            now,
+            ticket,
+            client_id,
+            frame: &frame,
+        };
+        match api {
+            ApiKey::Metadata | ApiKey::Fetch | ApiKey::ListOffsets => {
+                self.as_known_to(broker, |cluster| cluster.dispatch(api, call, body));
+            }
+            _ => self.dispatch(api, call, body),
+        }
     }
 
     /// The API, if the broker has ever heard of it, and the versions that it speaks.

@@ -12,7 +12,7 @@ use crate::record::{
 const LOG_OVERHEAD: usize = 12;
 
 /// A partition's records, all of them replicated: the high watermark is the log's end.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Log {
     batches: Vec<Batch>,
     start: i64,

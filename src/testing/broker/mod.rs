@@ -85,6 +85,8 @@ struct Broker {
     is_running: bool,
     /// Takes bytes and never answers, as if packets were lost.
     is_cut_off: bool,
+    /// What it knows of topics, if it has lost touch with the other brokers.
+    isolated: Option<Topics>,
 }
 
 impl Cluster {
@@ -111,6 +113,7 @@ impl Cluster {
                 versions,
                 is_running: true,
                 is_cut_off: false,
+                isolated: None,
             };
             (broker.id, state)
         });
@@ -147,6 +150,28 @@ impl Cluster {
             .filter(|(_, broker)| broker.is_running)
             .map(|(id, _)| *id)
             .collect()
+    }
+
+    /// Those that run and are in touch with each other.
+    fn in_touch(&self) -> BTreeSet<i32> {
+        let mut running = self.running();
+        running.retain(|id| self.brokers[id].isolated.is_none());
+        running
+    }
+
+    /// Does something with the topics as a broker knows them.
+    fn as_known_to<T>(&mut self, broker: i32, act: impl FnOnce(&mut Self) -> T) -> T {
+        let known = self.brokers.get_mut(&broker);
+        let Some(known) = known.and_then(|broker| broker.isolated.take()) else {
+            return act(self);
+        };
+        let truth = std::mem::replace(&mut self.topics, known);
+        let result = act(self);
+        let known = std::mem::replace(&mut self.topics, truth);
+        if let Some(broker) = self.brokers.get_mut(&broker) {
+            broker.isolated = Some(known);
+        }
+        result
     }
 
     /// Any will do, and no test should depend on which: the one with the lowest id.

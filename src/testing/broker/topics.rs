@@ -9,7 +9,7 @@ use crate::{protocol::ErrorCode, wire::Uuid};
 pub(crate) const OFFSETS_TOPIC: &str = "__consumer_offsets";
 
 /// A topic.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Topic {
     pub(crate) id: Uuid,
     pub(crate) is_internal: bool,
@@ -17,7 +17,7 @@ pub(crate) struct Topic {
 }
 
 /// A partition. Its replicas share one log: replication takes no time here.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Partition {
     pub(crate) log: Log,
     pub(crate) leader: Option<i32>,
@@ -29,7 +29,7 @@ pub(crate) struct Partition {
 }
 
 /// All topics of a cluster.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Topics {
     by_name: BTreeMap<String, Topic>,
     rng: fastrand::Rng,

@@ -17,6 +17,8 @@ pub(crate) enum Fault {
     StopBroker(i32, Duration),
     /// A broker answers nothing for so long.
     CutOff(i32, Duration),
+    /// A broker loses touch with the others for so long, and serves its clients as if nothing had changed.
+    Isolate(i32, Duration),
     /// A partition gets another leader.
     MoveLeader(usize, i32),
     /// A partition has no leader for so long.
@@ -136,7 +138,7 @@ impl Fault {
         let longest = pick_ms(rng, [50, 1_000, 4_000, 12_000]);
         let span = up_to(rng, longest);
         let times = rng.u32(1..4);
-        match rng.u32(0..32) {
+        match rng.u32(0..34) {
             0 => Self::StopBroker(broker, span),
             1 => Self::CutOff(broker, span),
             2 | 3 => Self::MoveLeader(whom, broker),
@@ -166,6 +168,7 @@ impl Fault {
                 Self::Block(whom, far, way, span)
             }
             30 => Self::HalfOpen(whom),
+            31 | 32 => Self::Isolate(broker, span),
             _ => Self::Compact(whom, rng.u32(2..5), rng.bool()),
         }
     }

@@ -209,6 +209,7 @@ impl Judge {
         member: u32,
         claim: &Arc<Claim>,
         lead: Lead,
+        bounds: Option<(i64, i64)>,
         topics: &Topics,
     ) {
         let by_id = |topic: &&Topic| Some(topic.id) == claim.topic_id();
@@ -230,13 +231,19 @@ impl Judge {
             number,
         };
         let was_out_of_range = self.out_of_range.remove(&(member, place)).is_some();
+        let in_force = self.checker.in_force(told.place);
+        let named = self.topics[&topic].name.as_str();
+        let is_first = self.topics.values().filter(|t| t.name == named).count() == 1;
+        // Whatever some broker has said: the log that counts has the offset.
+        let is_in_log = in_force
+            .zip(bounds)
+            .is_some_and(|(offset, (start, end))| (start..=end).contains(&offset));
         let is_present = topics.iter().any(|present| present.number == topic);
         let cause = match lead {
             Lead::None => Cause::Reoffered,
+            Lead::Lookup if is_first && is_in_log => Cause::Assigned,
             // A commit that was meant for a topic of before.
-            Lead::Lookup if was_out_of_range || self.checker.in_force(told.place).is_some() => {
-                Cause::OutOfRange
-            }
+            Lead::Lookup if was_out_of_range || in_force.is_some() => Cause::OutOfRange,
             Lead::Lookup | Lead::Commit => Cause::Assigned,
         };
         let known = Known {

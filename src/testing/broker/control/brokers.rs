@@ -22,6 +22,7 @@ impl Cluster {
     pub fn stop_broker(&mut self, now: Instant, id: i32) {
         if let Some(broker) = self.brokers.get_mut(&id) {
             broker.is_running = false;
+            broker.isolated = None;
             let connections = self
                 .connections
                 .iter()
@@ -54,6 +55,17 @@ impl Cluster {
         if let Some(broker) = self.brokers.get_mut(&id) {
             broker.is_cut_off = is_cut_off;
             self.reconnect(now);
+        }
+    }
+
+    /// Isolates a broker from the others, or ends that. They elect leaders in its place. It goes on to serve its
+    /// clients, to whom it describes the topics, and reads from them, as they were when it lost touch; of groups it
+    /// knows what the others know.
+    pub fn isolate(&mut self, now: Instant, id: i32, is_isolated: bool) {
+        let topics = is_isolated.then(|| self.topics.clone());
+        if let Some(broker) = self.brokers.get_mut(&id) {
+            broker.isolated = topics;
+            self.leaders_changed(now);
         }
     }
 
@@ -94,8 +106,8 @@ impl Cluster {
 
     /// Elects leaders where they are missing; groups move to where their partition is led.
     pub(super) fn leaders_changed(&mut self, now: Instant) {
-        let running = self.running();
-        for (topic, partition) in self.topics.elect(&running) {
+        let in_touch = self.in_touch();
+        for (topic, partition) in self.topics.elect(&in_touch) {
             if topic == OFFSETS_TOPIC {
                 self.move_groups(now, partition);
             }

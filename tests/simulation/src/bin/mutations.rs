@@ -51,6 +51,14 @@ const MUTATIONS: &[Mutation] = &[
         )],
     },
     Mutation {
+        name: "believes-the-first-word",
+        edits: &[(
+            "src/core/fetch/answer.rs",
+            "if reading.doubt.is_some_and(|doubt| doubt.is_settled()) {",
+            "if true {",
+        )],
+    },
+    Mutation {
         name: "starts-one-too-early",
         edits: &[(
             "src/core/engine/route.rs",

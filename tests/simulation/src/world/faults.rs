@@ -21,6 +21,10 @@ impl World {
                 self.cluster.cut_off(self.now, id, true);
                 self.plan_for(self.now + span, Happening::EndCutOff(id));
             }
+            Fault::Isolate(id, span) => {
+                self.cluster.isolate(self.now, id, true);
+                self.plan_for(self.now + span, Happening::Reunite(id));
+            }
             Fault::MoveLeader(which, to) => {
                 if let Some((name, place)) =
                     self.place(which).filter(|_| self.cluster.is_running(to))

@@ -145,7 +145,9 @@ impl World {
         }
         for claim in begun {
             self.say(|_| format!("member {id}: {claim:?} begins"));
-            self.judge.begun(self.now, id, &claim, lead, &self.topics);
+            let bounds = self.cluster.log_bounds(claim.topic(), claim.partition());
+            self.judge
+                .begun(self.now, id, &claim, lead, bounds, &self.topics);
         }
     }
 

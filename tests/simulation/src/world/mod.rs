@@ -60,6 +60,7 @@ enum Happening {
     Fault(usize),
     StartBroker(i32),
     EndCutOff(i32),
+    Reunite(i32),
     GiveLeader(String, i32),
     EndStorm,
     Create(String, i32),
@@ -204,6 +205,7 @@ impl World {
                 self.cluster.start_broker(self.now, id);
             }
             Happening::EndCutOff(id) => self.cluster.cut_off(self.now, id, false),
+            Happening::Reunite(id) => self.cluster.isolate(self.now, id, false),
             Happening::GiveLeader(topic, partition) => self.give_leader(topic, partition),
             Happening::EndStorm => self.weather = Weather::FAIR,
             Happening::Create(topic, partitions) => self.create_topic(&topic, partitions),

@@ -1,10 +1,15 @@
 //! What is known of the cluster: brokers, topics, leaders; and when to ask again.
 
+mod past;
+#[cfg(test)]
+mod tests;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::{Duration, Instant},
 };
 
+use self::past::Past;
 use crate::{
     call::{Answer, Broker, Call, Lane, Target, Token, metadata},
     config::Config,
@@ -64,9 +69,6 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(10);
 /// The longest wait between two looks for the leader of a partition.
 const LONGEST_LEADERLESS: Duration = Duration::from_secs(2);
 
-/// So many descriptions in a row with a leader that is out of office are passed over.
-const MOST_PASSED_OVER: u32 = 8;
-
 /// The cluster as last described.
 #[derive(Debug)]
 pub struct Cluster {
@@ -74,6 +76,7 @@ pub struct Cluster {
     bootstrap: Vec<Broker>,
     brokers: BTreeMap<i32, Broker>,
     topics: BTreeMap<String, Topic>,
+    past: Past,
     /// Topics that must be known, besides all.
     wanted: BTreeSet<String>,
     refresh: Refresh,
@@ -112,8 +115,6 @@ pub struct Topic {
     pub passing: ErrorCode,
     /// The partitions by number.
     pub partitions: BTreeMap<i32, metadata::Partition>,
-    /// How many descriptions in a row named a former leader of some partition.
-    passed_over: u32,
 }
 
 /// The leader of a partition.
@@ -147,6 +148,7 @@ impl Cluster {
             bootstrap,
             brokers: BTreeMap::new(),
             topics: BTreeMap::new(),
+            past: Past::default(),
             wanted: BTreeSet::new(),
             refresh: Refresh::Waiting(None),
             updated_at: None,
@@ -183,8 +185,13 @@ impl Cluster {
                     passing: topic.error,
                     ..known
                 },
-                Some(known) => known.described_anew(topic),
-                None => Topic::from(topic),
+                known if self.wanted.contains(&name) => {
+                    let Some(topic) = self.past.sift(&name, known, topic.into()) else {
+                        continue;
+                    };
+                    topic
+                }
+                _ => topic.into(),
             };
             self.topics.insert(name, topic);
         }
@@ -212,6 +219,7 @@ impl Cluster {
         if topics != self.wanted {
             let more = topics.iter().any(|t| !self.topics.contains_key(t));
             self.wanted = topics;
+            self.past.follow(&self.wanted, &self.topics);
             if more {
                 self.absent.reset();
                 self.refresh(now);
@@ -466,26 +474,6 @@ impl Cluster {
 }
 
 impl Topic {
-    /// The description that follows this one. A broker that has lost touch with the others names leaders that are out
-    /// of office; epochs tell (KIP-320). It is passed over, but not for ever: who hears of nothing else must go by it.
-    fn described_anew(self, described: metadata::Topic) -> Self {
-        let mut new = Self::from(described);
-        if new.id.is_none() || new.id != self.id || self.passed_over == MOST_PASSED_OVER {
-            return new;
-        }
-        for (number, known) in self.partitions {
-            if let Some(told) = new.partitions.get_mut(&number)
-                && told
-                    .leader_epoch
-                    .is_some_and(|epoch| Some(epoch) < known.leader_epoch)
-            {
-                *told = known;
-                new.passed_over = self.passed_over + 1;
-            }
-        }
-        new
-    }
-
     /// Whether there is such a topic, well or not.
     pub fn exists(&self) -> bool {
         self.error != ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
@@ -499,11 +487,7 @@ impl From<metadata::Topic> for Topic {
             is_internal: topic.is_internal,
             error: topic.error,
             passing: ErrorCode::NONE,
-            passed_over: 0,
             partitions: topic.partitions.into_iter().map(|p| (p.id, p)).collect(),
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{Cluster, MOST_PASSED_OVER, Settings};
+use super::{Cluster, Settings, past::MOST_PASSED_OVER};
 use crate::{
     call::{Broker, metadata},
     config::Config,
@@ -11,6 +11,7 @@ use crate::{
 };
 
 const ID: Option<Uuid> = Some(Uuid([1; 16]));
+const ANOTHER: Option<Uuid> = Some(Uuid([2; 16]));
 
 fn cluster() -> Cluster {
     let bootstrap = Broker {
@@ -18,7 +19,9 @@ fn cluster() -> Cluster {
         host: "b".to_owned(),
         port: 9000,
     };
-    Cluster::new(Settings::of(&Config::default()), vec![bootstrap], 1)
+    let mut cluster = Cluster::new(Settings::of(&Config::default()), vec![bootstrap], 1);
+    cluster.want(Instant::now(), ["t".to_owned()].into());
+    cluster
 }
 
 /// Takes in that this broker leads the one partition of the topic in this epoch. Tells who is held to be the leader.
@@ -86,11 +89,28 @@ fn what_is_passed_over_counts_only_in_a_row() {
 
 #[test]
 fn the_epochs_of_another_topic_begin_anew() {
-    let another = Some(Uuid([2; 16]));
     let mut cluster = cluster();
     hear(&mut cluster, ID, 2, 5);
-    assert_eq!(hear(&mut cluster, another, 1, 0), (Some(1), 0));
+    assert_eq!(hear(&mut cluster, ANOTHER, 1, 0), (Some(1), 0));
     // Nobody can tell which topic it is.
     hear(&mut cluster, None, 2, 5);
     assert_eq!(hear(&mut cluster, None, 1, 0), (Some(1), 0));
+}
+
+#[test]
+fn the_forerunner_of_a_topic_is_passed_over_also_if_it_was_gone_between() {
+    let mut cluster = cluster();
+    hear(&mut cluster, ID, 2, 5);
+    let now = Instant::now();
+    for _ in 0..2 {
+        cluster.describe(now, now, metadata::Answer::default());
+    }
+    assert!(cluster.topic("t").is_none(), "two brokers have said so");
+    hear(&mut cluster, ANOTHER, 1, 0);
+    for _ in 0..MOST_PASSED_OVER {
+        assert_eq!(hear(&mut cluster, ID, 2, 5), (Some(1), 0));
+        assert_eq!(cluster.topic_id("t"), ANOTHER);
+    }
+    assert_eq!(hear(&mut cluster, ID, 2, 5), (Some(2), 5));
+    assert_eq!(cluster.topic_id("t"), ID, "nobody speaks of the other one");
 }

@@ -85,6 +85,8 @@ pub(crate) struct Menu {
     pub(crate) deletes_topics: bool,
     /// Topics can be deleted and come again.
     pub(crate) recreates_topics: bool,
+    /// Brokers can lose touch with the others.
+    pub(crate) isolates_brokers: bool,
     /// Records can be removed from the middle.
     pub(crate) compacts: bool,
 }
@@ -184,6 +186,7 @@ impl Menu {
             Fault::AddPartition(_) => self.grows_topics,
             Fault::Delete(_) => self.deletes_topics,
             Fault::Recreate(..) => self.recreates_topics,
+            Fault::Isolate(..) => self.isolates_brokers,
             Fault::Compact(..) => self.compacts,
             _ => true,
         }

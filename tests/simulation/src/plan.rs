@@ -106,7 +106,7 @@ impl Plan {
         let style = Style::any(&mut rng, version);
         let topics: Vec<i32> = (0..rng.usize(1..=2)).map(|_| rng.i32(1..=4)).collect();
         let load = Load::any(&mut rng, release);
-        let menu = Menu::of(release, version, &style);
+        let menu = Menu::any(&mut rng, release, version, &style);
         let trouble = pick_ms(&mut rng, [4_000, 10_000, 20_000, 40_000]);
         let count = rng.usize(0..=14);
         let fault = |rng: &mut Rng| (up_to(rng, trouble), Fault::any(rng, menu));
@@ -256,19 +256,22 @@ impl Load {
 }
 
 impl Menu {
-    fn of(release: KafkaRelease, version: KafkaVersion, style: &Style) -> Self {
+    fn any(rng: &mut Rng, release: KafkaRelease, version: KafkaVersion, style: &Style) -> Self {
         // A group that begins at the end of a log loses, for good reasons, what is produced before it
         // has committed that.
         let is_safe = style.initial == InitialOffset::Oldest;
         // Without ids nobody can tell a topic from the one of the same name before it.
         let has_topic_ids = version >= KafkaVersion::V3_1_0;
         let begins_anew = style.out_of_range == OutOfRange::Oldest;
+        let recreates_topics = rng.bool() && is_safe && has_topic_ids && begins_anew;
         Self {
             loses_members: is_safe,
             loses_records: is_safe,
             grows_topics: is_safe,
             deletes_topics: is_safe,
-            recreates_topics: is_safe && has_topic_ids && begins_anew,
+            recreates_topics,
+            // Who has just come and hears of the newer of two topics first cannot know that it is the newer one.
+            isolates_brokers: !recreates_topics,
             // The cleaner never touches the old formats here.
             compacts: release >= KafkaRelease::V0_11,
         }

@@ -49,6 +49,11 @@ impl Cluster {
             .is_some_and(|broker| broker.is_running)
     }
 
+    /// Whether a broker runs and is in touch with the others.
+    pub fn is_in_touch(&self, id: i32) -> bool {
+        self.in_touch().contains(&id)
+    }
+
     /// Cuts a broker off from its clients, or ends that. Nothing is refused: bytes are just not
     /// delivered meanwhile, in either direction. To the other brokers it looks well.
     pub fn cut_off(&mut self, now: Instant, id: i32, is_cut_off: bool) {

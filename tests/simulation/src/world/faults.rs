@@ -27,7 +27,7 @@ impl World {
             }
             Fault::MoveLeader(which, to) => {
                 if let Some((name, place)) =
-                    self.place(which).filter(|_| self.cluster.is_running(to))
+                    self.place(which).filter(|_| self.cluster.is_in_touch(to))
                 {
                     self.cluster
                         .move_leader(self.now, &name, place.partition, to);
@@ -41,7 +41,7 @@ impl World {
                 }
             }
             Fault::MoveCoordinator(to) => {
-                if self.cluster.is_running(to) {
+                if self.cluster.is_in_touch(to) {
                     self.cluster.move_coordinator(self.now, "group", to);
                 }
             }
@@ -160,7 +160,7 @@ impl World {
             .named(&topic)
             .is_some_and(|t| partition < t.partitions);
         let to = self.rng.i32(1..=BROKERS);
-        if exists && self.cluster.is_running(to) {
+        if exists && self.cluster.is_in_touch(to) {
             self.cluster.move_leader(self.now, &topic, partition, to);
         } else if exists {
             let later = self.now + Duration::from_secs(1);
@@ -224,6 +224,12 @@ impl World {
     }
 
     fn retain(&mut self, which: usize, part: f64) {
+        // Who has lost touch still has what was removed, and may be read from.
+        let in_touch = (1..=BROKERS).filter(|id| self.cluster.is_in_touch(*id));
+        let all = (1..=BROKERS).filter(|id| self.cluster.is_running(*id));
+        if in_touch.count() < all.count() {
+            return;
+        }
         let Some((name, place)) = self.place(which) else {
             return;
         };

@@ -270,8 +270,9 @@ impl Menu {
             grows_topics: is_safe,
             deletes_topics: is_safe,
             recreates_topics,
-            // Who has just come and hears of the newer of two topics first cannot know that it is the newer one.
-            isolates_brokers: !recreates_topics,
+            // Who has just come and hears of the newer of two topics first cannot know that it is the newer one. And the
+            // newest offset of a broker that has lost touch is not the newest one.
+            isolates_brokers: is_safe && begins_anew && !recreates_topics,
             // The cleaner never touches the old formats here.
             compacts: release >= KafkaRelease::V0_11,
         }

@@ -158,6 +158,6 @@ fn cluster(now: Instant, partitions: i32) -> Cluster {
         }],
         ..metadata::Answer::default()
     };
-    cluster.describe(now, now, answer);
+    cluster.describe(now, now, None, answer);
     cluster
 }

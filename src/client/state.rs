@@ -32,7 +32,7 @@ impl State {
         self.controller = answer.controller_id;
         self.cluster_id.clone_from(&answer.cluster_id);
         self.cluster
-            .describe(Instant::now(), asked_at, answer.clone());
+            .describe(Instant::now(), asked_at, None, answer.clone());
         self.last = answer;
     }
 

@@ -82,6 +82,8 @@ pub struct Cluster {
     refresh: Refresh,
     /// When the last answer was asked for: an answer older than a wish does not fulfil it.
     updated_at: Option<Instant>,
+    /// Which broker gave it, where that is known.
+    described_by: Option<i32>,
     retry: Backoff,
     absent: Backoff,
     leaderless: Backoff,
@@ -97,6 +99,7 @@ enum Refresh {
     /// Asked; `again` when someone needs an answer younger than this one.
     Asked {
         token: Token,
+        to: Broker,
         at: Instant,
         again: bool,
     },
@@ -152,13 +155,20 @@ impl Cluster {
             wanted: BTreeSet::new(),
             refresh: Refresh::Waiting(None),
             updated_at: None,
+            described_by: None,
             rng: fastrand::Rng::with_seed(seed),
             turn: 0,
         }
     }
 
-    /// Takes in a description that somebody else asked for at `asked_at`.
-    pub fn describe(&mut self, now: Instant, asked_at: Instant, answer: metadata::Answer) {
+    /// Takes in a description that was asked for at `asked_at`, of this broker if that is known.
+    pub fn describe(
+        &mut self,
+        now: Instant,
+        asked_at: Instant,
+        by: Option<&Broker>,
+        answer: metadata::Answer,
+    ) {
         self.retry.reset();
         self.updated_at = Some(asked_at);
         if !answer.brokers.is_empty() {
@@ -177,6 +187,7 @@ impl Cluster {
                 })
                 .collect();
         }
+        self.described_by = by.and_then(|by| self.id_of(by));
         let mut before = std::mem::take(&mut self.topics);
         for topic in answer.topics {
             let name = topic.name.clone();
@@ -185,8 +196,9 @@ impl Cluster {
                     passing: topic.error,
                     ..known
                 },
-                known if self.wanted.contains(&name) => {
-                    let Some(topic) = self.past.sift(&name, known, topic.into()) else {
+                known if self.wanted.contains(&name) || self.past.knows(&name) => {
+                    let told = Topic::from(topic);
+                    let Some(topic) = self.past.sift(now, &name, known, told) else {
                         continue;
                     };
                     topic
@@ -266,6 +278,24 @@ impl Cluster {
         }
     }
 
+    /// The id of a broker that may be known by its address alone.
+    fn id_of(&self, broker: &Broker) -> Option<i32> {
+        let is_it = |known: &&Broker| known.host == broker.host && known.port == broker.port;
+        let found = self.brokers.values().find(is_it);
+        broker.id.or_else(|| found.and_then(|known| known.id))
+    }
+
+    /// Whether it is not this broker alone that says what is known of the topic: another one has described it last, or
+    /// there is no other.
+    pub fn is_told_by_another(&self, topic: &str, broker: &Broker) -> bool {
+        let is_told = self
+            .topics
+            .get(topic)
+            .is_some_and(|t| t.passing == ErrorCode::NONE);
+        let by_another = self.described_by.is_some_and(|by| Some(by) != broker.id);
+        is_told && (by_another || self.brokers.len() == 1)
+    }
+
     /// When the present description was asked for.
     pub fn updated_at(&self) -> Option<Instant> {
         self.updated_at
@@ -293,6 +323,7 @@ impl Cluster {
         let token = tokens.fresh();
         self.refresh = Refresh::Asked {
             token,
+            to: to.clone(),
             at: now,
             again: false,
         };
@@ -315,18 +346,19 @@ impl Cluster {
 
     /// Takes in the answer to the question that is on its way.
     pub fn answer(&mut self, now: Instant, result: Result<Answer>) -> Update {
+        let asked = std::mem::replace(&mut self.refresh, Refresh::Waiting(None));
         let Refresh::Asked {
+            to,
             at: asked_at,
             again,
             ..
-        } = self.refresh
+        } = asked
         else {
             unreachable!("the caller has asked whether it is waited for")
         };
-        self.refresh = Refresh::Waiting(None);
         match result {
             Ok(answer) => {
-                self.describe(now, asked_at, answer.into_metadata());
+                self.describe(now, asked_at, Some(&to), answer.into_metadata());
                 if again {
                     self.refresh(now);
                 }

@@ -1,16 +1,20 @@
-//! What is past: the leaders and the forerunners of topics.
+//! What is past: former leaders, and the forerunners of topics.
 //!
-//! A broker that has lost touch with the others describes the cluster as it was then. The ids of topics and the
-//! epochs of leaders tell (KIP-516, KIP-320). It is passed over, but not for ever: who hears of nothing else has to
-//! go by it.
+//! A broker that has lost touch with the others describes the cluster as it was then. The epochs of leaders tell
+//! (KIP-320), and so do the ids of topics (KIP-516) where both topics were heard of. What it says is passed over, but
+//! not for ever: who hears of nothing else has to go by it. Without ids nobody can tell an old epoch from one of
+//! another topic.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::{Duration, Instant},
+};
 
 use super::Topic;
-use crate::wire::Uuid;
+use crate::{protocol::ErrorCode, wire::Uuid};
 
-/// So many descriptions of a topic in a row are passed over.
-pub(super) const MOST_PASSED_OVER: u32 = 8;
+/// For so long nothing else is heard before the past is believed.
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// So many ids are remembered for each name.
 const IDS: usize = 4;
@@ -26,30 +30,36 @@ pub(super) struct Past(BTreeMap<String, Heard>);
 struct Heard {
     /// The ids it had, the present one last.
     ids: Vec<Uuid>,
-    passed_over: u32,
+    /// Whether the present id was told more than once in a row. Ids have no order: until then it may be the past
+    /// that was told last.
+    is_sure: bool,
+    /// Since when only the past was heard.
+    passed_over_since: Option<Instant>,
 }
 
 impl Past {
-    /// What is to be held of a topic that was known like this, if at all, and is now described like that.
+    /// What is to be held of a topic that was known like this, if at all, and is now described like that. What is kept
+    /// in spite of the description is marked as passing, so it is soon asked for again.
     pub(super) fn sift(
         &mut self,
+        now: Instant,
         name: &str,
         known: Option<Topic>,
         mut told: Topic,
     ) -> Option<Topic> {
         let Some(id) = told.id else {
-            // Nobody can tell which topic that is.
             return Some(told);
         };
         let heard = self.0.entry(name.to_owned()).or_default();
-        if heard.passed_over < MOST_PASSED_OVER {
-            if heard.ids.iter().rev().skip(1).any(|former| *former == id) {
-                heard.passed_over += 1;
-                return known;
+        let since = *heard.passed_over_since.get_or_insert(now);
+        if now - since < PATIENCE {
+            if heard.is_sure && heard.ids.iter().rev().skip(1).any(|former| *former == id) {
+                let passing = ErrorCode::UNKNOWN_TOPIC_ID;
+                return known.map(|known| Topic { passing, ..known });
             }
             let same = known.filter(|known| known.id == told.id);
-            if same.is_some_and(|known| told.keep_newer_leaders(known)) {
-                heard.passed_over += 1;
+            if same.is_some_and(|known| told.keep_what_is_newer(known)) {
+                told.passing = ErrorCode::FENCED_LEADER_EPOCH;
                 return Some(told);
             }
         }
@@ -57,11 +67,16 @@ impl Past {
         Some(told)
     }
 
+    /// Whether something was heard of a topic.
+    pub(super) fn knows(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
     /// These topics matter from now on, of which something may be known already.
     pub(super) fn follow(&mut self, wanted: &BTreeSet<String>, known: &BTreeMap<String, Topic>) {
         for name in wanted {
             if let Some(id) = known.get(name).and_then(|topic| topic.id)
-                && !self.0.contains_key(name)
+                && !self.knows(name)
             {
                 self.0.entry(name.clone()).or_default().now_is(id);
             }
@@ -74,7 +89,8 @@ impl Past {
 
 impl Heard {
     fn now_is(&mut self, id: Uuid) {
-        self.passed_over = 0;
+        self.passed_over_since = None;
+        self.is_sure = self.ids.last() == Some(&id);
         self.ids.retain(|former| *former != id);
         self.ids.push(id);
         let surplus = self.ids.len().saturating_sub(IDS);
@@ -83,17 +99,17 @@ impl Heard {
 }
 
 impl Topic {
-    /// Keeps what was known of partitions whose leader is said to be one of an older epoch; tells whether there are
-    /// any.
-    fn keep_newer_leaders(&mut self, known: Self) -> bool {
+    /// Keeps what was known of partitions whose leader is said to be one of an older epoch, or that are not described
+    /// any more, for partitions do not go away. Tells whether there are any.
+    fn keep_what_is_newer(&mut self, known: Self) -> bool {
         let mut kept = false;
         for (number, known) in known.partitions {
-            if let Some(told) = self.partitions.get_mut(&number)
-                && told
-                    .leader_epoch
+            let is_past = self.partitions.get(&number).is_none_or(|told| {
+                told.leader_epoch
                     .is_some_and(|epoch| Some(epoch) < known.leader_epoch)
-            {
-                *told = known;
+            });
+            if is_past {
+                self.partitions.insert(number, known);
                 kept = true;
             }
         }

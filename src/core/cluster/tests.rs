@@ -1,11 +1,12 @@
 //! Descriptions of the cluster that contradict each other.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::{Cluster, Settings, past::MOST_PASSED_OVER};
+use super::{Cluster, Settings, past::PATIENCE};
 use crate::{
-    call::{Broker, metadata},
+    call::{Answer, Broker, metadata},
     config::Config,
+    core::Tokens,
     protocol::ErrorCode,
     wire::Uuid,
 };
@@ -13,104 +14,194 @@ use crate::{
 const ID: Option<Uuid> = Some(Uuid([1; 16]));
 const ANOTHER: Option<Uuid> = Some(Uuid([2; 16]));
 
-fn cluster() -> Cluster {
-    let bootstrap = Broker {
-        id: None,
-        host: "b".to_owned(),
-        port: 9000,
-    };
-    let mut cluster = Cluster::new(Settings::of(&Config::default()), vec![bootstrap], 1);
-    cluster.want(Instant::now(), ["t".to_owned()].into());
-    cluster
+/// A cluster of which the topic "t" matters, and the time.
+struct Story {
+    cluster: Cluster,
+    now: Instant,
 }
 
-/// Takes in that this broker leads the one partition of the topic in this epoch. Tells who is held to be the leader.
-fn hear(cluster: &mut Cluster, id: Option<Uuid>, leader: i32, epoch: i32) -> (Option<i32>, i32) {
-    let broker = |id| metadata::Broker {
-        id,
-        host: "b".to_owned(),
-        port: 9000,
-        rack: None,
-    };
-    let partition = metadata::Partition {
+/// A topic of so many partitions, all led by this broker in this epoch.
+fn topic(id: Option<Uuid>, partitions: i32, leader: i32, epoch: i32) -> metadata::Topic {
+    let partition = |id| metadata::Partition {
         error: ErrorCode::NONE,
-        id: 0,
+        id,
         leader: Some(leader),
         leader_epoch: Some(epoch),
         replicas: vec![1, 2],
         in_sync_replicas: vec![1, 2],
         offline_replicas: Vec::new(),
     };
-    let answer = metadata::Answer {
-        brokers: vec![broker(1), broker(2)],
-        topics: vec![metadata::Topic {
-            error: ErrorCode::NONE,
-            name: "t".to_owned(),
-            id,
-            is_internal: false,
-            partitions: vec![partition],
-        }],
-        ..metadata::Answer::default()
+    metadata::Topic {
+        error: ErrorCode::NONE,
+        name: "t".to_owned(),
+        id,
+        is_internal: false,
+        partitions: (0..partitions).map(partition).collect(),
+    }
+}
+
+fn address(id: i32) -> u16 {
+    9000 + id as u16
+}
+
+/// Two brokers.
+fn answer(topics: Vec<metadata::Topic>) -> metadata::Answer {
+    let broker = |id| metadata::Broker {
+        id,
+        host: "b".to_owned(),
+        port: address(id),
+        rack: None,
     };
-    let now = Instant::now();
-    cluster.describe(now, now, answer);
-    let held = cluster.leader("t", 0).expect("it has a leader");
-    (held.broker.id, held.epoch.expect("it was told"))
+    metadata::Answer {
+        brokers: vec![broker(1), broker(2)],
+        topics,
+        ..metadata::Answer::default()
+    }
+}
+
+impl Story {
+    fn new() -> Self {
+        let bootstrap = Broker {
+            id: None,
+            host: "b".to_owned(),
+            port: address(1),
+        };
+        let now = Instant::now();
+        let mut cluster = Cluster::new(Settings::of(&Config::default()), vec![bootstrap], 1);
+        cluster.want(now, ["t".to_owned()].into());
+        Self { cluster, now }
+    }
+
+    fn hear_of(&mut self, topics: Vec<metadata::Topic>) {
+        self.cluster
+            .describe(self.now, self.now, None, answer(topics));
+    }
+
+    /// Hears of one partition. Tells who is held to be its leader.
+    fn hear(&mut self, id: Option<Uuid>, leader: i32, epoch: i32) -> (Option<i32>, i32) {
+        self.hear_of(vec![topic(id, 1, leader, epoch)]);
+        let held = self.cluster.leader("t", 0).expect("it has a leader");
+        (held.broker.id, held.epoch.expect("it was told"))
+    }
+
+    /// Asks whoever is asked next, and is told the same again. Tells who that was, by its port.
+    fn ask(&mut self) -> u16 {
+        self.now += Duration::from_secs(3600);
+        let mut tokens = Tokens::default();
+        let (to, ..) = self
+            .cluster
+            .poll_call(self.now, &mut tokens)
+            .expect("it is due");
+        let told = answer(vec![topic(ID, 1, 1, 4)]);
+        self.cluster.answer(self.now, Ok(Answer::Metadata(told)));
+        to.broker.port
+    }
 }
 
 #[test]
 fn a_leader_that_is_out_of_office_is_passed_over() {
-    let mut cluster = cluster();
-    assert_eq!(hear(&mut cluster, ID, 1, 4), (Some(1), 4));
-    assert_eq!(hear(&mut cluster, ID, 2, 5), (Some(2), 5));
-    assert_eq!(hear(&mut cluster, ID, 1, 4), (Some(2), 5));
-    assert_eq!(hear(&mut cluster, ID, 1, 6), (Some(1), 6));
+    let mut story = Story::new();
+    assert_eq!(story.hear(ID, 1, 4), (Some(1), 4));
+    assert_eq!(story.hear(ID, 2, 5), (Some(2), 5));
+    assert_eq!(story.hear(ID, 1, 4), (Some(2), 5));
+    let due = story.cluster.deadline().expect("it is looked again soon");
+    assert!(due < story.now + Duration::from_secs(1));
+    assert_eq!(story.hear(ID, 1, 6), (Some(1), 6));
 }
 
 #[test]
 fn who_hears_of_no_other_leader_goes_by_that_one() {
-    let mut cluster = cluster();
-    hear(&mut cluster, ID, 2, 5);
-    for _ in 0..MOST_PASSED_OVER {
-        assert_eq!(hear(&mut cluster, ID, 1, 4), (Some(2), 5));
+    let mut story = Story::new();
+    story.hear(ID, 2, 5);
+    for _ in 0..3 {
+        assert_eq!(story.hear(ID, 1, 4), (Some(2), 5));
+        story.now += PATIENCE / 3;
     }
-    assert_eq!(hear(&mut cluster, ID, 1, 4), (Some(1), 4));
+    assert_eq!(story.hear(ID, 1, 4), (Some(1), 4));
 }
 
 #[test]
-fn what_is_passed_over_counts_only_in_a_row() {
-    let mut cluster = cluster();
-    hear(&mut cluster, ID, 2, 5);
-    for _ in 0..=MOST_PASSED_OVER {
-        assert_eq!(hear(&mut cluster, ID, 1, 4), (Some(2), 5));
-        assert_eq!(hear(&mut cluster, ID, 2, 5), (Some(2), 5));
+fn patience_with_what_is_past_begins_anew_with_each_good_word() {
+    let mut story = Story::new();
+    story.hear(ID, 2, 5);
+    for _ in 0..3 {
+        assert_eq!(story.hear(ID, 1, 4), (Some(2), 5));
+        assert_eq!(story.hear(ID, 2, 5), (Some(2), 5));
+        story.now += PATIENCE;
     }
+}
+
+#[test]
+fn partitions_do_not_go_away() {
+    let mut story = Story::new();
+    story.hear_of(vec![topic(ID, 3, 1, 4)]);
+    story.hear_of(vec![topic(ID, 2, 1, 4)]);
+    assert_eq!(story.cluster.partition_count("t"), Some(3));
 }
 
 #[test]
 fn the_epochs_of_another_topic_begin_anew() {
-    let mut cluster = cluster();
-    hear(&mut cluster, ID, 2, 5);
-    assert_eq!(hear(&mut cluster, ANOTHER, 1, 0), (Some(1), 0));
+    let mut story = Story::new();
+    story.hear(ID, 2, 5);
+    assert_eq!(story.hear(ANOTHER, 1, 0), (Some(1), 0));
     // Nobody can tell which topic it is.
-    hear(&mut cluster, None, 2, 5);
-    assert_eq!(hear(&mut cluster, None, 1, 0), (Some(1), 0));
+    story.hear(None, 2, 5);
+    assert_eq!(story.hear(None, 1, 0), (Some(1), 0));
 }
 
 #[test]
 fn the_forerunner_of_a_topic_is_passed_over_also_if_it_was_gone_between() {
-    let mut cluster = cluster();
-    hear(&mut cluster, ID, 2, 5);
-    let now = Instant::now();
+    let mut story = Story::new();
+    story.hear(ID, 2, 5);
     for _ in 0..2 {
-        cluster.describe(now, now, metadata::Answer::default());
+        story.hear_of(Vec::new());
     }
-    assert!(cluster.topic("t").is_none(), "two brokers have said so");
-    hear(&mut cluster, ANOTHER, 1, 0);
-    for _ in 0..MOST_PASSED_OVER {
-        assert_eq!(hear(&mut cluster, ID, 2, 5), (Some(1), 0));
-        assert_eq!(cluster.topic_id("t"), ANOTHER);
+    assert!(story.cluster.topic("t").is_none(), "it was said twice");
+    for _ in 0..2 {
+        story.hear(ANOTHER, 1, 0);
     }
-    assert_eq!(hear(&mut cluster, ID, 2, 5), (Some(2), 5));
-    assert_eq!(cluster.topic_id("t"), ID, "nobody speaks of the other one");
+    assert_eq!(story.hear(ID, 2, 5), (Some(1), 0));
+    assert_eq!(story.cluster.topic_id("t"), ANOTHER);
+    story.now += PATIENCE;
+    assert_eq!(story.hear(ID, 2, 5), (Some(2), 5));
+    assert_eq!(
+        story.cluster.topic_id("t"),
+        ID,
+        "nobody speaks of the other one"
+    );
+}
+
+/// It may have been the forerunner that was heard of last.
+#[test]
+fn of_two_topics_that_are_new_the_one_that_is_told_twice_is_held() {
+    let mut story = Story::new();
+    for id in [ANOTHER, ID, ANOTHER, ANOTHER] {
+        story.hear(id, 1, 0);
+        assert_eq!(story.cluster.topic_id("t"), id);
+    }
+    story.hear(ID, 1, 0);
+    assert_eq!(story.cluster.topic_id("t"), ANOTHER);
+}
+
+#[test]
+fn what_a_broker_says_of_itself_is_told_by_no_other() {
+    let mut story = Story::new();
+    story.hear(ID, 1, 4);
+    let mut others = 0;
+    for _ in 0..6 {
+        let by = story.ask();
+        let leader = story
+            .cluster
+            .leader("t", 0)
+            .expect("it has a leader")
+            .broker;
+        let is_another = story.cluster.is_told_by_another("t", &leader);
+        // Also where it is asked as the one that was known from the start.
+        assert_eq!(is_another, by != address(1));
+        others += i32::from(is_another);
+    }
+    assert_eq!(
+        others, 2,
+        "of three that are asked in turn one is another one"
+    );
 }

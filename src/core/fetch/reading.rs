@@ -92,23 +92,32 @@ pub(super) enum Aim {
 
 /// A leader's word that its log does not have the offset to read. It would lead back to the start of the log, so one
 /// word is not enough: who has been cut off for a while believes to lead what others lead by now, and does not have
-/// what was written to them. It counts once the cluster, described anew and more than once, has the same leader, and
-/// that says it again.
+/// what was written to them. It counts when it is said again after other brokers have called it the leader.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Doubt {
     since: Instant,
-    /// How many descriptions asked for since then name the same leader.
+    /// How many descriptions that others gave, asked for since then, name the same leader.
     descriptions: u32,
 }
 
 impl Doubt {
-    /// They come from different brokers, if there are any.
     const ENOUGH: u32 = 2;
+    /// After so long the others are not waited for any more: they may be out of reach.
+    const PATIENCE: Duration = Duration::from_secs(60);
 
     pub(super) fn new(now: Instant) -> Self {
         Self {
             since: now,
             descriptions: 0,
+        }
+    }
+
+    /// The cluster was described with the same leader.
+    fn hear(&mut self, asked_at: Instant, is_by_another: bool) {
+        if asked_at >= self.since + Self::PATIENCE {
+            self.descriptions = Self::ENOUGH;
+        } else if asked_at >= self.since && is_by_another {
+            self.descriptions += 1;
         }
     }
 
@@ -165,12 +174,11 @@ impl Reading {
             }
         }
         self.doubt.take_if(|_| is_another);
-        if let Some(doubt) = self
-            .doubt
-            .as_mut()
-            .filter(|d| cluster.updated_at() >= Some(d.since))
+        if let Some(doubt) = &mut self.doubt
+            && let Some((leader, _)) = &self.leader
+            && let Some(asked_at) = cluster.updated_at()
         {
-            doubt.descriptions += 1;
+            doubt.hear(asked_at, cluster.is_told_by_another(&self.topic, leader));
         }
         if let Aim::Doubt(offset) = self.aim
             && self.doubt.is_none_or(|doubt| doubt.is_settled())

@@ -78,7 +78,7 @@ impl Bench {
             }],
             1,
         );
-        cluster.describe(now, now, description(partitions));
+        cluster.describe(now, now, None, description(partitions));
         let mut bench = Self {
             now,
             cluster,
@@ -118,9 +118,24 @@ impl Bench {
         bench
     }
 
-    /// The cluster is described anew.
+    /// The cluster is described anew, by the broker that follows.
     fn describe(&mut self, description: metadata::Answer) -> Vec<Outcome> {
-        self.cluster.describe(self.now, self.now, description);
+        self.describe_by(2, self.now, description)
+    }
+
+    fn describe_by(
+        &mut self,
+        broker: i32,
+        asked_at: Instant,
+        description: metadata::Answer,
+    ) -> Vec<Outcome> {
+        let by = Broker {
+            id: Some(broker),
+            host: "b".to_owned(),
+            port: 9000 + broker as u16,
+        };
+        self.cluster
+            .describe(self.now, asked_at, Some(&by), description);
         self.fetcher.leaders_changed(&self.cluster)
     }
 
@@ -530,7 +545,7 @@ fn a_budget_too_small_for_all_brokers_at_once_starves_none() {
     for (leader, partition) in (1..).zip(&mut spread.topics[0].partitions) {
         partition.leader = Some(leader);
     }
-    bench.cluster.describe(bench.now, bench.now, spread);
+    bench.cluster.describe(bench.now, bench.now, None, spread);
     bench.fetcher.leaders_changed(&bench.cluster);
     let mut asked = BTreeMap::new();
     let mut on_their_way: Vec<Sent> = Vec::new();
@@ -718,7 +733,9 @@ fn the_leader_is_asked_for_the_best_follower_once_more_with_each_description_of_
         assert_eq!(sent.to.broker.id, Some(2));
         bench.feed(&sent, &[]);
     }
-    bench.cluster.describe(bench.now, bench.now, description(1));
+    bench
+        .cluster
+        .describe(bench.now, bench.now, None, description(1));
     bench.fetcher.leaders_changed(&bench.cluster);
     let sent = bench.fetch();
     assert_eq!(sent.to.broker.id, Some(1), "the leader");
@@ -775,17 +792,37 @@ fn a_leader_that_does_not_have_the_offset_is_asked_again_once_others_call_it_the
     let before = bench.now;
     bench.now += RETRY;
     assert!(bench.try_fetch().is_none(), "nothing is known yet");
-    // Somebody had asked for this one before, and who has answered may have been the leader itself.
-    bench
-        .cluster
-        .describe(bench.now, before - RETRY, description(1));
-    for _ in 0..2 {
-        let outcomes = bench.fetcher.leaders_changed(&bench.cluster);
-        assert!(is_stale(&outcomes), "{outcomes:?}");
-        assert!(bench.try_fetch().is_none(), "one word is not enough");
-        bench.cluster.describe(bench.now, bench.now, description(1));
+    let described = [
+        (2, before - RETRY, "somebody had asked before"),
+        (1, bench.now, "it speaks of itself"),
+        (1, bench.now, "it speaks of itself, again"),
+        (2, bench.now, "one word is not enough"),
+    ];
+    for (broker, asked_at, why_not) in described {
+        let outcomes = bench.describe_by(broker, asked_at, description(1));
+        assert!(is_stale(&outcomes), "{why_not}: {outcomes:?}");
+        assert!(bench.try_fetch().is_none(), "{why_not}");
     }
-    assert!(bench.fetcher.leaders_changed(&bench.cluster).is_empty());
+    assert!(bench.describe(description(1)).is_empty());
+    let sent = bench.fetch();
+    let outcomes = bench.answer(&sent, refusal());
+    assert!(
+        matches!(outcomes[..], [Outcome::OutOfRange { offset: 0, .. }]),
+        "{outcomes:?}"
+    );
+}
+
+#[test]
+fn a_leader_that_alone_can_be_reached_is_believed_after_a_while() {
+    let mut bench = Bench::new(settings(), 1);
+    let sent = bench.fetch();
+    let refusal = || vec![fetched(0, ErrorCode::OFFSET_OUT_OF_RANGE, Vec::new())];
+    bench.answer(&sent, refusal());
+    bench.now += Duration::from_secs(59);
+    bench.describe_by(1, bench.now, description(1));
+    assert!(bench.try_fetch().is_none(), "the others may still be heard");
+    bench.now += Duration::from_secs(1);
+    bench.describe_by(1, bench.now, description(1));
     let sent = bench.fetch();
     let outcomes = bench.answer(&sent, refusal());
     assert!(

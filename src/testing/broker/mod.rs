@@ -85,8 +85,10 @@ struct Broker {
     is_running: bool,
     /// Takes bytes and never answers, as if packets were lost.
     is_cut_off: bool,
-    /// What it knows of topics, if it has lost touch with the other brokers.
-    isolated: Option<Topics>,
+    /// It has lost touch with the other brokers.
+    is_isolated: bool,
+    /// What it knows of topics then.
+    recalls: Option<Topics>,
 }
 
 impl Cluster {
@@ -113,7 +115,8 @@ impl Cluster {
                 versions,
                 is_running: true,
                 is_cut_off: false,
-                isolated: None,
+                is_isolated: false,
+                recalls: None,
             };
             (broker.id, state)
         });
@@ -155,21 +158,21 @@ impl Cluster {
     /// Those that run and are in touch with each other.
     fn in_touch(&self) -> BTreeSet<i32> {
         let mut running = self.running();
-        running.retain(|id| self.brokers[id].isolated.is_none());
+        running.retain(|id| !self.brokers[id].is_isolated);
         running
     }
 
     /// Does something with the topics as a broker knows them.
     fn as_known_to<T>(&mut self, broker: i32, act: impl FnOnce(&mut Self) -> T) -> T {
         let known = self.brokers.get_mut(&broker);
-        let Some(known) = known.and_then(|broker| broker.isolated.take()) else {
+        let Some(recalled) = known.and_then(|broker| broker.recalls.take()) else {
             return act(self);
         };
-        let truth = std::mem::replace(&mut self.topics, known);
+        let truth = std::mem::replace(&mut self.topics, recalled);
         let result = act(self);
-        let known = std::mem::replace(&mut self.topics, truth);
+        let recalled = std::mem::replace(&mut self.topics, truth);
         if let Some(broker) = self.brokers.get_mut(&broker) {
-            broker.isolated = Some(known);
+            broker.recalls = Some(recalled);
         }
         result
     }

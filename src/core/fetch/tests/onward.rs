@@ -141,7 +141,7 @@ fn who_leads_nothing_any_more_is_no_backlog() {
     let mut moved = super::description(1);
     moved.topics[0].partitions[0].leader = Some(2);
     let now = bench.now;
-    bench.cluster.describe(now, now, moved);
+    bench.cluster.describe(now, now, None, moved);
     bench.fetcher.leaders_changed(&bench.cluster);
     assert!(bench.fetcher.is_caught_up());
 }
@@ -152,7 +152,7 @@ fn a_claim_that_another_broker_leads_now_is_asked_for_there() {
     let mut moved = super::description(2);
     moved.topics[0].partitions[0].leader = Some(2);
     let now = bench.now;
-    bench.cluster.describe(now, now, moved);
+    bench.cluster.describe(now, now, None, moved);
     bench.fetcher.leaders_changed(&bench.cluster);
     let next = bench.answer_to_the_ends(sent.token, &sent.ask);
     assert_eq!(bench.grant(), None);

@@ -94,7 +94,10 @@ impl Cluster {
             .unwrap_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
         if !is_valid_topic_name(&name) {
             error_code = ErrorCode::INVALID_TOPIC_EXCEPTION;
-        } else if let Some(partitions) = self.settings.auto_create_topics.filter(|_| may_create) {
+        } else if let Some(partitions) = self.settings.auto_create_topics
+            && may_create
+            && self.is_in_touch(call.broker())
+        {
             // The topic is there for the next request, as in Kafka.
             self.create_topic(call.now, &name, partitions);
         }

@@ -22,7 +22,8 @@ impl Cluster {
     pub fn stop_broker(&mut self, now: Instant, id: i32) {
         if let Some(broker) = self.brokers.get_mut(&id) {
             broker.is_running = false;
-            broker.isolated = None;
+            broker.is_isolated = false;
+            broker.recalls = None;
             let connections = self
                 .connections
                 .iter()
@@ -67,9 +68,12 @@ impl Cluster {
     /// clients, to whom it describes the topics, and reads from them, as they were when it lost touch; of groups it
     /// knows what the others know.
     pub fn isolate(&mut self, now: Instant, id: i32, is_isolated: bool) {
-        let topics = is_isolated.then(|| self.topics.clone());
-        if let Some(broker) = self.brokers.get_mut(&id) {
-            broker.isolated = topics;
+        if let Some(broker) = self.brokers.get_mut(&id)
+            && broker.is_running
+            && broker.is_isolated != is_isolated
+        {
+            broker.is_isolated = is_isolated;
+            broker.recalls = is_isolated.then(|| self.topics.clone());
             self.leaders_changed(now);
         }
     }

@@ -159,8 +159,8 @@ impl Cluster {
             );
             self.topics
                 .create(OFFSETS_TOPIC, partitions, replication, &brokers);
-            let running = self.running();
-            self.topics.elect(&running);
+            let in_touch = self.in_touch();
+            self.topics.elect(&in_touch);
         }
     }
 

@@ -22,8 +22,11 @@ impl World {
                 self.plan_for(self.now + span, Happening::EndCutOff(id));
             }
             Fault::Isolate(id, span) => {
-                self.cluster.isolate(self.now, id, true);
-                self.plan_for(self.now + span, Happening::Reunite(id));
+                // Two of three would confirm each other.
+                if !self.is_one_isolated() {
+                    self.cluster.isolate(self.now, id, true);
+                    self.plan_for(self.now + span, Happening::Reunite(id));
+                }
             }
             Fault::MoveLeader(which, to) => {
                 if let Some((name, place)) =
@@ -146,6 +149,11 @@ impl World {
         self.injected.push(id);
     }
 
+    fn is_one_isolated(&self) -> bool {
+        let cluster = &self.cluster;
+        (1..=BROKERS).any(|id| cluster.is_running(id) && !cluster.is_in_touch(id))
+    }
+
     fn stop_broker(&mut self, id: i32, span: Duration) {
         let running = (1..=BROKERS).filter(|id| self.cluster.is_running(*id));
         if running.count() > 1 && self.cluster.is_running(id) {
@@ -225,9 +233,7 @@ impl World {
 
     fn retain(&mut self, which: usize, part: f64) {
         // Who has lost touch still has what was removed, and may be read from.
-        let in_touch = (1..=BROKERS).filter(|id| self.cluster.is_in_touch(*id));
-        let all = (1..=BROKERS).filter(|id| self.cluster.is_running(*id));
-        if in_touch.count() < all.count() {
+        if self.is_one_isolated() {
             return;
         }
         let Some((name, place)) = self.place(which) else {

@@ -47,7 +47,8 @@ impl Past {
         known: Option<Topic>,
         mut told: Topic,
     ) -> Option<Topic> {
-        let Some(id) = told.id else {
+        // With an error nothing is told of partitions.
+        let Some(id) = told.id.filter(|_| told.error == ErrorCode::NONE) else {
             return Some(told);
         };
         let heard = self.0.entry(name.to_owned()).or_default();

@@ -140,6 +140,19 @@ fn partitions_do_not_go_away() {
 }
 
 #[test]
+fn an_error_takes_the_partitions_away() {
+    let mut story = Story::new();
+    story.hear(ID, 1, 4);
+    let error = ErrorCode::TOPIC_AUTHORIZATION_FAILED;
+    story.hear_of(vec![metadata::Topic {
+        error,
+        ..topic(ID, 0, 1, 4)
+    }]);
+    let refused = story.cluster.leader("t", 0).expect_err("it is not told");
+    assert_eq!(refused.code(), Some(error));
+}
+
+#[test]
 fn the_epochs_of_another_topic_begin_anew() {
     let mut story = Story::new();
     story.hear(ID, 2, 5);

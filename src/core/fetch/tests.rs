@@ -141,12 +141,23 @@ impl Bench {
 
     /// The leader says that its log does not have the offset, twice, and the descriptions between call it the leader.
     fn refuse_for_good(&mut self, sent: &Sent) -> Vec<Outcome> {
-        let refusal = || vec![fetched(0, ErrorCode::OFFSET_OUT_OF_RANGE, Vec::new())];
-        self.answer(sent, refusal());
-        self.describe(description(1));
-        self.describe(description(1));
+        self.refuse(sent);
+        self.confirm_leader();
         let sent = self.fetch();
-        self.answer(&sent, refusal())
+        self.refuse(&sent)
+    }
+
+    /// The one partition is said not to have the offset.
+    fn refuse(&mut self, sent: &Sent) -> Vec<Outcome> {
+        let refused = fetched(0, ErrorCode::OFFSET_OUT_OF_RANGE, Vec::new());
+        self.answer(sent, vec![refused])
+    }
+
+    /// The other broker calls it the leader, as often as it takes.
+    fn confirm_leader(&mut self) {
+        for _ in 0..2 {
+            self.describe(description(1));
+        }
     }
 
     fn try_fetch(&mut self) -> Option<Sent> {
@@ -344,6 +355,15 @@ fn batch(offset: i64, size: usize) -> record::Batch {
 
 fn split(bytes: &[u8]) -> record::Batch {
     record::split(bytes, &Limits::default()).batches.remove(0)
+}
+
+/// The one outcome is that this offset is out of range.
+#[track_caller]
+fn assert_out_of_range(outcomes: &[Outcome], at: i64) {
+    assert!(
+        matches!(outcomes, [Outcome::OutOfRange { offset, .. }] if *offset == at),
+        "{outcomes:?}"
+    );
 }
 
 fn fetched(partition: i32, error: ErrorCode, batches: Vec<record::Batch>) -> fetch::Fetched {
@@ -545,8 +565,7 @@ fn a_budget_too_small_for_all_brokers_at_once_starves_none() {
     for (leader, partition) in (1..).zip(&mut spread.topics[0].partitions) {
         partition.leader = Some(leader);
     }
-    bench.cluster.describe(bench.now, bench.now, None, spread);
-    bench.fetcher.leaders_changed(&bench.cluster);
+    bench.describe(spread);
     let mut asked = BTreeMap::new();
     let mut on_their_way: Vec<Sent> = Vec::new();
     for _ in 0..20 {
@@ -706,15 +725,11 @@ fn a_followers_word_that_an_offset_is_out_of_range_is_not_believed() {
     bench.answer(&sent, vec![closer]);
     let sent = bench.fetch();
     assert_eq!(sent.to.broker.id, Some(2));
-    let refusal = || vec![fetched(0, ErrorCode::OFFSET_OUT_OF_RANGE, Vec::new())];
-    assert!(bench.answer(&sent, refusal()).is_empty());
+    assert!(bench.refuse(&sent).is_empty());
     let sent = bench.fetch();
     assert_eq!(sent.to.broker.id, Some(1), "the leader is asked");
     let outcomes = bench.refuse_for_good(&sent);
-    assert!(
-        matches!(outcomes[..], [Outcome::OutOfRange { offset: 0, .. }]),
-        "{outcomes:?}"
-    );
+    assert_out_of_range(&outcomes, 0);
 }
 
 #[test]
@@ -733,10 +748,7 @@ fn the_leader_is_asked_for_the_best_follower_once_more_with_each_description_of_
         assert_eq!(sent.to.broker.id, Some(2));
         bench.feed(&sent, &[]);
     }
-    bench
-        .cluster
-        .describe(bench.now, bench.now, None, description(1));
-    bench.fetcher.leaders_changed(&bench.cluster);
+    bench.describe(description(1));
     let sent = bench.fetch();
     assert_eq!(sent.to.broker.id, Some(1), "the leader");
     bench.answer(&sent, closer(2));
@@ -756,10 +768,7 @@ fn a_claim_out_of_range_ends_when_the_user_has_taken_what_was_read_before() {
     assert!(bench.try_fetch().is_none(), "the leader has said it");
 
     let outcome = bench.fetcher.taken(claim(0), bench.fetcher.buffered());
-    assert!(
-        matches!(outcome, Some(Outcome::OutOfRange { offset: 1, .. })),
-        "{outcome:?}"
-    );
+    assert_out_of_range(outcome.as_slice(), 1);
 }
 
 #[test]
@@ -783,11 +792,10 @@ fn a_new_leader_is_asked_once_more_whether_it_has_the_offset() {
 #[test]
 fn a_leader_that_does_not_have_the_offset_is_asked_again_once_others_call_it_the_leader_too() {
     let mut bench = Bench::new(settings(), 1);
-    let refusal = || vec![fetched(0, ErrorCode::OFFSET_OUT_OF_RANGE, Vec::new())];
     let is_stale = |outcomes: &[Outcome]| matches!(outcomes, [Outcome::StaleMetadata]);
 
     let sent = bench.fetch();
-    let outcomes = bench.answer(&sent, refusal());
+    let outcomes = bench.refuse(&sent);
     assert!(is_stale(&outcomes), "{outcomes:?}");
     let before = bench.now;
     bench.now += RETRY;
@@ -805,41 +813,32 @@ fn a_leader_that_does_not_have_the_offset_is_asked_again_once_others_call_it_the
     }
     assert!(bench.describe(description(1)).is_empty());
     let sent = bench.fetch();
-    let outcomes = bench.answer(&sent, refusal());
-    assert!(
-        matches!(outcomes[..], [Outcome::OutOfRange { offset: 0, .. }]),
-        "{outcomes:?}"
-    );
+    let outcomes = bench.refuse(&sent);
+    assert_out_of_range(&outcomes, 0);
 }
 
 #[test]
 fn a_leader_that_alone_can_be_reached_is_believed_after_a_while() {
     let mut bench = Bench::new(settings(), 1);
     let sent = bench.fetch();
-    let refusal = || vec![fetched(0, ErrorCode::OFFSET_OUT_OF_RANGE, Vec::new())];
-    bench.answer(&sent, refusal());
+    bench.refuse(&sent);
     bench.now += Duration::from_secs(59);
     bench.describe_by(1, bench.now, description(1));
     assert!(bench.try_fetch().is_none(), "the others may still be heard");
     bench.now += Duration::from_secs(1);
     bench.describe_by(1, bench.now, description(1));
     let sent = bench.fetch();
-    let outcomes = bench.answer(&sent, refusal());
-    assert!(
-        matches!(outcomes[..], [Outcome::OutOfRange { offset: 0, .. }]),
-        "{outcomes:?}"
-    );
+    let outcomes = bench.refuse(&sent);
+    assert_out_of_range(&outcomes, 0);
 }
 
 #[test]
 fn an_offset_that_was_not_there_for_a_moment_leads_to_nothing() {
     let mut bench = Bench::new(settings(), 1);
-    let refusal = || vec![fetched(0, ErrorCode::OFFSET_OUT_OF_RANGE, Vec::new())];
     for offset in [0, 1] {
         let sent = bench.fetch();
-        bench.answer(&sent, refusal());
-        bench.describe(description(1));
-        bench.describe(description(1));
+        bench.refuse(&sent);
+        bench.confirm_leader();
         let sent = bench.fetch();
         assert_eq!(sent.ask.partitions[0].offset, offset);
         // What was thought of it is forgotten, so the next time it takes as much.

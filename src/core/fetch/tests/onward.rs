@@ -140,9 +140,7 @@ fn who_leads_nothing_any_more_is_no_backlog() {
     assert!(!bench.fetcher.is_caught_up());
     let mut moved = super::description(1);
     moved.topics[0].partitions[0].leader = Some(2);
-    let now = bench.now;
-    bench.cluster.describe(now, now, None, moved);
-    bench.fetcher.leaders_changed(&bench.cluster);
+    bench.describe(moved);
     assert!(bench.fetcher.is_caught_up());
 }
 
@@ -151,9 +149,7 @@ fn a_claim_that_another_broker_leads_now_is_asked_for_there() {
     let (mut bench, sent, grant) = Bench::at_ends(2);
     let mut moved = super::description(2);
     moved.topics[0].partitions[0].leader = Some(2);
-    let now = bench.now;
-    bench.cluster.describe(now, now, None, moved);
-    bench.fetcher.leaders_changed(&bench.cluster);
+    bench.describe(moved);
     let next = bench.answer_to_the_ends(sent.token, &sent.ask);
     assert_eq!(bench.grant(), None);
     let elsewhere = bench.fetch();

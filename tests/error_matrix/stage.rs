@@ -63,8 +63,7 @@ impl Stage {
             prelude: 0,
         };
         stage.consume_one();
-        // The one before the consumer starts, and the one by which the leader of a group looks again.
-        stage.kafka.await_requests(PATIENCE, ApiKey::Metadata, 2);
+        stage.await_look_of_leader();
         stage.member_id = stage.kafka.members(GROUP)[0].member_id.clone();
         assert_eq!(
             stage.notices(),
@@ -75,6 +74,15 @@ impl Stage {
         );
         stage.prelude = stage.kafka.view(|cluster| cluster.requests().count());
         stage
+    }
+
+    /// Soon after a join the leader of a group looks again at what there is. It does so before the play begins.
+    fn await_look_of_leader(&self) {
+        self.kafka.await_until(PATIENCE, |cluster| {
+            let mut seen = cluster.requests();
+            seen.any(|request| request.api == ApiKey::JoinGroup)
+                && seen.any(|request| request.api == ApiKey::Metadata)
+        });
     }
 
     /// A record that is written now is delivered, and its mark is committed.

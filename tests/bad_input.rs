@@ -61,9 +61,10 @@ fn answer_with(bytes: &'static [u8]) -> SocketAddr {
 
 #[test]
 fn an_address_where_nobody_listens() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    drop(listener);
+    let kafka = FakeCluster::start();
+    let address = kafka.address(1);
+    // It keeps its port.
+    kafka.stop_broker(1);
     let error = refusal(&address);
     assert_eq!(*error.kind(), ErrorKind::Connect);
     assert_helpful(&error, &address, "check that a broker listens there");

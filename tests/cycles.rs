@@ -146,10 +146,11 @@ fn a_thousand_consumers_leave_threads_files_and_memory_as_they_were() {
             ours_are_gone();
         }
     };
+    let before = Has::now();
     // What is made once in a process is made by this.
     wait_in_crowd();
     run(105);
-    let before = Has::now();
+    await_that(|| before.is_now());
     let used_before = MEMORY.current_usage();
     run(CYCLES);
     await_that(|| before.is_now());

@@ -320,6 +320,7 @@ fn a_standing_clock_goes_only_when_it_is_moved() {
             ..fetch("t", 0)
         },
     );
+    kafka.await_requests(PATIENCE, ApiKey::Fetch, 1);
     assert!(client.is_silent());
     kafka.advance(Duration::from_millis(10));
     assert!(values(&client.frame(), 12).is_empty());

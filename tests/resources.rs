@@ -140,11 +140,10 @@ fn a_client(kafka: &FakeCluster) {
 }
 
 /// Nobody listens there, and nobody answers there.
-fn never_connected() {
+fn never_connected(kafka: &FakeCluster) {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-    let deaf = TcpListener::bind("127.0.0.1:0").unwrap();
-    let addresses = [&silent, &deaf].map(|l| l.local_addr().unwrap().to_string());
-    drop(deaf);
+    kafka.stop_broker(1);
+    let addresses = [silent.local_addr().unwrap().to_string(), kafka.address(1)];
     let mut config = config();
     config.net.dial_timeout = Duration::from_millis(500);
     Consumer::new(addresses, "group", "t", config).unwrap_err();
@@ -164,7 +163,7 @@ fn nothing_outlives_a_close() {
     closed_without_brokers(&kafka);
     ended_by_itself(&kafka);
     a_client(&kafka);
-    never_connected();
+    never_connected(&kafka);
     // The sockets of the in-process brokers go with them; a socket of the library's would stay.
     drop(kafka);
     await_that(|| before.is_now());

@@ -164,7 +164,7 @@ fn without_the_group_coordinator_delivery_stops_within_the_session() {
 
     // On a loaded machine the one must not be as late with its fence as the other with its claim.
     let late = Fault::on(ApiKey::JoinGroup).client_id("b");
-    world.kafka.inject(late.delay(Duration::from_millis(300)));
+    world.kafka.inject(late.delay(Duration::from_secs(1)));
     let of_the_group = [
         ApiKey::Heartbeat,
         ApiKey::OffsetCommit,

@@ -1,5 +1,7 @@
 //! Channels that nobody reads, and channels that are switched off.
 
+use std::time::Duration;
+
 use sarama_cluster::{ConsumerMode, NotificationType, crossbeam_channel::TryRecvError};
 
 use crate::{
@@ -16,6 +18,8 @@ fn nobody_has_to_read_errors_and_notifications() {
     world.produce("t", 0, 3);
     let mut config = world.config();
     config.client_id = "a".to_owned();
+    // Each refusal is to be told to who commits.
+    config.consumer.offsets.commit_interval = Duration::from_secs(600);
     let consumer =
         sarama_cluster::Consumer::new(world.kafka.bootstrap(), GROUP, "t", config).unwrap();
     for _ in 0..LOSSES {

@@ -21,10 +21,35 @@ use super::{
     client::{Client, LONG, SOON, assert_kind, cause, target},
 };
 
-/// An address that nobody listens on.
-pub(super) fn refusing() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap()
+/// For what never connects.
+pub(super) const ANYWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9092);
+
+/// An address that nobody listens on, and that nobody else can have as long as this is there.
+pub(super) struct Refusing {
+    pub(super) address: SocketAddr,
+    _socket: Socket,
+}
+
+impl Refusing {
+    pub(super) fn new() -> Self {
+        let socket = bind();
+        Self {
+            address: address(&socket),
+            _socket: socket,
+        }
+    }
+}
+
+/// A socket with a port that does not listen yet.
+fn bind() -> Socket {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    socket.bind(&any.into()).unwrap();
+    socket
+}
+
+fn address(socket: &Socket) -> SocketAddr {
+    socket.local_addr().unwrap().as_socket().unwrap()
 }
 
 /// An address that swallows what is sent there: its queue of connections is full.
@@ -36,11 +61,9 @@ pub(super) struct BlackHole {
 
 impl BlackHole {
     pub(super) fn new() -> Self {
-        let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-        let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        listener.bind(&any.into()).unwrap();
+        let listener = bind();
         listener.listen(0).unwrap();
-        let address = listener.local_addr().unwrap().as_socket().unwrap();
+        let address = address(&listener);
         let mut queue = Vec::new();
         while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(200)) {
             queue.push(stream);
@@ -55,7 +78,8 @@ impl BlackHole {
 
 #[test]
 fn a_refused_connection_names_the_address_for_all_calls_that_wait_for_it() {
-    let to = target(refusing());
+    let refusing = Refusing::new();
+    let to = target(refusing.address);
     let mut client = Client::new();
     let tokens = [client.send(&to, LONG), client.send(&to, LONG)];
     for token in tokens {
@@ -84,7 +108,7 @@ fn an_address_that_swallows_packets_is_given_up_after_the_dial_timeout() {
 
 #[test]
 fn a_name_without_an_address_is_an_error_in_time() {
-    let mut to = target(refusing());
+    let mut to = target(ANYWHERE);
     for name in ["no-such-host.invalid", "", "nul\0byte"] {
         to.broker.id = None;
         to.broker.host = name.to_owned();
@@ -109,7 +133,7 @@ fn a_name_is_resolved() {
 
 #[test]
 fn a_bootstrap_name_stands_for_the_names_of_its_addresses() {
-    let mut alias = target(refusing()).broker;
+    let mut alias = target(ANYWHERE).broker;
     alias.host = "localhost".to_owned();
     let brokers = canonical(&alias, Instant::now() + LONG).unwrap();
     assert!(!brokers.is_empty());
@@ -137,7 +161,7 @@ fn dial(
     timeout: Duration,
 ) -> Result<(), crate::error::Error> {
     let (_running, stop) = bounded(0);
-    let to = target(refusing());
+    let to = target(ANYWHERE);
     let dialer = Dialer {
         broker: &to.broker,
         config,
@@ -157,9 +181,10 @@ fn each_address_gets_its_share_of_the_time() {
     let open = listener.local_addr().unwrap();
     let config = config::Net::default();
     let timeout = Duration::from_secs(2);
-    dial(&[refusing(), hole.address, open], &config, timeout).unwrap();
+    let refusing = Refusing::new();
+    let refused = [refusing.address, hole.address];
+    dial(&[refused[0], refused[1], open], &config, timeout).unwrap();
 
-    let refused = [refusing(), hole.address];
     let error = dial(&refused, &config, timeout).unwrap_err();
     for address in refused {
         assert!(cause(&error).contains(&address.to_string()), "{error:?}");

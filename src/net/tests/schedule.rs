@@ -12,7 +12,7 @@ use crate::{
 use super::{
     broker::{Broker, Peer, all_versions, beaten},
     client::{Client, target},
-    dialing::refusing,
+    dialing::Refusing,
 };
 
 /// Answers, is silent, closes, or talks nonsense, as chance has it.
@@ -38,7 +38,8 @@ const SHORT: Duration = Duration::from_millis(100);
 fn each_call_is_completed_exactly_once() {
     for seed in 0..20 {
         let broker = Broker::start(move |number, peer| moody(seed << 32 | number as u64, peer));
-        let mut targets = vec![target(refusing())];
+        let refusing = Refusing::new();
+        let mut targets = vec![target(refusing.address)];
         for lane in [Lane::Control, Lane::Group, Lane::Fetch] {
             let mut to = target(broker.address);
             to.lane = lane;

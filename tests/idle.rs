@@ -16,8 +16,10 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const SPAN: Duration = Duration::from_secs(10);
 const ALLOWED: Duration = Duration::from_millis(50);
 
-/// The threads of the library, by number, with the processor time that each has used.
-fn threads() -> BTreeMap<PathBuf, Duration> {
+/// The processor time that each thread of the library has used.
+type Used = BTreeMap<PathBuf, Duration>;
+
+fn threads() -> Used {
     let tasks = fs::read_dir("/proc/self/task").expect("the system tells");
     let of_task = |task: fs::DirEntry| {
         let read = |file| fs::read_to_string(task.path().join(file)).ok();
@@ -30,28 +32,45 @@ fn threads() -> BTreeMap<PathBuf, Duration> {
     tasks.flatten().filter_map(of_task).collect()
 }
 
-/// A consumer at rest, with what it holds, and its threads.
-struct Resting {
+/// A consumer at rest, with what it holds, its cluster and its threads.
+struct Resting<'a> {
     what: &'static str,
+    kafka: &'a FakeCluster,
     threads: Vec<PathBuf>,
     _held: Box<dyn std::any::Any>,
 }
 
-impl Resting {
+impl<'a> Resting<'a> {
     /// The consumer that this starts and brings to rest. All threads that come into being belong to it.
-    fn start<T: 'static>(what: &'static str, start: impl FnOnce() -> T) -> Self {
+    fn start<T: 'static>(
+        what: &'static str,
+        kafka: &'a FakeCluster,
+        start: impl FnOnce(&FakeCluster) -> T,
+    ) -> Self {
         let before = threads();
-        let held = Box::new(start());
+        let held = Box::new(start(kafka));
         let all = threads().into_keys();
         Self {
             what,
+            kafka,
             threads: all.filter(|task| !before.contains_key(task)).collect(),
             _held: held,
         }
     }
 
-    fn used(&self, threads: &BTreeMap<PathBuf, Duration>) -> Duration {
-        self.threads.iter().map(|task| threads[task]).sum()
+    /// What each thread has used between these.
+    fn used(&self, before: &Used, after: &Used) -> Vec<(String, Duration)> {
+        let of = |task: &PathBuf| {
+            let name = fs::read_to_string(task.join("comm")).expect("it is there");
+            (name.trim().to_owned(), after[task] - before[task])
+        };
+        self.threads.iter().map(of).collect()
+    }
+
+    /// What it has asked its cluster for, behind so many requests.
+    fn asked(&self, behind: usize) -> Vec<ApiKey> {
+        self.kafka
+            .view(|cluster| cluster.requests().skip(behind).map(|r| r.api).collect())
     }
 }
 
@@ -95,38 +114,48 @@ fn await_rest(kafka: &FakeCluster) {
 fn consumers_with_nothing_to_do_use_no_time() {
     let (empty, full, fuller) = (kafka(0), kafka(5_000), kafka(5_000));
     let resting = [
-        Resting::start("nothing comes", || {
-            let consumer = join(&empty, config());
+        Resting::start("nothing comes", &empty, |empty| {
+            let consumer = join(empty, config());
             empty.await_requests(PATIENCE, ApiKey::Heartbeat, 1);
             consumer
         }),
-        Resting::start("the channel is full and its reader sleeps", || {
-            let consumer = join(&full, config());
+        Resting::start("the channel is full and its reader sleeps", &full, |full| {
+            let consumer = join(full, config());
             let first = consumer.messages().recv().unwrap();
-            await_rest(&full);
+            await_rest(full);
             assert!(consumer.messages().len() > 2000, "it is as good as full");
             (consumer, first)
         }),
-        Resting::start("some handles sleep and some are paused", || {
-            let mut config = config();
-            config.group.mode = ConsumerMode::Partitions;
-            let consumer = join(&fuller, config);
-            let handles: Vec<_> = consumer.partitions().iter().take(6).collect();
-            for handle in &handles {
-                handle.messages().recv().unwrap();
-            }
-            handles[..3].iter().for_each(PartitionConsumer::pause);
-            await_rest(&fuller);
-            (consumer, handles)
-        }),
+        Resting::start(
+            "some handles sleep and some are paused",
+            &fuller,
+            |fuller| {
+                let mut config = config();
+                config.group.mode = ConsumerMode::Partitions;
+                let consumer = join(fuller, config);
+                let handles: Vec<_> = consumer.partitions().iter().take(6).collect();
+                for handle in &handles {
+                    handle.messages().recv().unwrap();
+                }
+                handles[..3].iter().for_each(PartitionConsumer::pause);
+                await_rest(fuller);
+                (consumer, handles)
+            },
+        ),
     ];
+    let asked = resting.each_ref().map(|consumer| consumer.asked(0).len());
     let before = threads();
     // The span itself is what is measured.
     thread::sleep(SPAN);
     let after = threads();
     assert!(after.keys().eq(before.keys()), "no thread came or went");
-    for consumer in &resting {
-        let used = consumer.used(&after) - consumer.used(&before);
-        assert!(used < ALLOWED, "{}: {used:?} of {SPAN:?}", consumer.what);
+    for (consumer, asked) in resting.iter().zip(asked) {
+        let used = consumer.used(&before, &after);
+        let asked = consumer.asked(asked);
+        assert!(
+            used.iter().map(|(_, time)| *time).sum::<Duration>() < ALLOWED,
+            "{}: {used:?} of {SPAN:?}, asked for {asked:?}",
+            consumer.what
+        );
     }
 }

@@ -15,7 +15,7 @@ use rdkafka::ClientConfig;
 
 use crate::{
     admin::Admin,
-    broker::{Broker, Detour, Plan, Properties},
+    broker::{Broker, Detour, POLL, Plan, Properties},
     distribution::Distribution,
     metadata::{self, Metadata},
     own::Own,
@@ -341,11 +341,16 @@ impl Cluster {
 
     /// What the first running broker that answers thinks of the cluster.
     pub fn metadata(&self) -> Metadata {
-        let answer = self
-            .running()
-            .into_iter()
-            .find_map(|broker| Metadata::ask(broker).ok());
-        answer.unwrap_or_else(|| panic!("no broker answers\n{}", self.log_tails()))
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let mut brokers = self.running().into_iter();
+            if let Some(answer) = brokers.find_map(|broker| Metadata::ask(broker).ok()) {
+                return answer;
+            }
+            let tails = || self.log_tails();
+            assert!(Instant::now() < deadline, "no broker answers\n{}", tails());
+            thread::sleep(POLL);
+        }
     }
 
     /// The id of the broker that leads a partition.

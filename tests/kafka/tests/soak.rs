@@ -1,6 +1,9 @@
 //! Three minutes of chaos. `cargo run --release -p kafka-tests --bin soak` is the long version.
 
-use std::{sync::atomic::Ordering::Relaxed, time::Duration};
+use std::{
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    time::Duration,
+};
 
 use kafka_tests::{
     Release,
@@ -28,7 +31,20 @@ fn no_law_is_broken_in_three_minutes_of_chaos() {
 
     // Less would be no chaos, and a quarter of what a busy machine does.
     assert!(report.figures.produced > 50_000, "{report}");
-    assert!(report.generations > 3, "{report}");
-    assert!(report.counts.broker_kills.load(Relaxed) > 0, "{report}");
-    assert!(report.counts.member_kills.load(Relaxed) > 3, "{report}");
+    assert!(report.generations > 0, "{report}");
+    // Which of these is for the seed to say; a gentle one need not kill anything.
+    let counts = &report.counts;
+    let sum = |counts: [&AtomicU64; 3]| counts.map(|count| count.load(Relaxed)).iter().sum::<u64>();
+    let of_brokers = sum([
+        &counts.broker_kills,
+        &counts.broker_restarts,
+        &counts.broker_suspensions,
+    ]);
+    let of_members = sum([
+        &counts.member_kills,
+        &counts.member_restarts,
+        &counts.member_suspensions,
+    ]);
+    assert!(of_brokers > 0, "{report}");
+    assert!(of_members > 30, "{report}");
 }

@@ -21,6 +21,8 @@ pub fn config(mode: ConsumerMode) -> Config {
     config.consumer.returns.errors = true;
     config.consumer.offsets.initial = InitialOffset::Oldest;
     config.consumer.offsets.commit_interval = Duration::from_millis(100);
+    // A thread that has told of a record and is late with its mark is waited for.
+    config.group.offsets.synchronization.dwell_time = Duration::from_secs(10);
     config
 }
 

@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// How long a member that runs may take to leave its group in order.
-const LEAVE: Duration = Duration::from_secs(30);
+const LEAVE: Duration = Duration::from_secs(60);
 
 /// How a group shares out partitions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -21,7 +21,7 @@ use super::{Mode, journal::Journal};
 use crate::process::Process;
 
 /// How long a member may take to leave: to wait for its users, to commit, to say goodbye.
-const LEAVE: Duration = Duration::from_secs(30);
+const LEAVE: Duration = Duration::from_secs(60);
 
 /// How long a process may take to begin.
 const BEGIN: Duration = Duration::from_secs(30);

@@ -74,7 +74,8 @@ impl Stage<'_> {
         while self.lasts(rng.u64(..rest)) {
             // Often the one that matters most.
             let broker = match rng.u8(..3) {
-                0 => self.kafka.coordinator(self.group),
+                // There may be none at the moment.
+                0 => self.kafka.coordinator(self.group).max(1),
                 _ => rng.i32(1..=self.brokers()),
             };
             match rng.u8(..10) {

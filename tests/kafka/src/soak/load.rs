@@ -69,6 +69,8 @@ pub(crate) fn run(
         .set("message.timeout.ms", "0")
         .set("linger.ms", "20")
         .set("queue.buffering.max.messages", "400000")
+        // A broker that has just started may not know the topics yet, which is no reason to give records up.
+        .set("topic.metadata.propagation.max.ms", "600000")
         .create_with_context(context)
         .expect("the settings are valid");
 

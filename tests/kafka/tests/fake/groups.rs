@@ -7,6 +7,9 @@ use sarama_cluster::{
 
 use crate::scene::{Join, Scene};
 
+/// A time that is waited for to its end, and that a busy machine needs for some other requests.
+const SHORT_MS: i32 = 3_000;
+
 pub(crate) fn members_come_rebalance_and_go(scene: &mut Scene) {
     let join = Join::default();
     scene.join("a", &join);
@@ -170,7 +173,7 @@ pub(crate) fn a_member_id_is_required(scene: &mut Scene) {
     scene.sync("a", 3, &[]);
     scene.sync("b", 3, &[]);
     let short = Join {
-        session_ms: 2_000,
+        session_ms: SHORT_MS,
         ..join.clone()
     };
     scene.join("d", &short);
@@ -274,7 +277,7 @@ pub(crate) fn who_is_late_loses_its_seat(scene: &mut Scene) {
     scene.join("a", &patient);
     scene.sync("a", 1, &[]);
     let short = Join {
-        session_ms: 1_000,
+        session_ms: SHORT_MS,
         ..patient.clone()
     };
     scene.send_join("b", &short);
@@ -291,7 +294,7 @@ pub(crate) fn who_is_late_loses_its_seat(scene: &mut Scene) {
     // With heartbeats, but without joining.
     scene.next_group();
     let hasty = Join {
-        rebalance_ms: 1_000,
+        rebalance_ms: SHORT_MS,
         ..patient.clone()
     };
     scene.join("a", &hasty);

@@ -122,7 +122,6 @@ fn two_members_share_a_group_and_one_takes_over() {
     produce(&kafka, "lz4");
     read(&[&first], RECORDS);
     let second = consumer(&kafka);
-    let until = Instant::now() + PATIENCE;
     let shares = |kafka: &FakeCluster| {
         kafka
             .members("g")
@@ -130,6 +129,7 @@ fn two_members_share_a_group_and_one_takes_over() {
             .map(|m| m.assignment.values().flatten().count())
             .collect::<Vec<_>>()
     };
+    let until = Instant::now() + PATIENCE;
     while shares(&kafka) != [2, 2] {
         first.poll(Duration::from_millis(10));
         second.poll(Duration::from_millis(10));
@@ -138,6 +138,7 @@ fn two_members_share_a_group_and_one_takes_over() {
     produce(&kafka, "snappy");
     read(&[&first, &second], RECORDS);
     drop(first);
+    let until = Instant::now() + PATIENCE;
     while shares(&kafka) != [4] {
         second.poll(Duration::from_millis(10));
         assert!(Instant::now() < until, "shares are {:?}", shares(&kafka));

@@ -119,7 +119,7 @@ fn two_members(kafka: &Cluster, session: Option<Duration>) -> [Member; 2] {
     config.group.session.timeout = session.unwrap_or(config.group.session.timeout);
     let mut one = Member::library(kafka, "group", &["t"], config.clone());
     let mut other = Member::library(kafka, "group", &["t"], config);
-    Member::await_group(&mut [&mut one, &mut other], FAILOVER, |members| {
+    Member::await_group(&mut [&mut one, &mut other], SOON, |members| {
         members
             .iter_mut()
             .all(|member| member.assignment().len() == 2)

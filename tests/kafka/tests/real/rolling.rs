@@ -1,10 +1,13 @@
 //! Rolling restarts cost the rebalances that they must, and no other: one when a member goes and one when it
 //! comes, none when a broker does. Counted are the generations that the group coordinator has written down.
 
-use kafka_tests::{Cluster, Member, Release, ledger, library};
+use kafka_tests::{Acknowledged, Cluster, Member, Release, ledger, library};
 use sarama_cluster::ConsumerMode;
 
-use crate::{SOON, load::under_load};
+use crate::{
+    SOON,
+    load::{ends, has_last_records, under_load},
+};
 
 kafka_tests::with_own_brokers![
     a_rolling_restart_of_members_is_one_rebalance_for_each_stop_and_start,
@@ -23,11 +26,15 @@ fn a_rolling_restart_of_members_is_one_rebalance_for_each_stop_and_start() {
     for (release, mode) in CASES {
         let kafka = Cluster::start(release, 1);
         kafka.create_topic("t", PARTITIONS as i32, 1);
-        let start = || Member::library(&kafka, "group", &["t"], library::config(mode));
+        // Nobody goes but in order, however busy the machine is.
+        let mut config = library::config(mode);
+        config.group.session.timeout = SOON;
+        let start = || Member::library(&kafka, "group", &["t"], config.clone());
         let mut members = [start(), start(), start()].map(Some);
         settle(&mut members);
-        under_load(&kafka, "t", || {
+        let (written, ()) = under_load(&kafka, "t", || {
             let before = generations(&kafka);
+            assert!(before > 0);
             for index in 0..members.len() {
                 members[index].take().expect("it has run").leave();
                 settle(&mut members);
@@ -36,6 +43,7 @@ fn a_rolling_restart_of_members_is_one_rebalance_for_each_stop_and_start() {
             }
             assert_eq!(generations(&kafka), before + 2 * members.len(), "{release}");
         });
+        await_end(&mut members, &written);
     }
 }
 
@@ -50,8 +58,9 @@ fn a_rolling_restart_of_brokers_is_no_rebalance() {
         let start = || Member::library(&kafka, "group", &["t"], config.clone());
         let mut members = [start(), start(), start()].map(Some);
         settle(&mut members);
-        under_load(&kafka, "t", || {
+        let (written, ()) = under_load(&kafka, "t", || {
             let before = generations(&kafka);
+            assert!(before > 0);
             for broker in 1..=3 {
                 kafka.restart(broker);
                 kafka.await_metadata(|metadata| {
@@ -61,6 +70,7 @@ fn a_rolling_restart_of_brokers_is_no_rebalance() {
             }
             assert_eq!(generations(&kafka), before, "{release}");
         });
+        await_end(&mut members, &written);
     }
 }
 
@@ -71,6 +81,15 @@ fn settle(members: &mut [Option<Member>]) {
     Member::await_group(&mut present, SOON, |members| {
         let mut shares = members.iter_mut().map(|member| member.assignment().len());
         shares.all(|count| count == share)
+    });
+}
+
+/// Waits until all that was written is read.
+fn await_end(members: &mut [Option<Member>], written: &[Acknowledged]) {
+    let mut present: Vec<&mut Member> = members.iter_mut().flatten().collect();
+    let ends = ends(written);
+    Member::await_group(&mut present, SOON, |members| {
+        has_last_records(members, "t", &ends)
     });
 }
 

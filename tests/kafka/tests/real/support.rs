@@ -12,7 +12,7 @@ use std::{
 
 use kafka_tests::{Assignor, Cluster, Codec, Event, Member, Producer, Release, unique};
 
-use crate::SOON;
+use crate::{SOON, assert_committed};
 
 kafka_tests::on_release!(always kafka_0_9_0_1 V0_9_0_1 { librdkafka_and_java_share_a_group });
 kafka_tests::on_release!(newest kafka_4_4_0 V4_4_0 { librdkafka_and_java_share_a_group });
@@ -44,11 +44,7 @@ fn librdkafka_and_java_share_a_group(kafka: &Cluster) {
         "the other has committed what it read"
     );
     java.leave();
-    let committed = kafka.admin().committed(&group, &topic);
-    assert!(
-        committed.values().all(|committed| committed.offset == 25),
-        "{committed:?}"
-    );
+    assert_committed(kafka, &group, &topic, &[25; 4]);
 }
 
 fn three_brokers_survive_a_kill() {

@@ -46,7 +46,7 @@ fn a_topic_that_is_deleted_is_told_and_the_other_flows() {
 fn connections_that_are_half_open_are_given_up() {
     let kafka = FakeCluster::builder().topic("t", 1).start();
     let mut config = config();
-    config.net.read_timeout = Duration::from_secs(1);
+    config.net.read_timeout = Duration::from_millis(600);
     config.consumer.max_wait_time = Duration::from_millis(50);
     config.group.session.timeout = Duration::from_secs(6);
     config.group.heartbeat.interval = Duration::from_millis(100);

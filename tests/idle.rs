@@ -15,8 +15,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// The time of the measurement.
 const SPAN: Duration = Duration::from_secs(10);
 
-/// How often all threads of a consumer together may wake up in it: the coordinator does ten times a second.
-const WAKES: u64 = 200;
+/// How often all threads of a consumer together may wake up in it: the coordinator does ten times a second, and
+/// a heartbeat wakes two threads.
+const WAKES: u64 = 300;
 
 /// What they may use of a processor. It is a few milliseconds; but where a virtual machine is held up, what runs
 /// seems to run on, and a thread that never sleeps takes much more.
@@ -105,6 +106,8 @@ fn config() -> Config {
     config.consumer.offsets.initial = InitialOffset::Oldest;
     // So that there is more than is buffered.
     config.consumer.fetch.default = 100_000;
+    // Rest is what there is between two of them.
+    config.group.heartbeat.interval = Duration::from_secs(1);
     config
 }
 

@@ -8,7 +8,7 @@ use std::{
 
 use sarama_cluster::{
     Consumer, ErrorCode, ErrorKind, NotificationType, Result,
-    testing::{ApiKey, Fault, SeenRequest},
+    testing::{ApiKey, Fault},
 };
 
 use crate::{
@@ -93,9 +93,8 @@ fn without_the_switch_a_start_is_not_committed() {
     let second = world.start("b", "t", config);
     // Only what comes now is read: the group never had a place before.
     world.kafka.await_until(PATIENCE, |cluster| {
-        let of_second = |request: &SeenRequest| request.client_id == "b";
         let mut seen = cluster.requests();
-        seen.any(|request| request.api == ApiKey::Fetch && of_second(request))
+        seen.any(|request| request.api == ApiKey::Fetch && request.client_id == "b")
     });
     world.produce("t", 0, 1);
     let delivery = second.recv();

@@ -347,8 +347,11 @@ impl Cluster {
             if let Some(answer) = brokers.find_map(|broker| Metadata::ask(broker).ok()) {
                 return answer;
             }
-            let tails = || self.log_tails();
-            assert!(Instant::now() < deadline, "no broker answers\n{}", tails());
+            assert!(
+                Instant::now() < deadline,
+                "no broker answers\n{}",
+                self.log_tails()
+            );
             thread::sleep(POLL);
         }
     }

@@ -34,7 +34,7 @@ fn no_law_is_broken_in_three_minutes_of_chaos() {
     assert!(report.generations > 0, "{report}");
     // Which of these is for the seed to say; a gentle one need not kill anything.
     let counts = &report.counts;
-    let sum = |counts: [&AtomicU64; 3]| counts.map(|count| count.load(Relaxed)).iter().sum::<u64>();
+    let sum = |counts: [&AtomicU64; 3]| counts.iter().map(|count| count.load(Relaxed)).sum::<u64>();
     let of_brokers = sum([
         &counts.broker_kills,
         &counts.broker_restarts,

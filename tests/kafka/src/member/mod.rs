@@ -25,8 +25,9 @@ use crate::{
     scratch::Scratch,
 };
 
-/// How long a member that runs may take to leave its group in order.
-const LEAVE: Duration = Duration::from_secs(60);
+/// How long a member that runs may take to leave its group in order: to wait for its users, to commit, to say
+/// goodbye.
+pub(crate) const LEAVE: Duration = Duration::from_secs(60);
 
 /// How a group shares out partitions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

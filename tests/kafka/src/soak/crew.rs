@@ -18,10 +18,7 @@ use nix::{
 };
 
 use super::{Mode, journal::Journal};
-use crate::process::Process;
-
-/// How long a member may take to leave: to wait for its users, to commit, to say goodbye.
-const LEAVE: Duration = Duration::from_secs(60);
+use crate::{member::LEAVE, process::Process};
 
 /// How long a process may take to begin.
 const BEGIN: Duration = Duration::from_secs(30);

@@ -112,6 +112,24 @@ fn it_produces_and_consumes_in_the_versions_of_each_release() {
     }
 }
 
+/// Lets the members work until they own so many partitions each.
+fn await_shares(kafka: &FakeCluster, members: &[&BaseConsumer], expected: &[usize]) {
+    let shares = || {
+        let members = kafka.members("g");
+        let shares = members
+            .iter()
+            .map(|m| m.assignment.values().flatten().count());
+        shares.collect::<Vec<_>>()
+    };
+    let until = Instant::now() + PATIENCE;
+    while shares() != expected {
+        for member in members {
+            member.poll(Duration::from_millis(10));
+        }
+        assert!(Instant::now() < until, "shares are {:?}", shares());
+    }
+}
+
 #[test]
 fn two_members_share_a_group_and_one_takes_over() {
     let kafka = FakeCluster::builder()
@@ -122,27 +140,11 @@ fn two_members_share_a_group_and_one_takes_over() {
     produce(&kafka, "lz4");
     read(&[&first], RECORDS);
     let second = consumer(&kafka);
-    let shares = |kafka: &FakeCluster| {
-        kafka
-            .members("g")
-            .iter()
-            .map(|m| m.assignment.values().flatten().count())
-            .collect::<Vec<_>>()
-    };
-    let until = Instant::now() + PATIENCE;
-    while shares(&kafka) != [2, 2] {
-        first.poll(Duration::from_millis(10));
-        second.poll(Duration::from_millis(10));
-        assert!(Instant::now() < until, "shares are {:?}", shares(&kafka));
-    }
+    await_shares(&kafka, &[&first, &second], &[2, 2]);
     produce(&kafka, "snappy");
     read(&[&first, &second], RECORDS);
     drop(first);
-    let until = Instant::now() + PATIENCE;
-    while shares(&kafka) != [4] {
-        second.poll(Duration::from_millis(10));
-        assert!(Instant::now() < until, "shares are {:?}", shares(&kafka));
-    }
+    await_shares(&kafka, &[&second], &[4]);
     produce(&kafka, "none");
     read(&[&second], RECORDS);
     drop(second);

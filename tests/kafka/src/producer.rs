@@ -14,6 +14,10 @@ use crate::{
     release::Release,
 };
 
+/// A broker that has just started may not know a topic yet, which is no reason to give records up. librdkafka
+/// counts from when the topic was found, so this is longer than any story (and the most that it takes).
+pub(crate) const TOPIC_STAYS_MS: &str = "3600000";
+
 /// How the batches of a producer are compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Codec {
@@ -134,6 +138,7 @@ impl Producer {
             // Time for more than one record to gather.
             .set("linger.ms", "20")
             .set("message.timeout.ms", PATIENCE.as_millis().to_string())
+            .set("topic.metadata.propagation.max.ms", TOPIC_STAYS_MS)
             .create_with_context(Deliveries::default())
             .expect("the settings are valid");
         Self { client }
@@ -198,6 +203,7 @@ impl TransactionalProducer {
         let mut config = cluster.client_config();
         let client = config
             .set("transactional.id", id)
+            .set("topic.metadata.propagation.max.ms", TOPIC_STAYS_MS)
             .create_with_context(Deliveries::default())
             .expect("the settings are valid");
         let producer = Producer { client };

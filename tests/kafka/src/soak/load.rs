@@ -22,7 +22,7 @@ use rdkafka::{
 use sarama_cluster::ConsumerMessage;
 
 use super::{Topic, journal::Journal};
-use crate::{Cluster, Codec};
+use crate::{Cluster, Codec, producer::TOPIC_STAYS_MS};
 
 /// The pace: so often some records are written, and what was acknowledged is written down.
 const TICK: Duration = Duration::from_millis(20);
@@ -69,8 +69,7 @@ pub(crate) fn run(
         .set("message.timeout.ms", "0")
         .set("linger.ms", "20")
         .set("queue.buffering.max.messages", "400000")
-        // A broker that has just started may not know the topics yet, which is no reason to give records up.
-        .set("topic.metadata.propagation.max.ms", "600000")
+        .set("topic.metadata.propagation.max.ms", TOPIC_STAYS_MS)
         .create_with_context(context)
         .expect("the settings are valid");
 

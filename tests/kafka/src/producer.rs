@@ -14,10 +14,6 @@ use crate::{
     release::Release,
 };
 
-/// A broker that has just started may not know a topic yet, which is no reason to give records up. librdkafka
-/// counts from when the topic was found, so this is longer than any story (and the most that it takes).
-pub(crate) const TOPIC_STAYS_MS: &str = "3600000";
-
 /// How the batches of a producer are compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Codec {
@@ -131,14 +127,13 @@ impl Producer {
 
     fn with(cluster: &Cluster, codec: Codec, idempotent: bool) -> Self {
         let client = cluster
-            .client_config()
+            .producer_config()
             .set("compression.codec", codec.name())
             .set("acks", "all")
             .set("enable.idempotence", idempotent.to_string())
             // Time for more than one record to gather.
             .set("linger.ms", "20")
             .set("message.timeout.ms", PATIENCE.as_millis().to_string())
-            .set("topic.metadata.propagation.max.ms", TOPIC_STAYS_MS)
             .create_with_context(Deliveries::default())
             .expect("the settings are valid");
         Self { client }
@@ -200,10 +195,9 @@ pub struct TransactionalProducer(Producer);
 impl TransactionalProducer {
     /// Connects to a cluster. A later one with the same id fences this one.
     pub fn new(cluster: &Cluster, id: &str) -> Self {
-        let mut config = cluster.client_config();
+        let mut config = cluster.producer_config();
         let client = config
             .set("transactional.id", id)
-            .set("topic.metadata.propagation.max.ms", TOPIC_STAYS_MS)
             .create_with_context(Deliveries::default())
             .expect("the settings are valid");
         let producer = Producer { client };

@@ -22,7 +22,7 @@ use rdkafka::{
 use sarama_cluster::ConsumerMessage;
 
 use super::{Topic, journal::Journal};
-use crate::{Cluster, Codec, producer::TOPIC_STAYS_MS};
+use crate::{Cluster, Codec};
 
 /// The pace: so often some records are written, and what was acknowledged is written down.
 const TICK: Duration = Duration::from_millis(20);
@@ -61,7 +61,7 @@ pub(crate) fn run(
         failed: Mutex::new(None),
     };
     let client: BaseProducer<Answers> = kafka
-        .client_config()
+        .producer_config()
         .set("compression.codec", codec.name())
         .set("acks", "all")
         .set("enable.idempotence", "true")
@@ -69,7 +69,6 @@ pub(crate) fn run(
         .set("message.timeout.ms", "0")
         .set("linger.ms", "20")
         .set("queue.buffering.max.messages", "400000")
-        .set("topic.metadata.propagation.max.ms", TOPIC_STAYS_MS)
         .create_with_context(context)
         .expect("the settings are valid");
 

@@ -115,6 +115,7 @@ impl Fetcher {
             false => self.settings.quiet_retries,
         };
         let loud = failures > quiet && (failures - quiet).is_power_of_two();
+        let mut by_follower = false;
         for (claim, epoch) in asked.claims {
             let reading = self.readings.change(claim);
             let Some(mut reading) = reading.filter(|r| r.epoch == epoch) else {
@@ -122,7 +123,7 @@ impl Fetcher {
             };
             reading.asked = Asked::No;
             // The leader knows better than a follower that is gone.
-            reading.follower = None;
+            by_follower |= reading.follower.take().is_some();
             if loud {
                 let error = error
                     .clone()
@@ -130,6 +131,9 @@ impl Fetcher {
                     .at_partition(&reading.topic, reading.partition);
                 outcomes.push(Outcome::Report(claim, error));
             }
+        }
+        if by_follower {
+            self.read_from_leaders(now);
         }
         outcomes
     }
@@ -228,7 +232,8 @@ impl Fetcher {
             .is_none_or(|(leader, _)| leader != broker);
         if reading.follower.take().is_some() && from_follower {
             // Only the leader's word counts: ask it, at once.
-            return;
+            drop(reading);
+            return self.read_from_leaders(now);
         }
         if reaction(ApiKey::Fetch, code) == Reaction::ResetOffset {
             let Aim::Read(offset) = reading.aim else {
@@ -273,9 +278,11 @@ impl Fetcher {
         {
             outcomes.push(Outcome::HighWatermark(claim, offset));
         }
+        let is_sent_on = fetched.preferred_read_replica.is_some();
         if let Some(replica) = fetched.preferred_read_replica {
             reading.follower = cluster.broker(replica).cloned();
         }
+        let is_sent_nowhere = is_sent_on && reading.follower.is_none();
         let mut aborted = AbortedTransactions::new(
             fetched
                 .aborted
@@ -326,13 +333,20 @@ impl Fetcher {
         if got {
             self.turns.served += 1;
             reading.turn = self.turns.served;
-            if reading.stuck_at.is_none() {
-                reading.retry.reset();
-            }
             reading.fetch_size = self.settings.default_bytes;
             reading.needs = 0;
         }
+        // A log without news is as good an answer as one with records.
+        let is_good = got || !(is_sent_on || broken.is_some() || fetched.needs_bytes.is_some());
+        if is_good && reading.stuck_at.is_none() {
+            reading.retry.reset();
+        }
         drop(reading);
+        if is_sent_nowhere {
+            // To a broker that we have not heard of yet.
+            self.read_from_leaders(now);
+            outcomes.push(Outcome::StaleMetadata);
+        }
         if let Some(needed) = fetched.needs_bytes.filter(|_| !got) {
             self.grow(now, claim, needed, outcomes);
         } else if let Some(error) = broken {

@@ -107,6 +107,9 @@ pub struct Fetcher {
     loops: BTreeMap<Broker, Loop>,
     budget: Budget,
     turns: Turns,
+    /// Leaders are not told the rack before: a replica that one of them named has not served us, and would be
+    /// named again and again.
+    rackless_until: Option<Instant>,
     rng: fastrand::Rng,
 }
 
@@ -169,6 +172,9 @@ const LONGEST_BROKER_BACKOFF: Duration = Duration::from_secs(2);
 /// The first one.
 const FIRST_BROKER_BACKOFF: Duration = Duration::from_millis(50);
 
+/// For so long leaders serve us themselves, where a replica that is nearer does not (KIP-392).
+const RACKLESS: Duration = Duration::from_secs(60);
+
 impl Fetcher {
     /// Reads nothing yet.
     pub fn new(settings: Settings, seed: u64) -> Self {
@@ -178,6 +184,7 @@ impl Fetcher {
             settings,
             loops: BTreeMap::new(),
             turns: Turns::default(),
+            rackless_until: None,
             rng: fastrand::Rng::with_seed(seed),
         }
     }
@@ -266,6 +273,11 @@ impl Fetcher {
         let mut reading = self.readings.remove(claim)?;
         self.budget.release(reading.buffer.drop_all());
         Some(reading.epoch)
+    }
+
+    /// A replica that a leader has named does not serve us: the leaders have to, for a while.
+    fn read_from_leaders(&mut self, now: Instant) {
+        self.rackless_until = Some(now + RACKLESS);
     }
 
     /// Asks nothing for a claim before this time.

@@ -134,12 +134,16 @@ impl Fetcher {
             claims,
         });
         work.grant_is_due = work.brought == Brought::Ends;
+        let has_rack = self.rackless_until.is_none_or(|at| at <= now);
         let ask = fetch::Ask {
             max_wait_ms: as_i32(max_wait.as_millis() as usize),
             min_bytes: as_i32(self.settings.min_bytes),
             max_bytes: as_i32(bytes),
             read_committed: self.settings.read_committed,
-            rack_id: self.settings.rack_id.clone(),
+            rack_id: match has_rack {
+                true => self.settings.rack_id.clone(),
+                false => String::new(),
+            },
             partitions,
         };
         let target = Target {

@@ -63,6 +63,7 @@ impl Fetcher {
     ) -> Vec<Outcome> {
         let mut outcomes = vec![Outcome::StaleMetadata];
         let is_alone = asked.partitions == 1;
+        let mut by_follower = false;
         for (claim, epoch) in &asked.claims {
             let reading = self.readings.change(*claim);
             let Some(mut reading) = reading.filter(|r| r.epoch == *epoch) else {
@@ -70,12 +71,15 @@ impl Fetcher {
             };
             reading.asked = Asked::No;
             // The leader may know better.
-            reading.follower = None;
+            by_follower |= reading.follower.take().is_some();
             if is_alone {
                 reading.read_from(broker);
                 drop(reading);
                 self.broken(now, *claim, error.clone().doing("fetch"), &mut outcomes);
             }
+        }
+        if by_follower {
+            self.read_from_leaders(now);
         }
         if let Some(work) = self.loops.get_mut(broker) {
             let Suspects {

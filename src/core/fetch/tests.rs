@@ -718,11 +718,7 @@ fn a_batch_larger_than_any_answer_may_be_is_reported() {
 fn a_followers_word_that_an_offset_is_out_of_range_is_not_believed() {
     let mut bench = Bench::new(settings(), 1);
     let sent = bench.fetch();
-    let closer = fetch::Fetched {
-        preferred_read_replica: Some(2),
-        ..fetched(0, ErrorCode::NONE, Vec::new())
-    };
-    bench.answer(&sent, vec![closer]);
+    bench.answer(&sent, sent_to(2));
     let sent = bench.fetch();
     assert_eq!(sent.to.broker.id, Some(2));
     assert!(bench.refuse(&sent).is_empty());
@@ -735,14 +731,8 @@ fn a_followers_word_that_an_offset_is_out_of_range_is_not_believed() {
 #[test]
 fn the_leader_is_asked_for_the_best_follower_once_more_with_each_description_of_the_cluster() {
     let mut bench = Bench::new(settings(), 1);
-    let closer = |replica| {
-        vec![fetch::Fetched {
-            preferred_read_replica: Some(replica),
-            ..fetched(0, ErrorCode::NONE, Vec::new())
-        }]
-    };
     let sent = bench.fetch();
-    bench.answer(&sent, closer(2));
+    bench.answer(&sent, sent_to(2));
     for _ in 0..3 {
         let sent = bench.fetch();
         assert_eq!(sent.to.broker.id, Some(2));
@@ -751,8 +741,80 @@ fn the_leader_is_asked_for_the_best_follower_once_more_with_each_description_of_
     bench.describe(description(1));
     let sent = bench.fetch();
     assert_eq!(sent.to.broker.id, Some(1), "the leader");
-    bench.answer(&sent, closer(2));
+    bench.answer(&sent, sent_to(2));
     assert_eq!(bench.fetch().to.broker.id, Some(2));
+}
+
+/// The leader sends its reader to this replica.
+fn sent_to(replica: i32) -> Vec<fetch::Fetched> {
+    vec![fetch::Fetched {
+        preferred_read_replica: Some(replica),
+        ..fetched(0, ErrorCode::NONE, Vec::new())
+    }]
+}
+
+fn in_a_rack() -> Settings {
+    Settings {
+        rack_id: "rack".to_owned(),
+        ..settings()
+    }
+}
+
+#[test]
+fn where_a_follower_does_not_serve_leaders_do_for_a_while() {
+    let mut bench = Bench::new(in_a_rack(), 1);
+    for round in 0..3 {
+        let sent = bench.fetch();
+        assert_eq!((sent.to.broker.id, &*sent.ask.rack_id), (Some(1), "rack"));
+        bench.answer(&sent, sent_to(2));
+        let sent = bench.fetch();
+        assert_eq!(sent.to.broker.id, Some(2));
+        if round == 0 {
+            bench.refuse(&sent);
+        } else {
+            let kind = [ErrorKind::Disconnected, ErrorKind::Protocol][round - 1].clone();
+            let error = Error::new(kind, "fetch").at_api(crate::protocol::ApiKey::Fetch);
+            let cluster = &bench.cluster;
+            bench
+                .fetcher
+                .answer(bench.now, sent.token, Err(error), cluster);
+            bench.now += RETRY;
+        }
+        let sent = bench.fetch();
+        assert_eq!((sent.to.broker.id, &*sent.ask.rack_id), (Some(1), ""));
+        bench.now += Duration::from_secs(60);
+        bench.feed(&sent, &[]);
+    }
+}
+
+#[test]
+fn a_follower_that_nobody_knows_is_asked_about_and_the_leader_serves_meanwhile() {
+    let mut bench = Bench::new(in_a_rack(), 1);
+    let sent = bench.fetch();
+    let outcomes = bench.answer(&sent, sent_to(3));
+    let is_stale = |outcome: &Outcome| matches!(outcome, Outcome::StaleMetadata);
+    assert!(outcomes.iter().any(is_stale), "{outcomes:?}");
+    let sent = bench.fetch();
+    assert_eq!((sent.to.broker.id, &*sent.ask.rack_id), (Some(1), ""));
+}
+
+#[test]
+fn failures_count_in_a_row_which_an_answer_without_records_ends_too() {
+    let mut bench = Bench::new(
+        Settings {
+            retry_max: Some(2),
+            ..settings()
+        },
+        1,
+    );
+    for _ in 0..5 {
+        let sent = bench.fetch();
+        let moved = fetched(0, ErrorCode::NOT_LEADER_OR_FOLLOWER, Vec::new());
+        assert!(reports(&bench.answer(&sent, vec![moved])).is_empty());
+        bench.now += RETRY;
+        let sent = bench.fetch();
+        bench.feed(&sent, &[]);
+    }
 }
 
 #[test]

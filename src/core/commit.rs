@@ -4,7 +4,7 @@
 mod tests;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -37,6 +37,19 @@ pub struct Settings {
     pub retry_backoff: Duration,
     /// How long an answer may take.
     pub timeout: Duration,
+}
+
+/// A commit that has not changed for so long is sent again. Brokers before 2.1 drop what is older than their
+/// retention, a day at the least by default, also under a group that is alive (KIP-211); and so do all where a
+/// retention is asked for. How old a commit is that a claim has found, nobody says.
+const RENEWAL: Duration = Duration::from_secs(600);
+
+impl Settings {
+    /// How old a commit may become before it is sent again.
+    pub fn renewal(&self) -> Duration {
+        let retention = self.retention.unwrap_or(Duration::MAX);
+        RENEWAL.min(retention / 8)
+    }
 }
 
 /// Names somebody who waits for a commit.
@@ -109,6 +122,8 @@ pub struct Committer {
     retry: Backoff,
     /// Marks that the broker refuses for good.
     refused: BTreeMap<ClaimId, (i64, String)>,
+    /// Claims whose last commit has no answer that says what became of it: it may be in force.
+    doubtful: BTreeSet<ClaimId>,
     /// Why the last commit failed, if it did.
     failure: Option<Error>,
     is_closing: bool,
@@ -138,6 +153,7 @@ impl Committer {
             in_flight: None,
             waiting: Vec::new(),
             refused: BTreeMap::new(),
+            doubtful: BTreeSet::new(),
             failure: None,
             is_closing: false,
             rng: fastrand::Rng::with_seed(seed),
@@ -186,6 +202,18 @@ impl Committer {
     /// Whether a commit is on its way.
     pub fn is_busy(&self) -> bool {
         self.in_flight.is_some()
+    }
+
+    /// Whether it is not known what is in force for this claim. Then a mark is worth a commit though nothing
+    /// seems to have changed: a reset has to undo what the last commit may have done.
+    pub fn is_in_doubt(&self, claim: ClaimId) -> bool {
+        self.doubtful.contains(&claim)
+    }
+
+    /// The claim is over.
+    pub fn forget(&mut self, claim: ClaimId) {
+        self.refused.remove(&claim);
+        self.doubtful.remove(&claim);
     }
 
     /// Of these marks, those that are worth a commit.
@@ -239,6 +267,7 @@ impl Committer {
                 })
                 .collect(),
         };
+        self.doubtful.extend(items.iter().map(|i| i.claim));
         let token = tokens.fresh();
         self.in_flight = Some(InFlight {
             token,
@@ -282,7 +311,7 @@ impl Committer {
             let code = told.unwrap_or(ErrorCode::UNKNOWN_SERVER_ERROR);
             if code == ErrorCode::NONE {
                 some_committed = true;
-                self.refused.remove(&item.claim);
+                self.forget(item.claim);
                 outcomes.push(Outcome::Committed(item));
                 continue;
             }
@@ -302,7 +331,8 @@ impl Committer {
                 {
                     outcomes.push(Outcome::StaleMetadata);
                 }
-                if !flight.abandoned {
+                // Unless the claim is over.
+                if self.is_in_doubt(item.claim) {
                     self.refused
                         .insert(item.claim, (item.next, item.metadata.clone()));
                 }
@@ -375,6 +405,7 @@ impl Committer {
     /// not tried again.
     pub fn abandon(&mut self, error: &Error) -> Option<Outcome> {
         self.refused.clear();
+        self.doubtful.clear();
         self.retry.reset();
         let mut tickets = std::mem::take(&mut self.waiting);
         if let Some(flight) = &mut self.in_flight {

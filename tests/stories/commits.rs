@@ -450,3 +450,45 @@ fn marks_are_committed_at_intervals() {
     }
     world.judge();
 }
+
+/// Brokers before 2.1 drop old commits also where the group is alive.
+#[test]
+fn a_commit_is_renewed_where_nothing_comes() {
+    let world = World::with(&[("t", 2)]);
+    world.kafka.commit(GROUP, "t", 0, 0, "a word");
+    let mut config = world.config();
+    config.consumer.offsets.retention = Some(Duration::from_millis(400));
+    let reader = world.start("a", "t", config);
+    world.kafka.await_until(PATIENCE, |cluster| {
+        let of = |partition| {
+            let commits = cluster.commits();
+            commits
+                .filter(|c| c.client_id == "a" && c.partition == partition)
+                .count()
+        };
+        of(0) >= 3 && of(1) >= 3
+    });
+    reader.consumer.close().unwrap();
+    let commits = world.kafka.commits(GROUP);
+    assert!(commits.iter().all(|c| c.offset == 0), "{commits:?}");
+    let of_another = world.kafka.committed(GROUP, "t", 0);
+    assert_eq!(of_another, Some((0, "a word".to_owned())));
+    world.judge();
+}
+
+#[test]
+fn a_start_that_nobody_wants_committed_is_not_renewed() {
+    let world = World::with(&[("t", 1)]);
+    let mut config = world.config();
+    config.consumer.offsets.commit_start = false;
+    config.consumer.offsets.retention = Some(Duration::from_millis(8));
+    let reader = world.start("a", "t", config);
+    reader.await_claims(1);
+    let heartbeats = world.kafka.requests_seen(ApiKey::Heartbeat);
+    world
+        .kafka
+        .await_requests(PATIENCE, ApiKey::Heartbeat, heartbeats + 5);
+    reader.consumer.close().unwrap();
+    assert_eq!(world.committed("t", 0), None);
+    world.judge();
+}

@@ -1,13 +1,19 @@
 //! Marks, acknowledgements, resets and stashes.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    thread,
+};
 
-use sarama_cluster::{ConsumerMessage, ErrorKind, NotificationType, OffsetStash};
+use sarama_cluster::{
+    ConsumerMessage, ErrorKind, NotificationType, OffsetStash,
+    testing::{ApiKey, Fault},
+};
 
 use crate::{
     oracle::Event,
     reader::{Delivery, Reader},
-    world::{GROUP, World},
+    world::{GROUP, PATIENCE, World},
 };
 
 fn one_partition(records: i64) -> (World, Reader) {
@@ -59,6 +65,42 @@ fn a_reset_moves_the_commit_back_and_not_the_position() {
     let next = world.join("b");
     assert_eq!(next.recv().offset(), 2);
     next.consume(5);
+    next.consumer.close().unwrap();
+    world.judge();
+}
+
+/// The last commit is in force, but its answer is lost: to go back to the one before is no idle wish.
+#[test]
+fn a_reset_undoes_a_commit_whose_answer_is_lost() {
+    let world = World::with(&[("t", 1)]);
+    world.produce("t", 0, 5);
+    let mut config = world.config();
+    config.consumer.offsets.auto_commit.enable = false;
+    let reader = world.start("a", "t", config);
+    let taken = reader.take(5);
+    reader.mark(&taken[1]);
+    commit(&reader);
+    reader.mark(&taken[4]);
+    let before = world.kafka.requests_seen(ApiKey::OffsetCommit);
+    let lost = world
+        .kafka
+        .inject(Fault::on(ApiKey::OffsetCommit).drop_after());
+    thread::scope(|scope| {
+        let asked = scope.spawn(|| while reader.consumer.commit_offsets().is_err() {});
+        // On an idle connection it is sent once more at once, as it is.
+        world
+            .kafka
+            .await_requests(PATIENCE, ApiKey::OffsetCommit, before + 2);
+        reader.reset(&taken[1], "");
+        world.kafka.lift(lost);
+        asked.join().unwrap();
+    });
+    assert_eq!(world.committed("t", 0), Some(2));
+    drop(taken);
+    reader.consumer.close().unwrap();
+    let next = world.join("b");
+    assert_eq!(next.recv().offset(), 2);
+    next.consume(2);
     next.consumer.close().unwrap();
     world.judge();
 }
@@ -376,7 +418,7 @@ fn a_pool_of_workers_loses_nothing() {
     let world = World::with(&[("t", 3)]);
     world.fill("t", 3, 400);
     let reader = world.join("a");
-    std::thread::scope(|scope| {
+    thread::scope(|scope| {
         for seed in 0..4 {
             let reader = &reader;
             scope.spawn(move || {

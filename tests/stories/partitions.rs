@@ -105,6 +105,32 @@ fn a_handle_that_is_dropped_is_offered_again_from_the_last_mark() {
     world.judge();
 }
 
+/// The new claim commits where it starts, though that is what the one before had committed before its last commit.
+#[test]
+fn a_reset_before_a_handle_is_dropped_undoes_the_commit_on_its_way() {
+    let (world, reader) = one_partition(5);
+    let handle = reader.handle();
+    handle.consume(2);
+    world.await_committed("t", 0, 2);
+    let rest: Vec<_> = (2..5).map(|_| handle.recv()).collect();
+    let held = world.kafka.inject(Fault::on(ApiKey::OffsetCommit).hold());
+    handle.mark(&rest[2]);
+    world.await_committed("t", 0, 5);
+    handle.reset(1, "");
+    drop(rest);
+    drop(handle);
+    let again = reader.handle();
+    assert_eq!(again.part.initial_offset(), 2);
+    world.kafka.lift(held);
+    world.kafka.await_until(PATIENCE, |cluster| {
+        let committed = cluster.committed(GROUP, "t", 0);
+        committed.is_some_and(|(offset, _)| offset == 2)
+    });
+    again.consume(3);
+    world.await_committed("t", 0, 5);
+    world.judge();
+}
+
 #[test]
 fn a_dropped_handle_is_not_offered_again_while_a_message_is_in_hand() {
     let (world, reader) = one_partition(4);

@@ -153,3 +153,48 @@ fn a_commit_of_claims_that_are_over_is_not_tried_again_and_keeps_nobody_waiting(
         assert_eq!(stage.answer(ErrorCode::NONE), [(OTHER, true)]);
     }
 }
+
+#[test]
+fn what_became_of_a_commit_is_in_doubt_until_one_is_accepted() {
+    let mut stage = Stage::new();
+    let is_in_doubt = |stage: &Stage| stage.committer.is_in_doubt(ClaimId(1));
+    stage.ask(ONE);
+    stage.send();
+    assert!(is_in_doubt(&stage));
+    let lost = Error::new(ErrorKind::Disconnected, "commit");
+    stage.committer.answer(stage.now, Err(lost));
+    assert!(is_in_doubt(&stage));
+    stage.send();
+    stage.answer(ErrorCode::REQUEST_TIMED_OUT);
+    assert!(is_in_doubt(&stage));
+    stage.send();
+    stage.answer(ErrorCode::NONE);
+    assert!(!is_in_doubt(&stage));
+}
+
+#[test]
+fn nothing_is_kept_of_a_claim_that_is_over() {
+    for code in [
+        ErrorCode::OFFSET_METADATA_TOO_LARGE,
+        ErrorCode::REQUEST_TIMED_OUT,
+    ] {
+        let mut stage = Stage::new();
+        stage.ask(ONE);
+        stage.send();
+        stage.committer.forget(ClaimId(1));
+        stage.answer(code);
+        assert!(!stage.committer.is_in_doubt(ClaimId(1)));
+        assert!(stage.committer.refused.is_empty());
+    }
+}
+
+#[test]
+fn a_commit_is_renewed_long_before_brokers_drop_it() {
+    let settings = Stage::new().committer.settings;
+    assert!(settings.renewal() <= Duration::from_secs(24 * 3600 / 8));
+    let short = Settings {
+        retention: Some(Duration::from_secs(80)),
+        ..settings
+    };
+    assert_eq!(short.renewal(), Duration::from_secs(10));
+}

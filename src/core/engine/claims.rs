@@ -48,6 +48,9 @@ pub(super) struct Claim {
     drops: u32,
     /// How many claims before this one, in a row, ended out of range with nothing delivered.
     resets: u32,
+    /// When the group's commit for it was last known to be in force; `None` while there is none that was
+    /// made for it.
+    pub(super) committed_at: Option<Instant>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +85,7 @@ impl Claim {
             ack_room_reported: false,
             drops: 0,
             resets: 0,
+            committed_at: None,
         }
     }
 
@@ -181,6 +185,31 @@ impl Engine {
             .look_up(id, &claim.topic, claim.partition, at, &self.cluster);
     }
 
+    /// The group's commit, where the claim starts.
+    pub(super) fn start_at_commit(
+        &mut self,
+        now: Instant,
+        id: ClaimId,
+        offset: i64,
+        metadata: String,
+    ) {
+        self.committed(now, id);
+        self.open(id, offset, metadata, false);
+    }
+
+    /// What is committed for the claim is in force.
+    pub(super) fn committed(&mut self, now: Instant, id: ClaimId) {
+        if let Some(claim) = self.claims.get_mut(&id) {
+            claim.committed_at = Some(now);
+        }
+    }
+
+    /// Whether the claim's commit is so old that the broker could come to drop it.
+    pub(super) fn wants_renewal(&self, now: Instant, id: ClaimId) -> bool {
+        let committed_at = self.claims.get(&id).and_then(|c| c.committed_at);
+        committed_at.is_some_and(|at| now.duration_since(at) >= self.settings.commit.renewal())
+    }
+
     /// The start that was looked up.
     pub(super) fn resolved(&mut self, id: ClaimId, offset: i64) {
         let Some(claim) = self.claims.get(&id) else {
@@ -258,6 +287,7 @@ impl Engine {
         };
         self.dropped.remove(&id);
         self.fetcher.remove(id);
+        self.committer.forget(id);
         if let Some(channel) = self.channels.remove(&ChannelId::Of(id)) {
             self.fetcher.taken(id, channel.bytes());
         }
@@ -373,7 +403,10 @@ impl Engine {
         if at.is_some_and(|at| now < at) || (progress.alive && !progress.all_marked) {
             return;
         }
-        let again = claim.again();
+        let again = Claim {
+            committed_at: claim.committed_at,
+            ..claim.again()
+        };
         let (next, metadata) = progress.mark.clone();
         let start = next.max(start);
         self.end(progress.claim);

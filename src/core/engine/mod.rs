@@ -134,7 +134,7 @@ impl Engine {
                 first_unacked,
             } => self.acked(claim, first_unacked),
             Event::Kick => self.observe_if_awaited(),
-            Event::Observed(progress) => self.observed(now, &progress),
+            Event::Observed(progress) => self.observed(now, progress),
             Event::Commit(ticket) => {
                 self.committer.ask(now, ticket);
             }

@@ -164,15 +164,16 @@ impl Engine {
     }
 
     /// How far the users are.
-    pub(super) fn observed(&mut self, now: Instant, progress: &[Progress]) {
+    pub(super) fn observed(&mut self, now: Instant, mut progress: Vec<Progress>) {
         self.observing = false;
-        for p in progress {
+        for p in &mut progress {
+            p.dirty |= self.committer.is_in_doubt(p.claim);
             self.reoffer(now, p);
         }
         if self.release.is_some() {
-            self.observed_in_release(now, progress);
+            self.observed_in_release(now, &progress);
         } else if self.committer.is_due(now) {
-            self.commit(now, progress);
+            self.commit(now, &progress);
         }
     }
 
@@ -251,7 +252,8 @@ impl Engine {
 
     /// Commits what is marked.
     fn commit(&mut self, now: Instant, progress: &[Progress]) -> Commit {
-        let items = progress.iter().filter(|p| p.dirty).filter_map(|p| {
+        let is_worth = |p: &&Progress| p.dirty || self.wants_renewal(now, p.claim);
+        let items = progress.iter().filter(is_worth).filter_map(|p| {
             let claim = self.claims.get(&p.claim)?;
             let (next, metadata) = p.mark.clone();
             let topic = Arc::clone(&claim.topic);

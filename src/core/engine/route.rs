@@ -298,7 +298,7 @@ impl Engine {
                     claim,
                     offset,
                     metadata,
-                } => self.open(claim, offset, metadata, false),
+                } => self.start_at_commit(now, claim, offset, metadata),
                 starts::Outcome::Nothing(claim) => self.start_without_commit(claim),
                 starts::Outcome::Report(claim, error) => {
                     self.report(claim, self.group.at_coordinator(error));
@@ -322,6 +322,7 @@ impl Engine {
                         metadata,
                         ..
                     } = item;
+                    self.committed(now, claim);
                     self.actions.push_back(Action::Committed {
                         claim,
                         next,

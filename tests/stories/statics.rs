@@ -56,6 +56,65 @@ fn who_is_started_anew_has_its_partitions_back_and_nobody_else_notices() {
     world.judge();
 }
 
+/// Nobody rebalances for a static member that comes back, unless its subscription is another one.
+#[test]
+fn who_is_started_anew_with_other_topics_reads_just_those() {
+    for (before, after) in [(&["t"][..], &["t", "u"][..]), (&["t", "u"], &["t"])] {
+        // The leader of the group, and the other one.
+        for name in ["one", "two"] {
+            let world = World::with(&[("t", 2), ("u", 2)]);
+            let start = |member: &str, instance_id: &str, topics: &[&str]| {
+                let config = named(&world, instance_id);
+                Worker::start(world.start(member, topics.to_vec(), config))
+            };
+            let one = start("a", "one", before);
+            world.await_members(1);
+            let two = start("b", "two", before);
+            world.await_members(2);
+            let (stays, goes) = if name == "one" {
+                (two, one)
+            } else {
+                (one, two)
+            };
+            goes.reader.consumer.close().unwrap();
+            let again = start("c", name, after);
+            world.fill("t", 2, 5);
+            world.await_committed("t", 0, 5);
+            world.await_committed("t", 1, 5);
+            if after.contains(&"u") {
+                world.fill("u", 2, 5);
+                world.await_committed("u", 0, 5);
+                world.await_committed("u", 1, 5);
+            }
+            again.stop();
+            stays.stop();
+            drop(goes);
+            world.judge();
+        }
+    }
+}
+
+/// The leader of the group is the only one who looks at partition counts.
+#[test]
+fn partitions_that_are_added_while_the_leader_is_started_anew_are_read() {
+    let world = World::with(&[("t", 2)]);
+    let leader = Worker::start(join(&world, "a", "one"));
+    world.await_members(1);
+    let other = Worker::start(join(&world, "b", "two"));
+    world.await_members(2);
+    leader.reader.consumer.close().unwrap();
+    world.kafka.add_partitions("t", 4);
+    let again = Worker::start(join(&world, "c", "one"));
+    world.fill("t", 4, 5);
+    for partition in 0..4 {
+        world.await_committed("t", partition, 5);
+    }
+    again.stop();
+    other.stop();
+    drop(leader);
+    world.judge();
+}
+
 #[test]
 fn a_second_process_of_the_same_name_ends_the_first_for_good() {
     let world = World::with(&[("t", 1)]);

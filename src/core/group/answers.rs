@@ -110,12 +110,16 @@ impl Group {
         match result {
             Ok(Answer::SyncGroup(answer)) => match reaction(api, answer.error) {
                 Reaction::Proceed => {
-                    match share::read_assignment(
+                    let share = share::read_assignment(
                         &answer.assignment,
                         self.settings.array_bytes,
                         &syncing.seat.topics,
-                    ) {
-                        Ok(partitions) => self.synced(now, syncing, partitions),
+                    );
+                    if self.joins_changed(now, &syncing.seat, &share) {
+                        return;
+                    }
+                    match share {
+                        Ok(share) => self.synced(now, syncing, share),
                         Err(violation) => {
                             let error = self.violation(api, violation);
                             self.join_slowly(now, &error);

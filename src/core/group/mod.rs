@@ -25,6 +25,7 @@
 
 mod answers;
 mod drive;
+mod origin;
 mod seek;
 mod settings;
 mod share;
@@ -43,6 +44,7 @@ use std::{
 pub use self::settings::Settings;
 use self::{
     seek::Seek,
+    share::Writing,
     state::State,
     trouble::{Failure, Trouble},
 };
@@ -67,8 +69,12 @@ pub struct Group {
     tokens: Tokens,
     /// The subscription that is wanted; the group may know of an older one.
     topics: BTreeSet<String>,
+    /// How it is written.
+    writing: Writing,
     /// Empty until the group coordinator has given one.
     member_id: String,
+    /// The generation whose share was not made for this subscription.
+    misfit: Option<i32>,
     seek: Seek,
     state: State,
     trouble: Trouble,
@@ -157,7 +163,9 @@ impl Group {
             settings,
             tokens: Tokens::above(TOKENS),
             topics: BTreeSet::new(),
+            writing: Writing::Plain,
             member_id: String::new(),
+            misfit: None,
             seek: Seek::new(),
             state: State::Idle,
             last_counts: BTreeMap::new(),

@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::violation::Violation;
+use super::{
+    origin::{GroupDigest, Origin},
+    violation::Violation,
+};
 use crate::{
     call::join_group::Member,
     config::Strategy,
@@ -15,11 +18,38 @@ use crate::{
 /// assignors that are not offered here.
 const VERSION: i16 = 0;
 
+/// How a subscription is written. Both ways say the same, but to a group coordinator, which compares bytes, a
+/// member that changes from one to the other has changed, and the group rebalances.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Writing {
+    Plain,
+    /// As version 1, with no partitions owned. Only static members come to that, whose brokers are so young
+    /// (2.3) that every client can read it.
+    Other,
+}
+
+impl Writing {
+    pub(super) fn change(&mut self) {
+        *self = match self {
+            Self::Plain => Self::Other,
+            Self::Other => Self::Plain,
+        };
+    }
+
+    fn version(self) -> i16 {
+        match self {
+            Self::Plain => VERSION,
+            Self::Other => 1,
+        }
+    }
+}
+
 /// What this member offers in JoinGroup: each assignor's name with the subscription.
 pub(super) fn offers(
     preferred: Strategy,
     topics: &BTreeSet<String>,
     user_data: &[u8],
+    writing: Writing,
 ) -> wire::Result<Vec<(String, Vec<u8>)>> {
     let subscription = Subscription {
         topics: topics.iter().cloned().collect(),
@@ -27,20 +57,28 @@ pub(super) fn offers(
         user_data: Some(user_data.to_vec()),
         ..Subscription::default()
     };
-    let blob = subscription.to_bytes(VERSION)?;
+    let blob = subscription.to_bytes(writing.version())?;
     let strategies = assignor::offered(preferred).into_iter();
     Ok(strategies
         .map(|strategy| (strategy.name().to_owned(), blob.clone()))
         .collect())
 }
 
-/// The partitions that the leader gave to this member, which is subscribed to `topics`. What the blob
-/// holds may take so much memory.
+/// What the leader gave to a member.
+#[derive(Debug, PartialEq)]
+pub(super) struct Share {
+    /// By topic, sorted; without topics of none.
+    pub(super) partitions: BTreeMap<String, Vec<i32>>,
+    /// What it was made from, if the leader says so.
+    pub(super) origin: Option<Origin>,
+}
+
+/// The share of this member, which is subscribed to `topics`. What the blob holds may take so much memory.
 pub(super) fn read_assignment(
     blob: &[u8],
     array_bytes: usize,
     topics: &BTreeSet<String>,
-) -> Result<BTreeMap<String, Vec<i32>>, Violation> {
+) -> Result<Share, Violation> {
     let assignment =
         Assignment::from_bytes_within(blob, array_bytes).map_err(Violation::Assignment)?;
     let mut share = BTreeMap::<String, BTreeSet<i32>>::new();
@@ -59,7 +97,11 @@ pub(super) fn read_assignment(
         }
     }
     let sorted = |(topic, partitions): (_, BTreeSet<_>)| (topic, partitions.into_iter().collect());
-    Ok(share.into_iter().map(sorted).collect())
+    let user_data = assignment.user_data.as_deref();
+    Ok(Share {
+        partitions: share.into_iter().map(sorted).collect(),
+        origin: user_data.and_then(Origin::from_bytes),
+    })
 }
 
 /// The members of the group, as their leader sees them.
@@ -100,27 +142,44 @@ impl Roster {
         topics.cloned().collect()
     }
 
+    /// What tells this group, with these partition counts, from another one.
+    pub(super) fn digest(&self, counts: &BTreeMap<String, Option<i32>>) -> GroupDigest {
+        GroupDigest::new(&self.members, counts)
+    }
+
     /// The encoded share of every member, also the empty ones.
     pub(super) fn assign(
         &self,
         strategy: Strategy,
         counts: &BTreeMap<String, i32>,
+        group: GroupDigest,
     ) -> Vec<(String, Vec<u8>)> {
+        let subscriptions: BTreeMap<&str, BTreeSet<&str>> = self
+            .members
+            .iter()
+            .map(|member| {
+                let topics = member.topics.iter().map(String::as_str);
+                (member.member_id.as_str(), topics.collect())
+            })
+            .collect();
         let shares = assignor::assign(strategy, &self.members, counts);
         shares
             .into_iter()
-            .map(|(member_id, share)| (member_id, write_assignment(share)))
+            .map(|(member_id, share)| {
+                let origin = Origin::new(&subscriptions[member_id.as_str()], group);
+                (member_id, write_assignment(share, origin))
+            })
             .collect()
     }
 }
 
-fn write_assignment(share: BTreeMap<String, Vec<i32>>) -> Vec<u8> {
+fn write_assignment(share: BTreeMap<String, Vec<i32>>, origin: Origin) -> Vec<u8> {
     let partitions = share.into_iter();
     let assignment = Assignment {
         assigned_partitions: partitions
             .map(|(topic, partitions)| TopicPartition { topic, partitions })
             .collect(),
-        user_data: Some(Vec::new()),
+        user_data: Some(origin.to_bytes()),
     };
     assignment
         .to_bytes(VERSION)
@@ -150,7 +209,13 @@ mod tests {
 
     #[test]
     fn both_assignors_are_offered_with_the_user_data_and_the_preferred_one_first() {
-        let offers = offers(Strategy::RoundRobin, &topics(&["b", "a"]), b"mine").unwrap();
+        let offers = offers(
+            Strategy::RoundRobin,
+            &topics(&["b", "a"]),
+            b"mine",
+            Writing::Plain,
+        )
+        .unwrap();
         let names: Vec<&str> = offers.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["roundrobin", "range"]);
         for (_, blob) in &offers {
@@ -162,13 +227,33 @@ mod tests {
 
     #[test]
     fn user_data_is_never_null() {
-        for (_, blob) in offers(Strategy::Range, &topics(&["a"]), b"").unwrap() {
+        for (_, blob) in offers(Strategy::Range, &topics(&["a"]), b"", Writing::Plain).unwrap() {
             let subscription = Subscription::from_bytes(&blob).unwrap();
             assert_eq!(subscription.user_data, Some(Vec::new()));
         }
         let share = BTreeMap::from([("a".to_owned(), vec![0])]);
-        let assignment = Assignment::from_bytes(&write_assignment(share)).unwrap();
-        assert_eq!(assignment.user_data, Some(Vec::new()));
+        let group = GroupDigest::new(&[], &BTreeMap::new());
+        let blob = write_assignment(share, Origin::new(&BTreeSet::new(), group));
+        let assignment = Assignment::from_bytes(&blob).unwrap();
+        assert!(assignment.user_data.is_some());
+    }
+
+    #[test]
+    fn a_subscription_can_be_written_in_two_ways_that_say_the_same() {
+        let mut writing = Writing::Plain;
+        let mut write = || {
+            let offers = offers(Strategy::Range, &topics(&["a"]), b"mine", writing).unwrap();
+            writing.change();
+            offers[0].1.clone()
+        };
+        let (plain, other, again) = (write(), write(), write());
+        assert_ne!(plain, other);
+        assert_eq!(plain, again);
+        let read = |blob: &[u8]| {
+            let subscription = Subscription::from_bytes(blob).unwrap();
+            (subscription.topics, subscription.user_data)
+        };
+        assert_eq!(read(&plain), read(&other));
     }
 
     #[test]
@@ -179,7 +264,9 @@ mod tests {
             &topics(&["a", "b", "c"]),
         );
         let expected = [("a".to_owned(), vec![0, 7]), ("b".to_owned(), vec![0, 1])];
-        assert_eq!(share.unwrap(), BTreeMap::from(expected));
+        let share = share.unwrap();
+        assert_eq!(share.partitions, BTreeMap::from(expected));
+        assert_eq!(share.origin, None, "the note is another one's");
     }
 
     #[test]
@@ -187,12 +274,14 @@ mod tests {
         assert!(
             read_assignment(&[], ARRAY_BYTES, &topics(&["a"]))
                 .unwrap()
+                .partitions
                 .is_empty()
         );
         let named = blob(&[("a", &[])]);
         assert!(
             read_assignment(&named, ARRAY_BYTES, &topics(&["a"]))
                 .unwrap()
+                .partitions
                 .is_empty()
         );
     }
@@ -221,7 +310,8 @@ mod tests {
 
     #[test]
     fn the_subscriptions_of_all_members_have_bounded_memory() {
-        let subscription = offers(Strategy::Range, &topics(&["a", "b"]), b"").unwrap();
+        let subscription =
+            offers(Strategy::Range, &topics(&["a", "b"]), b"", Writing::Plain).unwrap();
         let member = |id: &str| Member {
             id: id.to_owned(),
             instance_id: None,
@@ -244,7 +334,7 @@ mod tests {
 
     #[test]
     fn a_member_that_cannot_be_read_is_named_and_gets_nothing() {
-        let subscription = offers(Strategy::Range, &topics(&["a"]), b"").unwrap();
+        let subscription = offers(Strategy::Range, &topics(&["a"]), b"", Writing::Plain).unwrap();
         let member = |id: &str, subscription: &[u8]| Member {
             id: id.to_owned(),
             instance_id: None,
@@ -260,10 +350,15 @@ mod tests {
         assert_eq!(roster.topics(), topics(&["a"]));
 
         let counts = BTreeMap::from([("a".to_owned(), 2)]);
-        let shares = roster.assign(Strategy::Range, &counts);
+        let group = roster.digest(&BTreeMap::new());
+        let shares = roster.assign(Strategy::Range, &counts, group);
         let read = |(id, blob): &(String, Vec<u8>)| {
             let share = read_assignment(blob, ARRAY_BYTES, &topics(&["a"])).unwrap();
-            (id.clone(), share.values().map(Vec::len).sum::<usize>())
+            assert!(share.origin.is_some_and(|origin| origin.is_of(group)));
+            (
+                id.clone(),
+                share.partitions.values().map(Vec::len).sum::<usize>(),
+            )
         };
         let shares: Vec<_> = shares.iter().map(read).collect();
         assert_eq!(shares, [("bad".to_owned(), 0), ("good".to_owned(), 2)]);

@@ -5,7 +5,7 @@ use std::{
     time::Instant,
 };
 
-use super::share::Roster;
+use super::{origin::GroupDigest, share::Roster};
 use crate::{
     call::{Target, Token},
     config::Strategy,
@@ -96,6 +96,8 @@ pub(super) struct Lead {
     pub(super) assigned: BTreeMap<String, Option<i32>>,
     /// The counts have changed before the assignment was out.
     pub(super) outdated: bool,
+    /// Where a former assignment is kept: what it has to be made from.
+    pub(super) kept: Option<GroupDigest>,
 }
 
 impl Lead {

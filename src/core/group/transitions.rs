@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     Action, Destination, Group,
-    share::{self, Roster},
+    share::{self, Roster, Share},
     state::{Assigning, Duty, Joining, Lead, Membership, Pulse, Seat, State, Syncing},
     trouble::Loudness,
     violation::Violation,
@@ -35,7 +35,12 @@ impl Group {
     pub(super) fn join(&mut self, now: Instant) {
         let target = self.seek.target().expect("the caller has looked").clone();
         let settings = &self.settings;
-        let offers = share::offers(settings.strategy, &self.topics, &settings.user_data);
+        let offers = share::offers(
+            settings.strategy,
+            &self.topics,
+            &settings.user_data,
+            self.writing,
+        );
         let protocols = match offers {
             Ok(protocols) => protocols,
             Err(cause) => {
@@ -150,14 +155,16 @@ impl Group {
             .iter()
             .filter_map(|(topic, count)| Some((topic.clone(), (*count)?)))
             .collect();
+        let group = roster.digest(&assigned);
+        let (assignments, kept) = match duty {
+            Duty::Assign(strategy) => (roster.assign(strategy, counts, group), None),
+            Duty::WatchOnly => (Vec::new(), Some(group)),
+        };
         seat.lead = Some(Lead {
             assigned,
             outdated: false,
+            kept,
         });
-        let assignments = match duty {
-            Duty::Assign(strategy) => roster.assign(strategy, counts),
-            Duty::WatchOnly => Vec::new(),
-        };
         self.sync(now, seat, assignments);
     }
 
@@ -190,16 +197,43 @@ impl Group {
         });
     }
 
-    /// Syncing → Stable; or back to Seeking, where the subscription or the partition counts have
-    /// changed meanwhile: claims that would end at once are not begun.
-    pub(super) fn synced(
+    /// Syncing → Seeking, where a static member is given a share that was made for another subscription: the one that
+    /// it had before it was started anew. A member that joins as it is would be given the same again. The
+    /// group rebalances for one that has changed, and only once: another leader's mistake stays one.
+    pub(super) fn joins_changed(
         &mut self,
         now: Instant,
-        syncing: Syncing,
-        partitions: BTreeMap<String, Vec<i32>>,
-    ) {
+        seat: &Seat,
+        share: &Result<Share, Violation>,
+    ) -> bool {
+        let is_misfit = match share {
+            Ok(share) => share
+                .origin
+                .is_some_and(|origin| !origin.is_for(&seat.topics)),
+            Err(violation) => matches!(violation, Violation::NotSubscribed { .. }),
+        };
+        if !is_misfit || self.settings.instance_id.is_none() {
+            return false;
+        }
+        let is_former = *self.misfit.get_or_insert(seat.generation) == seat.generation;
+        if is_former {
+            self.writing.change();
+            let join_at = self.short_lived(now);
+            self.join_at(join_at);
+        }
+        is_former
+    }
+
+    /// Syncing → Stable; or back to Seeking, where the subscription or the partition counts have
+    /// changed meanwhile: claims that would end at once are not begun.
+    pub(super) fn synced(&mut self, now: Instant, syncing: Syncing, share: Share) {
+        let Share { partitions, origin } = share;
         let Syncing { sent_at, seat, .. } = syncing;
-        let outdated = seat.lead.as_ref().is_some_and(|lead| lead.outdated);
+        self.misfit = None;
+        let outdated = seat.lead.as_ref().is_some_and(|lead| {
+            let is_kept = |group| origin.is_some_and(|origin| origin.is_of(group));
+            lead.outdated || lead.kept.is_some_and(|group| !is_kept(group))
+        });
         if outdated || seat.topics != self.topics {
             let join_at = self.short_lived(now);
             self.state = State::Seeking { join_at };

@@ -388,3 +388,43 @@ fn answers_to_calls_of_the_past_change_nothing() {
     story.quiet();
     assert_eq!(story.session().generation, 1);
 }
+
+/// A static member that was subscribed to "a" and "b", and comes back for "a" alone.
+fn back_for_less() -> (Story, Sent, Vec<(String, Vec<u8>)>) {
+    let (mut story, find) = Story::started(Settings {
+        instance_id: Some("one".to_owned()),
+        ..settings()
+    });
+    story.answer(&find, found(1));
+    let (join, ask) = story.sent_join();
+    story.answer(&join, joined(1));
+    let sync = story.sent(ApiKey::SyncGroup);
+    (story, sync, ask.protocols)
+}
+
+#[test]
+fn a_static_member_with_the_share_of_another_subscription_joins_as_one_that_has_changed() {
+    let (mut story, sync, before) = back_for_less();
+    let former = [("a", &[0][..]), ("b", &[0])];
+    story.answer(&sync, synced(&former));
+    let (join, ask) = story.sent_join();
+    assert_eq!(ask.member_id, "m");
+    assert_ne!(ask.protocols, before, "else nothing would rebalance");
+    story.answer(&join, joined(2));
+    story.finish_sync(2);
+}
+
+#[test]
+fn a_leader_that_gives_what_nobody_wants_is_no_reason_to_rebalance_again_and_again() {
+    let (mut story, sync, _) = back_for_less();
+    let former = [("a", &[0][..]), ("b", &[0])];
+    story.answer(&sync, synced(&former));
+    let (join, changed) = story.sent_join();
+    story.answer(&join, joined(2));
+    let sync = story.sent(ApiKey::SyncGroup);
+    story.answer(&sync, synced(&former));
+    assert_eq!(*story.reported().kind(), ErrorKind::Protocol);
+    assert!(story.wait() >= secs(8));
+    let (_, ask) = story.sent_join();
+    assert_eq!(ask.protocols, changed.protocols);
+}

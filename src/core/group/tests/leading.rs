@@ -156,9 +156,27 @@ fn an_assignor_that_was_not_offered_is_reported_and_the_group_joined_again() {
     story.sent(ApiKey::JoinGroup);
 }
 
-#[test]
-fn a_static_leader_that_comes_back_assigns_nothing_and_watches_all_the_same() {
-    let (mut story, join) = Story::joining();
+/// What a leader gives to "m" where there are so many partitions of "a".
+fn former_share(partitions: i32) -> Answer {
+    let mut story = assigning();
+    story.group.counts(story.now, &counts(&[("a", partitions)]));
+    let Call::SyncGroup(ask) = story.sent(ApiKey::SyncGroup).call else {
+        unreachable!()
+    };
+    let mut assignments = ask.assignments.into_iter();
+    let (_, assignment) = assignments.find(|(id, _)| id == "m").unwrap();
+    Answer::SyncGroup(sync_group::Answer {
+        error: ErrorCode::NONE,
+        assignment,
+    })
+}
+
+/// A static leader that has come back, and knows of two partitions of "a".
+fn back() -> (Story, Sent) {
+    let (mut story, join) = Story::joining_with(Settings {
+        instance_id: Some("one".to_owned()),
+        ..settings()
+    });
     let answer = join_group::Answer {
         skip_assignment: true,
         ..lead(1)
@@ -169,12 +187,35 @@ fn a_static_leader_that_comes_back_assigns_nothing_and_watches_all_the_same() {
     story.group.counts(story.now, &counts(&[("a", 2)]));
     let sync = story.sent(ApiKey::SyncGroup);
     assert!(assignments(&sync).is_empty());
-    story.answer(&sync, synced(&[("a", &[0])]));
+    (story, sync)
+}
+
+#[test]
+fn a_static_leader_that_comes_back_assigns_nothing_and_watches_all_the_same() {
+    let (mut story, sync) = back();
+    story.answer(&sync, former_share(2));
     story.assigned();
     story
         .group
         .metadata_changed(story.now, &|topic| (topic == "a").then_some(4));
     story.release_begins();
+}
+
+#[test]
+fn a_static_leader_assigns_anew_what_has_changed_while_it_was_away() {
+    // The leader was another client, which leaves no note; or there were fewer partitions.
+    for share in [synced(&[("a", &[0])]), former_share(1)] {
+        let (mut story, sync) = back();
+        story.answer(&sync, share);
+        let (join, ask) = story.sent_join();
+        assert_eq!(ask.member_id, "m");
+        story.answer(&join, Answer::JoinGroup(lead(2)));
+        watched(&mut story);
+        needed(&mut story);
+        story.group.counts(story.now, &counts(&[("a", 2)]));
+        let sync = story.sent(ApiKey::SyncGroup);
+        assert!(!assignments(&sync).is_empty());
+    }
 }
 
 #[test]

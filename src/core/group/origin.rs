@@ -1,0 +1,179 @@
+//! What an assignment was made from. The leader notes it in the user data of each share, where a static member
+//! finds it that is given its former place after a restart (KIP-345, KIP-814): without a rebalance nobody has
+//! assigned anything to the subscription that it came with, or to partitions that were added meanwhile.
+//!
+//! Other clients do not look at it, and a share of another client's leader has none.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::core::assignor::MemberSubscription;
+
+/// Tells the note from what another client may write there.
+const TAG: &[u8; 4] = b"src\x01";
+
+/// Digests of what a share was made from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Origin {
+    /// Of the topics that the member had subscribed to.
+    subscription: u32,
+    /// Of the subscriptions of all members, and the partition counts.
+    group: u32,
+}
+
+impl Origin {
+    /// Of a share for a member that is subscribed to these topics.
+    pub(super) fn new(topics: &BTreeSet<&str>, group: GroupDigest) -> Self {
+        Self {
+            subscription: of_topics(0, topics),
+            group: group.0,
+        }
+    }
+
+    pub(super) fn to_bytes(self) -> Vec<u8> {
+        let mut bytes = TAG.to_vec();
+        bytes.extend(self.subscription.to_be_bytes());
+        bytes.extend(self.group.to_be_bytes());
+        bytes
+    }
+
+    pub(super) fn from_bytes(user_data: &[u8]) -> Option<Self> {
+        let digests = user_data.strip_prefix(TAG)?;
+        let (subscription, group) = digests.split_first_chunk()?;
+        Some(Self {
+            subscription: u32::from_be_bytes(*subscription),
+            group: u32::from_be_bytes(group.try_into().ok()?),
+        })
+    }
+
+    /// Whether the member was subscribed to these topics.
+    pub(super) fn is_for(self, topics: &BTreeSet<String>) -> bool {
+        let topics = topics.iter().map(String::as_str).collect();
+        self.subscription == of_topics(0, &topics)
+    }
+
+    /// Whether the group was this one.
+    pub(super) fn is_of(self, group: GroupDigest) -> bool {
+        self.group == group.0
+    }
+}
+
+/// Who is in a group, with which subscription, and what the partition counts are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct GroupDigest(u32);
+
+impl GroupDigest {
+    /// A static member is known by its name, for the member id changes when it comes back.
+    pub(super) fn new(
+        members: &[MemberSubscription],
+        counts: &BTreeMap<String, Option<i32>>,
+    ) -> Self {
+        let members: BTreeMap<(bool, &str), BTreeSet<&str>> = members
+            .iter()
+            .map(|member| {
+                let name = match &member.instance_id {
+                    Some(name) => (true, name.as_str()),
+                    None => (false, member.member_id.as_str()),
+                };
+                (name, member.topics.iter().map(String::as_str).collect())
+            })
+            .collect();
+        let mut digest = 0;
+        for ((is_static, name), topics) in &members {
+            digest = crc32c::crc32c_append(digest, &[u8::from(*is_static)]);
+            digest = of_text(digest, name);
+            digest = of_topics(digest, topics);
+        }
+        for (topic, count) in counts {
+            digest = of_text(digest, topic);
+            digest = crc32c::crc32c_append(digest, &count.unwrap_or(-1).to_be_bytes());
+        }
+        Self(digest)
+    }
+}
+
+/// Goes on from another digest.
+fn of_topics(digest: u32, topics: &BTreeSet<&str>) -> u32 {
+    let digest = crc32c::crc32c_append(digest, &(topics.len() as u64).to_be_bytes());
+    topics
+        .iter()
+        .fold(digest, |digest, topic| of_text(digest, topic))
+}
+
+fn of_text(digest: u32, text: &str) -> u32 {
+    let digest = crc32c::crc32c_append(digest, &(text.len() as u64).to_be_bytes());
+    crc32c::crc32c_append(digest, text.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn member(member_id: &str, instance_id: Option<&str>, topics: &[&str]) -> MemberSubscription {
+        MemberSubscription {
+            member_id: member_id.to_owned(),
+            instance_id: instance_id.map(str::to_owned),
+            topics: topics.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    fn digest(members: &[MemberSubscription], counts: &[(&str, Option<i32>)]) -> GroupDigest {
+        let counts = counts
+            .iter()
+            .map(|(topic, count)| (topic.to_string(), *count));
+        GroupDigest::new(members, &counts.collect())
+    }
+
+    #[test]
+    fn a_group_is_the_same_whatever_the_order_and_the_ids_of_static_members() {
+        let counts = [("a", Some(2)), ("b", None)];
+        let group = digest(
+            &[
+                member("m1", Some("one"), &["a", "b"]),
+                member("n", None, &["a"]),
+            ],
+            &counts,
+        );
+        let again = digest(
+            &[
+                member("n", None, &["a"]),
+                member("m2", Some("one"), &["b", "a", "a"]),
+            ],
+            &counts,
+        );
+        assert_eq!(group, again);
+    }
+
+    #[test]
+    fn whatever_an_assignment_depends_on_makes_another_group() {
+        let (one, n) = (member("m", Some("one"), &["a"]), member("n", None, &["a"]));
+        let groups = [
+            digest(&[one.clone(), n.clone()], &[("a", Some(2))]),
+            digest(&[one.clone(), n.clone()], &[("a", Some(3))]),
+            digest(&[one.clone(), n.clone()], &[("a", None)]),
+            digest(&[one.clone()], &[("a", Some(2))]),
+            digest(&[one.clone(), member("o", None, &["a"])], &[("a", Some(2))]),
+            digest(&[one.clone(), member("n", None, &["b"])], &[("a", Some(2))]),
+            digest(&[one, member("m", Some("n"), &["a"])], &[("a", Some(2))]),
+        ];
+        for (at, group) in groups.iter().enumerate() {
+            assert!(!groups[..at].contains(group), "{at}");
+        }
+    }
+
+    #[test]
+    fn a_note_is_read_as_it_was_written_and_nothing_else_is_a_note() {
+        let group = digest(&[member("n", None, &["a"])], &[("a", Some(2))]);
+        let origin = Origin::new(&BTreeSet::from(["a"]), group);
+        let bytes = origin.to_bytes();
+        assert_eq!(Origin::from_bytes(&bytes), Some(origin));
+        assert!(origin.is_of(group));
+        let topics = |names: &[&str]| names.iter().map(ToString::to_string).collect();
+        assert!(origin.is_for(&topics(&["a"])));
+        assert!(!origin.is_for(&topics(&["a", "b"])) && !origin.is_for(&topics(&[])));
+        for end in 0..bytes.len() {
+            assert_eq!(Origin::from_bytes(&bytes[..end]), None);
+        }
+        assert_eq!(Origin::from_bytes(&[&bytes[..], &[0]].concat()), None);
+        assert_eq!(Origin::from_bytes(&[b"abcd", &bytes[4..]].concat()), None);
+    }
+}

@@ -1,6 +1,11 @@
 //! Static members: they keep their place while they are away, and a name belongs to one at a time.
 
-use sarama_cluster::{Config, ErrorCode};
+use std::time::Duration;
+
+use sarama_cluster::{
+    Config, ErrorCode,
+    testing::{FakeCluster, KafkaRelease},
+};
 
 use crate::{
     reader::{Next, Reader},
@@ -113,6 +118,37 @@ fn partitions_that_are_added_while_the_leader_is_started_anew_are_read() {
     other.stop();
     drop(leader);
     world.judge();
+}
+
+/// Before 3.2 a leader that comes back is not told that it leads.
+#[test]
+fn a_leader_that_was_started_anew_watches_the_partitions_for_brokers_of_all_ages() {
+    for release in [KafkaRelease::V3_0, KafkaRelease::NEWEST] {
+        let world = World::of(FakeCluster::builder().version(release).topic("t", 2));
+        let start = |member: &str, instance_id: &str| {
+            let mut config = named(&world, instance_id);
+            config.metadata.refresh_frequency = Duration::from_millis(100);
+            Worker::start(world.start(member, "t", config))
+        };
+        let leader = start("a", "one");
+        world.await_members(1);
+        let other = start("b", "two");
+        world.await_members(2);
+        let generation = world.kafka.generation(GROUP);
+        leader.reader.consumer.close().unwrap();
+        let again = start("c", "one");
+        again.reader.await_claims(1);
+        assert_eq!(world.kafka.generation(GROUP), generation, "no rebalance");
+        world.kafka.add_partitions("t", 4);
+        world.fill("t", 4, 5);
+        for partition in 0..4 {
+            world.await_committed("t", partition, 5);
+        }
+        again.stop();
+        other.stop();
+        drop(leader);
+        world.judge();
+    }
 }
 
 #[test]

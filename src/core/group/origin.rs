@@ -150,7 +150,7 @@ mod tests {
             digest(&[one.clone(), n.clone()], &[("a", Some(2))]),
             digest(&[one.clone(), n.clone()], &[("a", Some(3))]),
             digest(&[one.clone(), n.clone()], &[("a", None)]),
-            digest(&[one.clone()], &[("a", Some(2))]),
+            digest(std::slice::from_ref(&one), &[("a", Some(2))]),
             digest(&[one.clone(), member("o", None, &["a"])], &[("a", Some(2))]),
             digest(&[one.clone(), member("n", None, &["b"])], &[("a", Some(2))]),
             digest(&[one, member("m", Some("n"), &["a"])], &[("a", Some(2))]),

@@ -105,7 +105,7 @@ pub(super) fn read_assignment(
 }
 
 /// The members of the group, as their leader sees them.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Roster {
     members: Vec<MemberSubscription>,
 }

@@ -64,6 +64,8 @@ pub(super) enum Duty {
     Assign(Strategy),
     /// A static leader has come back: everybody keeps what they have (KIP-814).
     WatchOnly,
+    /// The same, told by a broker before 3.2, which does not say who the others are.
+    WatchOwn,
 }
 
 #[derive(Debug)]

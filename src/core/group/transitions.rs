@@ -88,6 +88,7 @@ impl Group {
         } else {
             Strategy::from_name(&answer.protocol).map(Duty::Assign)
         };
+        let is_former_self = joining.as_new && self.was(&answer.leader);
         self.member_id = answer.member_id;
         let seat = Seat {
             generation: answer.generation,
@@ -98,6 +99,10 @@ impl Group {
             lead: None,
         };
         match duty {
+            _ if is_former_self && !leads => {
+                let (topics, roster) = (seat.topics.clone(), Roster::default());
+                self.watch(now, seat, Duty::WatchOwn, roster, topics);
+            }
             _ if !leads => {
                 if mem::take(&mut self.watching) {
                     self.actions.push_back(Action::Watch(BTreeSet::new()));
@@ -113,6 +118,16 @@ impl Group {
         }
     }
 
+    /// Whether this is a member id that the static member may have had before: a group coordinator makes it of the name
+    /// and a UUID. Brokers before 3.2 name it as the leader when that has come back, for what it assigned would
+    /// be ignored; so nobody would watch the partition counts.
+    fn was(&self, member_id: &str) -> bool {
+        const UUID: usize = 36;
+        let name = self.settings.instance_id.as_deref();
+        let rest = name.and_then(|name| member_id.strip_prefix(name)?.strip_prefix('-'));
+        rest.is_some_and(|rest| rest.len() == UUID)
+    }
+
     /// Joining → Assigning.
     fn lead(&mut self, now: Instant, seat: Seat, duty: Duty, members: Vec<join_group::Member>) {
         let (roster, unreadable) = Roster::read(members, self.settings.array_bytes);
@@ -121,6 +136,17 @@ impl Group {
             self.actions.push_back(Action::Report(error));
         }
         let topics = roster.topics();
+        self.watch(now, seat, duty, roster, topics);
+    }
+
+    fn watch(
+        &mut self,
+        now: Instant,
+        seat: Seat,
+        duty: Duty,
+        roster: Roster,
+        topics: BTreeSet<String>,
+    ) {
         self.watching = true;
         self.actions.push_back(Action::Watch(topics.clone()));
         self.actions.push_back(Action::NeedCounts(topics));
@@ -143,8 +169,11 @@ impl Group {
             duty,
             ..
         } = assigning;
-        let assigned: BTreeMap<_, _> = roster
-            .topics()
+        let topics = match duty {
+            Duty::Assign(_) | Duty::WatchOnly => roster.topics(),
+            Duty::WatchOwn => seat.topics.clone(),
+        };
+        let assigned: BTreeMap<_, _> = topics
             .into_iter()
             .map(|topic| {
                 let count = counts.get(&topic).copied();
@@ -159,6 +188,7 @@ impl Group {
         let (assignments, kept) = match duty {
             Duty::Assign(strategy) => (roster.assign(strategy, counts, group), None),
             Duty::WatchOnly => (Vec::new(), Some(group)),
+            Duty::WatchOwn => (Vec::new(), None),
         };
         seat.lead = Some(Lead {
             assigned,

@@ -9,7 +9,10 @@ use sarama_cluster::{Config, ConsumerMode};
 
 use crate::{SOON, assert_committed};
 
-kafka_tests::on_each_release!(from V2_4_1 { a_static_member_comes_back_without_a_rebalance });
+kafka_tests::on_each_release!(from V2_4_1 {
+    a_static_member_comes_back_without_a_rebalance,
+    static_members_that_come_back_miss_neither_partitions_nor_topics,
+});
 
 fn config(instance_id: &str) -> Config {
     let mut config = library::config(ConsumerMode::Multiplex);
@@ -46,6 +49,52 @@ fn a_static_member_comes_back_without_a_rebalance(kafka: &Cluster) {
     let events: Vec<_> = events.iter().map(Vec::as_slice).collect();
     oracle::check(&topic, &written, &events, Repeats::Never);
     assert_committed(kafka, &group, &topic, &[20; 2]);
+}
+
+/// Each of the two is started anew in turn, so it does not matter which one leads.
+fn static_members_that_come_back_miss_neither_partitions_nor_topics(kafka: &Cluster) {
+    let (topic, other_topic, group) = (unique("static"), unique("other"), unique("group"));
+    kafka.create_topic(&topic, 2, 1);
+    kafka.create_topic(&other_topic, 2, 1);
+    let producer = Producer::new(kafka, Codec::None);
+    let names = ["one", "two"];
+    let join = |name: &str, topics: &[&str]| Member::library(kafka, &group, topics, config(name));
+    let mut members = Vec::from(names.map(|name| join(name, &[&topic])));
+    let mut past = Vec::new();
+    let claim_each = |members: &mut [Member], count: usize| {
+        let mut all: Vec<&mut Member> = members.iter_mut().collect();
+        Member::await_group(&mut all, SOON, |members| {
+            let each = members.iter_mut().map(|m| m.assignment().len());
+            each.collect::<Vec<_>>() == [count; 2]
+        });
+    };
+    claim_each(&mut members, 1);
+
+    let mut start_anew = |members: &mut Vec<Member>, topics: &[&str]| {
+        for name in names {
+            past.push(members.remove(0).leave());
+            let mut again = join(name, topics);
+            again.await_that(SOON, |member| !member.assignment().is_empty());
+            members.push(again);
+        }
+    };
+    start_anew(&mut members, &[&topic]);
+    kafka.add_partitions(&topic, 4);
+    claim_each(&mut members, 2);
+    start_anew(&mut members, &[&topic, &other_topic]);
+    claim_each(&mut members, 3);
+    start_anew(&mut members, &[&topic]);
+    claim_each(&mut members, 2);
+
+    let written = producer.send_numbers(&topic, 20, 4);
+    let mut all: Vec<&mut Member> = members.iter_mut().collect();
+    Member::await_group(&mut all, SOON, |members| {
+        members.iter_mut().map(|m| m.records().len()).sum::<usize>() == 20
+    });
+    past.extend(members.into_iter().map(Member::leave));
+    let events: Vec<_> = past.iter().map(Vec::as_slice).collect();
+    oracle::check(&topic, &written, &events, Repeats::Never);
+    assert_committed(kafka, &group, &topic, &[5; 4]);
 }
 
 /// How often it was given partitions.

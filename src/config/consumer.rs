@@ -160,7 +160,7 @@ pub struct Offsets {
     /// Whether marked offsets are committed without being told to.
     pub auto_commit: AutoCommit,
 
-    /// Commits the start of a claim that found no commit, once, before anything is marked. Without
+    /// Commits the start of a claim that found no commit, at once, before anything is marked. Without
     /// it a group at [`InitialOffset::Newest`] that is rebalanced before its first commit
     /// starts at a newer end, and the records in between are never read. Works with `auto_commit`
     /// only.
@@ -183,7 +183,9 @@ pub struct Offsets {
 
     /// How long the group coordinator keeps a commit; `None` leaves it to the broker
     /// (`offsets.retention.minutes`). Whole milliseconds. Sent in OffsetCommit v2 to v4, that is up
-    /// to Kafka 2.0; later brokers take no such wish (KIP-211).
+    /// to Kafka 2.0; later brokers take no such wish (KIP-211). Before 2.1 brokers drop what is older also where
+    /// the group is alive, so with `auto_commit` a commit that has not changed is sent again every ten minutes,
+    /// or after an eighth of this time if that is less.
     ///
     /// Default `None`. Go: `Consumer.Offsets.Retention`.
     pub retention: Option<Duration>,

@@ -89,7 +89,7 @@ pub enum Snapshot {
 pub enum Outcome {
     /// This mark is committed.
     Committed(Item),
-    /// This mark is refused for good; said once, not tried again.
+    /// This mark is refused; said once.
     Refused(Item, Error),
     /// Whoever waited is told.
     Done(Vec<Ticket>, Result<()>),
@@ -120,8 +120,8 @@ pub struct Committer {
     waiting: Vec<Ticket>,
     due: Option<Instant>,
     retry: Backoff,
-    /// Marks that the broker refuses for good.
-    refused: BTreeMap<ClaimId, (i64, String)>,
+    /// Marks that the broker refuses.
+    refused: BTreeMap<ClaimId, Refusal>,
     /// Claims whose last commit has no answer that says what became of it: it may be in force.
     doubtful: BTreeSet<ClaimId>,
     /// Why the last commit failed, if it did.
@@ -129,6 +129,21 @@ pub struct Committer {
     is_closing: bool,
     rng: fastrand::Rng,
 }
+
+/// A mark that the broker has refused.
+#[derive(Debug)]
+struct Refusal {
+    next: i64,
+    metadata: String,
+    /// How often, if the broker did not know the partition: it may come to know it.
+    unknown: Option<u32>,
+    /// Whether it is time to try again.
+    again: bool,
+}
+
+/// So often a mark is tried for a partition that the group coordinator does not know, though there are descriptions
+/// of the cluster that have it. One that has just started may not have heard of it.
+const UNKNOWN_MAX: u32 = 5;
 
 #[derive(Debug)]
 struct InFlight {
@@ -165,6 +180,13 @@ impl Committer {
         self.waiting.push(ticket);
         // After a failure it is tried again in its time.
         if self.retry_at().is_none() {
+            self.due = Some(now);
+        }
+    }
+
+    /// There is something that should not wait for its interval, where there is one.
+    pub fn hurry(&mut self, now: Instant) {
+        if self.settings.interval.is_some() && self.retry_at().is_none() {
             self.due = Some(now);
         }
     }
@@ -218,12 +240,21 @@ impl Committer {
 
     /// Of these marks, those that are worth a commit.
     pub fn worth(&self, items: Vec<Item>) -> Vec<Item> {
-        let refused = |i: &Item| {
-            self.refused
-                .get(&i.claim)
-                .is_some_and(|(next, metadata)| *next == i.next && *metadata == i.metadata)
-        };
+        let refused = |i: &Item| self.refusal_of(i).is_some_and(|refusal| !refusal.again);
         items.into_iter().filter(|i| !refused(i)).collect()
+    }
+
+    fn refusal_of(&self, item: &Item) -> Option<&Refusal> {
+        let refusal = self.refused.get(&item.claim)?;
+        (refusal.next == item.next && refusal.metadata == item.metadata).then_some(refusal)
+    }
+
+    /// The cluster was described anew; of these claims the partitions are there.
+    pub fn reconsider(&mut self, is_there: impl Fn(ClaimId) -> bool) {
+        for (claim, refusal) in &mut self.refused {
+            let may_pass = refusal.unknown.is_some_and(|times| times < UNKNOWN_MAX);
+            refusal.again |= may_pass && is_there(*claim);
+        }
     }
 
     /// The marks at this moment. Gives the call to make, or the outcome where there is none.
@@ -323,20 +354,25 @@ impl Committer {
                 .at_api(ApiKey::OffsetCommit)
                 .at_partition(&item.topic, item.partition);
             if reaction(ApiKey::OffsetCommit, code) == Reaction::Report {
-                if [
-                    ErrorCode::UNKNOWN_TOPIC_ID,
-                    ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
-                ]
-                .contains(&code)
-                {
+                let is_unknown = code == ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
+                if is_unknown || code == ErrorCode::UNKNOWN_TOPIC_ID {
                     outcomes.push(Outcome::StaleMetadata);
                 }
+                let before = self.refusal_of(&item);
+                let is_news = before.is_none();
+                let refusal = Refusal {
+                    next: item.next,
+                    metadata: item.metadata.clone(),
+                    unknown: is_unknown.then(|| 1 + before.and_then(|b| b.unknown).unwrap_or(0)),
+                    again: false,
+                };
                 // Unless the claim is over.
                 if self.is_in_doubt(item.claim) {
-                    self.refused
-                        .insert(item.claim, (item.next, item.metadata.clone()));
+                    self.refused.insert(item.claim, refusal);
                 }
-                outcomes.push(Outcome::Refused(item, error.clone()));
+                if is_news {
+                    outcomes.push(Outcome::Refused(item, error.clone()));
+                }
             } else if word == ErrorCode::NONE {
                 word = code;
             }

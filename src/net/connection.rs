@@ -125,6 +125,11 @@ impl Handle {
         Some(job)
     }
 
+    /// Whether the thread is gone.
+    pub(super) fn is_over(&self) -> bool {
+        self.ending.is_over()
+    }
+
     /// Ends the thread, which fails the calls that it has. Waits for nothing.
     pub(super) fn end(self) -> Ending {
         self.cutoff.cut();

@@ -89,6 +89,8 @@ impl Pool {
     /// timeout at most.
     pub fn send(&mut self, to: &Target, token: Token, call: Call, timeout: Duration) {
         self.ending.retain(|ending| !ending.is_over());
+        self.connections
+            .retain(|_, connection| !connection.is_over());
         let reply = Reply::new(token, to.clone(), Arc::clone(&self.on_completion));
         let mut job = Job {
             question: Question::Call(call),

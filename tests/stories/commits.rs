@@ -78,6 +78,41 @@ fn a_group_at_newest_that_is_rebalanced_before_its_first_mark_skips_nothing() {
     world.judge();
 }
 
+/// Scenario 29: the group has a place before anything can come between.
+#[test]
+fn a_start_is_committed_at_once_however_rare_commits_are() {
+    let world = World::with(&[("t", 2)]).newest();
+    world.fill("t", 2, 5);
+    let mut config = world.config();
+    config.consumer.offsets.commit_interval = Duration::from_secs(600);
+    let reader = world.start("a", "t", config);
+    world.await_committed("t", 0, 5);
+    world.await_committed("t", 1, 5);
+    world.fill("t", 2, 1);
+    reader.consume(2);
+    reader.consumer.close().unwrap();
+    world.judge();
+}
+
+/// Scenario 29: a group coordinator that has just started may not know the topic yet.
+#[test]
+fn a_start_is_committed_though_the_group_coordinator_does_not_know_the_topic_yet() {
+    let world = World::with(&[("t", 1)]).newest();
+    world.produce("t", 0, 5);
+    let unknown = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
+    let refusal = Fault::on(ApiKey::OffsetCommit).times(3).error(unknown);
+    world.kafka.inject(refusal);
+    let reader = world.join("a");
+    world.await_committed("t", 0, 5);
+    let errors = reader.errors();
+    let is_told = errors.iter().filter(|e| e.code() == Some(unknown)).count();
+    assert_eq!(is_told, 1, "{errors:?}");
+    world.produce("t", 0, 1);
+    reader.consume(1);
+    reader.consumer.close().unwrap();
+    world.judge();
+}
+
 /// Scenario 29: the same, where nothing but the switch has changed.
 #[test]
 fn without_the_switch_a_start_is_not_committed() {

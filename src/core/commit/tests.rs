@@ -67,30 +67,39 @@ impl Stage {
     fn send(&mut self) {
         let due = self.committer.deadline().expect("somebody waits");
         self.now = self.now.max(due);
-        let item = Item {
-            claim: ClaimId(1),
-            topic: Arc::from("t"),
-            topic_id: None,
-            partition: 0,
-            next: 5,
-            metadata: String::new(),
-        };
-        let snapshot =
-            self.committer
-                .snapshot(self.now, vec![item], Some(&self.session), &mut self.tokens);
+        let snapshot = self.committer.snapshot(
+            self.now,
+            vec![item()],
+            Some(&self.session),
+            &mut self.tokens,
+        );
         assert!(matches!(snapshot, Snapshot::Call(..)), "{snapshot:?}");
     }
 
     /// The broker answers so. Gives who was told, and whether it went well.
     fn answer(&mut self, code: ErrorCode) -> Vec<(Ticket, bool)> {
-        let answer = offset_commit::Answer {
-            partitions: vec![offset_commit::Committed {
-                topic: "t".to_owned(),
-                partition: 0,
-                error: code,
-            }],
-        };
-        told(self.committer.answer(self.now, Ok(answer)))
+        told(self.committer.answer(self.now, Ok(answered(code))))
+    }
+}
+
+fn item() -> Item {
+    Item {
+        claim: ClaimId(1),
+        topic: Arc::from("t"),
+        topic_id: None,
+        partition: 0,
+        next: 5,
+        metadata: String::new(),
+    }
+}
+
+fn answered(code: ErrorCode) -> offset_commit::Answer {
+    offset_commit::Answer {
+        partitions: vec![offset_commit::Committed {
+            topic: "t".to_owned(),
+            partition: 0,
+            error: code,
+        }],
     }
 }
 
@@ -197,4 +206,43 @@ fn a_commit_is_renewed_long_before_brokers_drop_it() {
         ..settings
     };
     assert_eq!(short.renewal(), Duration::from_secs(10));
+}
+
+#[test]
+fn a_partition_that_the_broker_does_not_know_is_tried_again_while_it_is_described_but_not_for_ever()
+{
+    let mut stage = Stage::new();
+    let mut tries = 0;
+    let mut told = 0;
+    loop {
+        stage.ask(ONE);
+        if stage.committer.worth(vec![item()]).is_empty() {
+            break;
+        }
+        stage.send();
+        let outcomes = stage.committer.answer(
+            stage.now,
+            Ok(answered(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)),
+        );
+        told += outcomes
+            .iter()
+            .filter(|o| matches!(o, Outcome::Refused(..)))
+            .count();
+        tries += 1;
+        assert!(stage.committer.worth(vec![item()]).is_empty(), "not yet");
+        stage.committer.reconsider(|_| false);
+        assert!(stage.committer.worth(vec![item()]).is_empty(), "not there");
+        stage.committer.reconsider(|claim| claim == ClaimId(1));
+    }
+    assert_eq!((tries, told), (5, 1));
+}
+
+#[test]
+fn what_is_refused_for_good_stays_refused() {
+    let mut stage = Stage::new();
+    stage.ask(ONE);
+    stage.send();
+    stage.answer(ErrorCode::OFFSET_METADATA_TOO_LARGE);
+    stage.committer.reconsider(|_| true);
+    assert!(stage.committer.worth(vec![item()]).is_empty());
 }

@@ -194,7 +194,7 @@ impl Engine {
         metadata: String,
     ) {
         self.committed(now, id);
-        self.open(id, offset, metadata, false);
+        self.open(now, id, offset, metadata, false);
     }
 
     /// What is committed for the claim is in force.
@@ -211,14 +211,14 @@ impl Engine {
     }
 
     /// The start that was looked up.
-    pub(super) fn resolved(&mut self, id: ClaimId, offset: i64) {
+    pub(super) fn resolved(&mut self, now: Instant, id: ClaimId, offset: i64) {
         let Some(claim) = self.claims.get(&id) else {
             return;
         };
         let Stage::Starting { commit_start } = claim.stage else {
             unreachable!("offsets are looked up only for claims that start")
         };
-        self.open(id, offset, String::new(), commit_start);
+        self.open(now, id, offset, String::new(), commit_start);
     }
 
     /// The claims whose handle was dropped, and that wait to be offered again.
@@ -227,7 +227,14 @@ impl Engine {
     }
 
     /// The claim begins to deliver.
-    pub(super) fn open(&mut self, id: ClaimId, start: i64, metadata: String, commit_start: bool) {
+    pub(super) fn open(
+        &mut self,
+        now: Instant,
+        id: ClaimId,
+        start: i64,
+        metadata: String,
+        commit_start: bool,
+    ) {
         let total = self.claims.len();
         let Some(claim) = self.claims.get_mut(&id) else {
             return;
@@ -258,6 +265,10 @@ impl Engine {
             (claim.partition, start),
             &self.cluster,
         );
+        if commit_start {
+            // Where the group has no place yet, it would lose what comes before its first commit.
+            self.committer.hurry(now);
+        }
     }
 
     /// Delivers no more to this claim; what the user has in hand may still be marked.
@@ -413,6 +424,6 @@ impl Engine {
         let id = self.new_claim();
         self.claims.insert(id, again);
         // A mark that is not committed yet is the new claim's to commit.
-        self.open(id, start, metadata, progress.dirty);
+        self.open(now, id, start, metadata, progress.dirty);
     }
 }

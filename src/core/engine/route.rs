@@ -65,6 +65,11 @@ impl Engine {
         self.tell_topics_apart(now);
         let outcomes = self.fetcher.leaders_changed(&self.cluster);
         self.fetch_outcomes(now, outcomes);
+        let (cluster, claims) = (&self.cluster, &self.claims);
+        self.committer.reconsider(|id| {
+            let claim = claims.get(&id);
+            claim.is_some_and(|c| cluster.leader(&c.topic, c.partition).is_ok())
+        });
         let leaderless = self.lacks_leader();
         self.cluster.look_again(now, leaderless);
         let cluster = &self.cluster;
@@ -275,7 +280,7 @@ impl Engine {
     pub(super) fn fetch_outcomes(&mut self, now: Instant, outcomes: Vec<fetch::Outcome>) {
         for outcome in outcomes {
             match outcome {
-                fetch::Outcome::Resolved { claim, offset } => self.resolved(claim, offset),
+                fetch::Outcome::Resolved { claim, offset } => self.resolved(now, claim, offset),
                 fetch::Outcome::OutOfRange {
                     claim,
                     offset,

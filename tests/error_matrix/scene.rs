@@ -62,7 +62,9 @@ pub(crate) fn go_on(stage: &Stage, row: &Row, place: Place) {
     let looks = stage.kafka.requests_seen(ApiKey::Metadata);
     let struck = strike(stage, row, place);
     let mut told = Vec::new();
-    if (row.api, row.reaction) == (ApiKey::OffsetCommit, Reaction::Report) {
+    // A broker that does not know the partition may come to know it.
+    let may_pass = row.code == ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
+    if (row.api, row.reaction) == (ApiKey::OffsetCommit, Reaction::Report) && !may_pass {
         let error = stage.consumer.errors().recv_timeout(PATIENCE);
         told.push(error.expect("the user is told"));
         mark_is_given_up(stage, struck);

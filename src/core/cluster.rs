@@ -454,6 +454,13 @@ impl Cluster {
         self.topics.get(name)
     }
 
+    /// Whether the last answer had this partition.
+    pub fn is_described(&self, topic: &str, partition: i32) -> bool {
+        let described = self.usable(topic);
+        described
+            .is_some_and(|t| t.passing == ErrorCode::NONE && t.partitions.contains_key(&partition))
+    }
+
     /// All topics by name.
     pub fn topics(&self) -> impl Iterator<Item = (&str, &Topic)> {
         self.topics

@@ -68,7 +68,7 @@ impl Engine {
         let (cluster, claims) = (&self.cluster, &self.claims);
         self.committer.reconsider(|id| {
             let claim = claims.get(&id);
-            claim.is_some_and(|c| cluster.leader(&c.topic, c.partition).is_ok())
+            claim.is_some_and(|c| cluster.is_described(&c.topic, c.partition))
         });
         let leaderless = self.lacks_leader();
         self.cluster.look_again(now, leaderless);

@@ -46,8 +46,11 @@ const FEATURES: &[Feature] = &[
         ],
     },
     Feature {
-        title: "static members: back without a rebalance",
-        stories: &["statics::a_static_member_comes_back_without_a_rebalance"],
+        title: "static members: back without a rebalance, unless something has changed",
+        stories: &[
+            "statics::a_static_member_comes_back_without_a_rebalance",
+            "statics::static_members_that_come_back_miss_neither_partitions_nor_topics",
+        ],
     },
     Feature {
         title: "marks, acks and resets are committed; the next member resumes",

@@ -512,6 +512,27 @@ fn a_commit_is_renewed_where_nothing_comes() {
 }
 
 #[test]
+fn no_close_waits_for_a_commit_to_be_renewed() {
+    let world = World::with(&[("t", 1)]);
+    world.produce("t", 0, 1);
+    let mut config = world.config();
+    config.consumer.offsets.retention = Some(Duration::from_millis(8));
+    config.consumer.offsets.commit_interval = Duration::from_secs(600);
+    config.close_timeout = Duration::from_secs(2);
+    let reader = world.start("a", "t", config);
+    reader.consume(1);
+    reader.consumer.commit_offsets().unwrap();
+    // The commit grows old.
+    let heartbeats = world.kafka.requests_seen(ApiKey::Heartbeat);
+    world
+        .kafka
+        .await_requests(PATIENCE, ApiKey::Heartbeat, heartbeats + 2);
+    world.kafka.stop_broker(1);
+    reader.consumer.close().expect("all is committed");
+    world.judge();
+}
+
+#[test]
 fn a_start_that_nobody_wants_committed_is_not_renewed() {
     let world = World::with(&[("t", 1)]);
     let mut config = world.config();

@@ -252,7 +252,9 @@ impl Engine {
 
     /// Commits what is marked.
     fn commit(&mut self, now: Instant, progress: &[Progress]) -> Commit {
-        let is_worth = |p: &&Progress| p.dirty || self.wants_renewal(now, p.claim);
+        // No release waits for a commit that says nothing new: the next owner renews it.
+        let may_renew = self.release.is_none();
+        let is_worth = |p: &&Progress| p.dirty || (may_renew && self.wants_renewal(now, p.claim));
         let items = progress.iter().filter(is_worth).filter_map(|p| {
             let claim = self.claims.get(&p.claim)?;
             let (next, metadata) = p.mark.clone();

@@ -44,9 +44,10 @@ pub struct Group {
 
     /// Makes this a static member (KIP-345): one that comes back under the same id within the
     /// session timeout gets its partitions back without a rebalance, and that does not leave at
-    /// close. One that comes back with other topics makes the group rebalance. Unique within the group: a member that joins with the id of a running one fences
-    /// that one off (`FENCED_INSTANCE_ID`, fatal). At most 249 of the characters a-z, A-Z, 0-9,
-    /// `.`, `_` and `-`. Needs Kafka 2.3.
+    /// close. One that comes back with other topics makes the group rebalance. Unique within the
+    /// group: a member that joins with the id of a running one fences that one off
+    /// (`FENCED_INSTANCE_ID`, fatal). At most 249 of the characters a-z, A-Z, 0-9, `.`, `_` and
+    /// `-`. Needs Kafka 2.3.
     ///
     /// Default `None`. Go: `Consumer.Group.InstanceId` of sarama; Java: `group.instance.id`.
     pub instance_id: Option<String>,

@@ -178,15 +178,19 @@ impl Committer {
     /// Somebody wants all marks committed, now.
     pub fn ask(&mut self, now: Instant, ticket: Ticket) {
         self.waiting.push(ticket);
-        // After a failure it is tried again in its time.
-        if self.retry_at().is_none() {
-            self.due = Some(now);
-        }
+        self.be_due(now);
     }
 
     /// There is something that should not wait for its interval, where there is one.
     pub fn hurry(&mut self, now: Instant) {
-        if self.settings.interval.is_some() && self.retry_at().is_none() {
+        if self.settings.interval.is_some() {
+            self.be_due(now);
+        }
+    }
+
+    /// After a failure it is tried again in its time.
+    fn be_due(&mut self, now: Instant) {
+        if self.retry_at().is_none() {
             self.due = Some(now);
         }
     }
@@ -437,11 +441,8 @@ impl Committer {
         }
     }
 
-    /// The claims are over: who waits is told, what was refused is forgotten, and a commit on its way is
-    /// not tried again.
+    /// All claims are over, or about to be: who waits is told, and a commit on its way is not tried again.
     pub fn abandon(&mut self, error: &Error) -> Option<Outcome> {
-        self.refused.clear();
-        self.doubtful.clear();
         self.retry.reset();
         let mut tickets = std::mem::take(&mut self.waiting);
         if let Some(flight) = &mut self.in_flight {

@@ -23,6 +23,14 @@ fn join(world: &World, name: &str, instance_id: &str) -> Reader {
     world.start(name, "t", named(world, instance_id))
 }
 
+/// The first records of each partition are read and committed.
+fn first_records_are_read(world: &World, topic: &str, partitions: i32) {
+    world.fill(topic, partitions, 5);
+    for partition in 0..partitions {
+        world.await_committed(topic, partition, 5);
+    }
+}
+
 /// Neither the leader of the group nor the other one causes a rebalance.
 #[test]
 fn who_is_started_anew_has_its_partitions_back_and_nobody_else_notices() {
@@ -83,13 +91,8 @@ fn who_is_started_anew_with_other_topics_reads_just_those() {
             };
             goes.reader.consumer.close().unwrap();
             let again = start("c", name, after);
-            world.fill("t", 2, 5);
-            world.await_committed("t", 0, 5);
-            world.await_committed("t", 1, 5);
-            if after.contains(&"u") {
-                world.fill("u", 2, 5);
-                world.await_committed("u", 0, 5);
-                world.await_committed("u", 1, 5);
+            for topic in after {
+                first_records_are_read(&world, topic, 2);
             }
             again.stop();
             stays.stop();
@@ -110,10 +113,7 @@ fn partitions_that_are_added_while_the_leader_is_started_anew_are_read() {
     leader.reader.consumer.close().unwrap();
     world.kafka.add_partitions("t", 4);
     let again = Worker::start(join(&world, "c", "one"));
-    world.fill("t", 4, 5);
-    for partition in 0..4 {
-        world.await_committed("t", partition, 5);
-    }
+    first_records_are_read(&world, "t", 4);
     again.stop();
     other.stop();
     drop(leader);
@@ -140,10 +140,7 @@ fn a_leader_that_was_started_anew_watches_the_partitions_for_brokers_of_all_ages
         again.reader.await_claims(1);
         assert_eq!(world.kafka.generation(GROUP), generation, "no rebalance");
         world.kafka.add_partitions("t", 4);
-        world.fill("t", 4, 5);
-        for partition in 0..4 {
-            world.await_committed("t", partition, 5);
-        }
+        first_records_are_read(&world, "t", 4);
         again.stop();
         other.stop();
         drop(leader);

@@ -105,7 +105,7 @@ pub(super) fn read_assignment(
 }
 
 /// The members of the group, as their leader sees them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Roster {
     members: Vec<MemberSubscription>,
 }
@@ -134,6 +134,18 @@ impl Roster {
         });
         let members = members.collect();
         (Self { members }, bad)
+    }
+
+    /// This member alone, where nobody says who the others are.
+    pub(super) fn alone(member_id: &str, topics: &BTreeSet<String>) -> Self {
+        let member = MemberSubscription {
+            member_id: member_id.to_owned(),
+            instance_id: None,
+            topics: topics.iter().cloned().collect(),
+        };
+        Self {
+            members: vec![member],
+        }
     }
 
     /// All topics that anybody wants.

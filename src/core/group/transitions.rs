@@ -100,8 +100,8 @@ impl Group {
         };
         match duty {
             _ if is_former_self && !leads => {
-                let (topics, roster) = (seat.topics.clone(), Roster::default());
-                self.watch(now, seat, Duty::WatchOwn, roster, topics);
+                let roster = Roster::alone(&self.member_id, &seat.topics);
+                self.watch(now, seat, Duty::WatchOwn, roster);
             }
             _ if !leads => {
                 if mem::take(&mut self.watching) {
@@ -135,18 +135,11 @@ impl Group {
             let error = self.violation(ApiKey::JoinGroup, violation);
             self.actions.push_back(Action::Report(error));
         }
-        let topics = roster.topics();
-        self.watch(now, seat, duty, roster, topics);
+        self.watch(now, seat, duty, roster);
     }
 
-    fn watch(
-        &mut self,
-        now: Instant,
-        seat: Seat,
-        duty: Duty,
-        roster: Roster,
-        topics: BTreeSet<String>,
-    ) {
+    fn watch(&mut self, now: Instant, seat: Seat, duty: Duty, roster: Roster) {
+        let topics = roster.topics();
         self.watching = true;
         self.actions.push_back(Action::Watch(topics.clone()));
         self.actions.push_back(Action::NeedCounts(topics));
@@ -169,11 +162,8 @@ impl Group {
             duty,
             ..
         } = assigning;
-        let topics = match duty {
-            Duty::Assign(_) | Duty::WatchOnly => roster.topics(),
-            Duty::WatchOwn => seat.topics.clone(),
-        };
-        let assigned: BTreeMap<_, _> = topics
+        let assigned: BTreeMap<_, _> = roster
+            .topics()
             .into_iter()
             .map(|topic| {
                 let count = counts.get(&topic).copied();

@@ -44,8 +44,9 @@ pub struct Group {
 
     /// Makes this a static member (KIP-345): one that comes back under the same id within the
     /// session timeout gets its partitions back without a rebalance, and that does not leave at
-    /// close. One that comes back with other topics makes the group rebalance. Unique within the
-    /// group: a member that joins with the id of a running one fences that one off
+    /// close. One that comes back with other topics makes the group rebalance; but where another
+    /// client leads the group, a topic that was added is read from the next rebalance on. Unique
+    /// within the group: a member that joins with the id of a running one fences that one off
     /// (`FENCED_INSTANCE_ID`, fatal). At most 249 of the characters a-z, A-Z, 0-9, `.`, `_` and
     /// `-`. Needs Kafka 2.3.
     ///

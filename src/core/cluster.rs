@@ -129,6 +129,17 @@ pub struct Leader {
     pub epoch: Option<i32>,
 }
 
+/// How many partitions a topic has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Count {
+    /// So many.
+    Is(i32),
+    /// There is no such topic, or none that may be read.
+    NoTopic,
+    /// Nobody has said yet.
+    Unknown,
+}
+
 /// What an answer changed.
 #[derive(Debug)]
 pub enum Update {
@@ -433,6 +444,21 @@ impl Cluster {
         // must not make us allocate for them.
         self.usable(topic)
             .and_then(|t| i32::try_from(t.partitions.len()).ok())
+    }
+
+    /// The same, and what it means where there is none.
+    pub fn count(&self, topic: &str) -> Count {
+        if let Some(count) = self.partition_count(topic) {
+            return Count::Is(count);
+        }
+        let is_told = match self.topics.get(topic) {
+            Some(told) => reaction(ApiKey::Metadata, told.error) == Reaction::Report,
+            None => self.settings.full,
+        };
+        match is_told {
+            true => Count::NoTopic,
+            false => Count::Unknown,
+        }
     }
 
     /// What is wrong with a topic; NONE if nothing is.

@@ -41,7 +41,7 @@ pub struct Settings {
 
 /// A commit that has not changed for so long is sent again. Brokers before 2.1 drop what is older than their
 /// retention, a day at the least by default, also under a group that is alive (KIP-211); and so do all where a
-/// retention is asked for. How old a commit is that a claim has found, nobody says.
+/// retention is asked for.
 const RENEWAL: Duration = Duration::from_secs(600);
 
 impl Settings {
@@ -49,6 +49,12 @@ impl Settings {
     pub fn renewal(&self) -> Duration {
         let retention = self.retention.unwrap_or(Duration::MAX);
         RENEWAL.min(retention / 8)
+    }
+
+    /// The same for one that a claim has found. How old it was, nobody says: a group that rebalances often has to
+    /// come to renew it all the same.
+    pub fn renewal_of_found(&self) -> Duration {
+        self.renewal() / 10
     }
 }
 
@@ -71,6 +77,8 @@ pub struct Item {
     pub next: i64,
     /// The user's word for the next owner.
     pub metadata: String,
+    /// Whether it says nothing new: it is in force, and is only to be kept from growing old.
+    pub is_renewal: bool,
 }
 
 /// What follows from a look at the marks.
@@ -135,10 +143,18 @@ pub struct Committer {
 struct Refusal {
     next: i64,
     metadata: String,
-    /// How often, if the broker did not know the partition: it may come to know it.
-    unknown: Option<u32>,
-    /// Whether it is time to try again.
+    code: ErrorCode,
+    at: Instant,
+    /// How often in a row.
+    times: u32,
+    /// Whether there is a reason to try again before its time.
     again: bool,
+}
+
+impl Refusal {
+    fn is_of_unknown(&self) -> bool {
+        self.code == ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
+    }
 }
 
 /// So often a mark is tried for a partition that the group coordinator does not know, though there are descriptions
@@ -151,7 +167,9 @@ struct InFlight {
     sent_at: Instant,
     items: Vec<Item>,
     tickets: Vec<Ticket>,
-    /// The claims are over, so there is nothing to try again.
+    /// Claims that have ended since.
+    over: BTreeSet<ClaimId>,
+    /// Nobody waits for it, so there is nothing to try again.
     abandoned: bool,
 }
 
@@ -190,7 +208,7 @@ impl Committer {
 
     /// After a failure it is tried again in its time.
     fn be_due(&mut self, now: Instant) {
-        if self.retry_at().is_none() {
+        if self.is_busy() || self.retry_at().is_none() {
             self.due = Some(now);
         }
     }
@@ -238,13 +256,23 @@ impl Committer {
 
     /// The claim is over.
     pub fn forget(&mut self, claim: ClaimId) {
+        self.settled(claim);
+        if let Some(flight) = &mut self.in_flight {
+            flight.over.insert(claim);
+        }
+    }
+
+    /// What is in force for the claim is known, and good.
+    fn settled(&mut self, claim: ClaimId) {
         self.refused.remove(&claim);
         self.doubtful.remove(&claim);
     }
 
-    /// Of these marks, those that are worth a commit.
-    pub fn worth(&self, items: Vec<Item>) -> Vec<Item> {
-        let refused = |i: &Item| self.refusal_of(i).is_some_and(|refusal| !refusal.again);
+    /// Of these marks, those that are worth a commit: what was refused is so again when it would be time to renew it.
+    fn worth(&self, now: Instant, items: Vec<Item>) -> Vec<Item> {
+        let renewal = self.settings.renewal();
+        let is_over = |r: &Refusal| r.again || now.duration_since(r.at) >= renewal;
+        let refused = |i: &Item| self.refusal_of(i).is_some_and(|refusal| !is_over(refusal));
         items.into_iter().filter(|i| !refused(i)).collect()
     }
 
@@ -256,7 +284,7 @@ impl Committer {
     /// The cluster was described anew; of these claims the partitions are there.
     pub fn reconsider(&mut self, is_there: impl Fn(ClaimId) -> bool) {
         for (claim, refusal) in &mut self.refused {
-            let may_pass = refusal.unknown.is_some_and(|times| times < UNKNOWN_MAX);
+            let may_pass = refusal.is_of_unknown() && refusal.times < UNKNOWN_MAX;
             refusal.again |= may_pass && is_there(*claim);
         }
     }
@@ -272,7 +300,7 @@ impl Committer {
         assert!(self.in_flight.is_none(), "one commit at a time");
         self.due = self.settings.interval.map(|every| now + every);
         let all_committed = items.is_empty();
-        let items = self.worth(items);
+        let items = self.worth(now, items);
         let tickets = std::mem::take(&mut self.waiting);
         if items.is_empty() {
             // Else the rest was refused for good, and why still counts.
@@ -302,13 +330,15 @@ impl Committer {
                 })
                 .collect(),
         };
-        self.doubtful.extend(items.iter().map(|i| i.claim));
+        let news = items.iter().filter(|i| !i.is_renewal);
+        self.doubtful.extend(news.map(|i| i.claim));
         let token = tokens.fresh();
         self.in_flight = Some(InFlight {
             token,
             sent_at: now,
             items,
             tickets,
+            over: BTreeSet::new(),
             abandoned: false,
         });
         Snapshot::Call(token, Call::OffsetCommit(ask), self.settings.timeout)
@@ -346,7 +376,7 @@ impl Committer {
             let code = told.unwrap_or(ErrorCode::UNKNOWN_SERVER_ERROR);
             if code == ErrorCode::NONE {
                 some_committed = true;
-                self.forget(item.claim);
+                self.settled(item.claim);
                 outcomes.push(Outcome::Committed(item));
                 continue;
             }
@@ -358,20 +388,20 @@ impl Committer {
                 .at_api(ApiKey::OffsetCommit)
                 .at_partition(&item.topic, item.partition);
             if reaction(ApiKey::OffsetCommit, code) == Reaction::Report {
-                let is_unknown = code == ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
-                if is_unknown || code == ErrorCode::UNKNOWN_TOPIC_ID {
-                    outcomes.push(Outcome::StaleMetadata);
-                }
-                let before = self.refusal_of(&item);
-                let is_news = before.is_none();
+                let before = self.refusal_of(&item).filter(|before| before.code == code);
                 let refusal = Refusal {
                     next: item.next,
                     metadata: item.metadata.clone(),
-                    unknown: is_unknown.then(|| 1 + before.and_then(|b| b.unknown).unwrap_or(0)),
+                    code,
+                    at: now,
+                    times: 1 + before.map_or(0, |before| before.times),
                     again: false,
                 };
-                // Unless the claim is over.
-                if self.is_in_doubt(item.claim) {
+                if refusal.is_of_unknown() || code == ErrorCode::UNKNOWN_TOPIC_ID {
+                    outcomes.push(Outcome::StaleMetadata);
+                }
+                let is_news = before.is_none();
+                if !flight.over.contains(&item.claim) {
                     self.refused.insert(item.claim, refusal);
                 }
                 if is_news {
@@ -439,6 +469,17 @@ impl Committer {
         } else {
             self.waiting.splice(0..0, tickets);
         }
+    }
+
+    /// Whether what is on its way says nothing new, and so is worth no wait. It is not tried again then.
+    pub fn abandon_renewal(&mut self) -> bool {
+        let Some(flight) = &mut self.in_flight else {
+            return false;
+        };
+        let is_awaited = !self.waiting.is_empty() || !flight.tickets.is_empty();
+        let is_renewal = !is_awaited && flight.items.iter().all(|i| i.is_renewal);
+        flight.abandoned |= is_renewal;
+        is_renewal
     }
 
     /// All claims are over, or about to be: who waits is told, and a commit on its way is not tried again.

@@ -105,19 +105,21 @@ fn who_is_started_anew_with_other_topics_reads_just_those() {
 /// The leader of the group is the only one who looks at partition counts.
 #[test]
 fn partitions_that_are_added_while_the_leader_is_started_anew_are_read() {
-    let world = World::with(&[("t", 2)]);
-    let leader = Worker::start(join(&world, "a", "one"));
-    world.await_members(1);
-    let other = Worker::start(join(&world, "b", "two"));
-    world.await_members(2);
-    leader.reader.consumer.close().unwrap();
-    world.kafka.add_partitions("t", 4);
-    let again = Worker::start(join(&world, "c", "one"));
-    first_records_are_read(&world, "t", 4);
-    again.stop();
-    other.stop();
-    drop(leader);
-    world.judge();
+    for release in [KafkaRelease::V3_0, KafkaRelease::NEWEST] {
+        let world = World::of(FakeCluster::builder().version(release).topic("t", 2));
+        let leader = Worker::start(join(&world, "a", "one"));
+        world.await_members(1);
+        let other = Worker::start(join(&world, "b", "two"));
+        world.await_members(2);
+        leader.reader.consumer.close().unwrap();
+        world.kafka.add_partitions("t", 4);
+        let again = Worker::start(join(&world, "c", "one"));
+        first_records_are_read(&world, "t", 4);
+        again.stop();
+        other.stop();
+        drop(leader);
+        world.judge();
+    }
 }
 
 /// Before 3.2 a leader that comes back is not told that it leads.

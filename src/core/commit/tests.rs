@@ -18,7 +18,7 @@ const RETRIES: u32 = 3;
 const ONE: Ticket = Ticket(1);
 const OTHER: Ticket = Ticket(2);
 
-/// Commits by hand, of one partition.
+/// Commits of one partition.
 struct Stage {
     committer: Committer,
     session: Session,
@@ -27,7 +27,12 @@ struct Stage {
 }
 
 impl Stage {
+    /// Commits by hand.
     fn new() -> Self {
+        Self::every(None)
+    }
+
+    fn every(interval: Option<Duration>) -> Self {
         let now = Instant::now();
         let broker = Broker {
             id: Some(1),
@@ -36,7 +41,7 @@ impl Stage {
         };
         let settings = Settings {
             group_id: "group".to_owned(),
-            interval: None,
+            interval,
             retention: None,
             retry_max: RETRIES,
             last_retry_max: RETRIES,
@@ -65,14 +70,15 @@ impl Stage {
 
     /// What is marked goes out, as soon as it is due.
     fn send(&mut self) {
+        self.send_item(item());
+    }
+
+    fn send_item(&mut self, item: Item) {
         let due = self.committer.deadline().expect("somebody waits");
         self.now = self.now.max(due);
-        let snapshot = self.committer.snapshot(
-            self.now,
-            vec![item()],
-            Some(&self.session),
-            &mut self.tokens,
-        );
+        let snapshot =
+            self.committer
+                .snapshot(self.now, vec![item], Some(&self.session), &mut self.tokens);
         assert!(matches!(snapshot, Snapshot::Call(..)), "{snapshot:?}");
     }
 
@@ -90,6 +96,7 @@ fn item() -> Item {
         partition: 0,
         next: 5,
         metadata: String::new(),
+        is_renewal: false,
     }
 }
 
@@ -182,6 +189,47 @@ fn what_became_of_a_commit_is_in_doubt_until_one_is_accepted() {
 }
 
 #[test]
+fn who_comes_while_it_is_tried_again_does_not_wait_for_an_interval() {
+    for code in [ErrorCode::NONE, ErrorCode::OFFSET_METADATA_TOO_LARGE] {
+        let mut stage = Stage::every(Some(Duration::from_secs(600)));
+        stage.ask(ONE);
+        stage.send();
+        stage.answer(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS);
+        stage.send();
+        stage.ask(OTHER);
+        stage.answer(code);
+        assert_eq!(stage.committer.deadline(), Some(stage.now));
+    }
+}
+
+#[test]
+fn a_renewal_leaves_no_doubt_and_is_worth_no_wait() {
+    let mut stage = Stage::every(Some(Duration::from_secs(1)));
+    let renewal = Item {
+        is_renewal: true,
+        ..item()
+    };
+    stage.send_item(renewal.clone());
+    assert!(!stage.committer.is_in_doubt(ClaimId(1)));
+    assert!(stage.committer.abandon_renewal());
+    let lost = Error::new(ErrorKind::Disconnected, "commit");
+    stage.committer.answer(stage.now, Err(lost));
+    assert!(stage.committer.failure().is_none());
+    assert!(!stage.committer.abandon_renewal(), "it is over");
+
+    stage.ask(ONE);
+    stage.send_item(renewal.clone());
+    assert!(!stage.committer.abandon_renewal(), "somebody waits");
+    assert_eq!(stage.answer(ErrorCode::NONE), [(ONE, true)]);
+    stage.send_item(renewal);
+    stage.ask(OTHER);
+    assert!(!stage.committer.abandon_renewal(), "somebody waits");
+    stage.answer(ErrorCode::NONE);
+    stage.send();
+    assert!(!stage.committer.abandon_renewal(), "it is new");
+}
+
+#[test]
 fn nothing_is_kept_of_a_claim_that_is_over() {
     for code in [
         ErrorCode::OFFSET_METADATA_TOO_LARGE,
@@ -206,6 +254,7 @@ fn a_commit_is_renewed_long_before_brokers_drop_it() {
         ..settings
     };
     assert_eq!(short.renewal(), Duration::from_secs(10));
+    assert_eq!(short.renewal_of_found(), Duration::from_secs(1));
 }
 
 #[test]
@@ -216,7 +265,7 @@ fn a_partition_that_the_broker_does_not_know_is_tried_again_while_it_is_describe
     let mut told = 0;
     loop {
         stage.ask(ONE);
-        if stage.committer.worth(vec![item()]).is_empty() {
+        if stage.committer.worth(stage.now, vec![item()]).is_empty() {
             break;
         }
         stage.send();
@@ -229,20 +278,37 @@ fn a_partition_that_the_broker_does_not_know_is_tried_again_while_it_is_describe
             .filter(|o| matches!(o, Outcome::Refused(..)))
             .count();
         tries += 1;
-        assert!(stage.committer.worth(vec![item()]).is_empty(), "not yet");
+        assert!(
+            stage.committer.worth(stage.now, vec![item()]).is_empty(),
+            "not yet"
+        );
         stage.committer.reconsider(|_| false);
-        assert!(stage.committer.worth(vec![item()]).is_empty(), "not there");
+        assert!(
+            stage.committer.worth(stage.now, vec![item()]).is_empty(),
+            "not there"
+        );
         stage.committer.reconsider(|claim| claim == ClaimId(1));
     }
     assert_eq!((tries, told), (5, 1));
 }
 
 #[test]
-fn what_is_refused_for_good_stays_refused() {
+fn what_is_refused_for_good_is_not_tried_again_before_it_would_be_renewed() {
     let mut stage = Stage::new();
-    stage.ask(ONE);
-    stage.send();
-    stage.answer(ErrorCode::OFFSET_METADATA_TOO_LARGE);
-    stage.committer.reconsider(|_| true);
-    assert!(stage.committer.worth(vec![item()]).is_empty());
+    let mut refuse = |code| {
+        stage.ask(ONE);
+        stage.send();
+        let outcomes = stage.committer.answer(stage.now, Ok(answered(code)));
+        stage.committer.reconsider(|_| true);
+        let is_worth = |at| !stage.committer.worth(at, vec![item()]).is_empty();
+        let again_at = stage.now + stage.committer.settings.renewal();
+        assert!(!is_worth(stage.now) && !is_worth(again_at - Duration::from_millis(1)));
+        assert!(is_worth(again_at));
+        stage.now = again_at;
+        outcomes.iter().any(|o| matches!(o, Outcome::Refused(..)))
+    };
+    // And it is told once, unless there is another reason.
+    assert!(refuse(ErrorCode::OFFSET_METADATA_TOO_LARGE));
+    assert!(!refuse(ErrorCode::OFFSET_METADATA_TOO_LARGE));
+    assert!(refuse(ErrorCode::TOPIC_AUTHORIZATION_FAILED));
 }

@@ -48,9 +48,8 @@ pub(super) struct Claim {
     drops: u32,
     /// How many claims before this one, in a row, ended out of range with nothing delivered.
     resets: u32,
-    /// When the group's commit for it was last known to be in force; `None` while there is none that was
-    /// made for it.
-    pub(super) committed_at: Option<Instant>,
+    /// When the group's commit for it is to be renewed; `None` while there is none that was made for it.
+    renew_at: Option<Instant>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,7 +84,7 @@ impl Claim {
             ack_room_reported: false,
             drops: 0,
             resets: 0,
-            committed_at: None,
+            renew_at: None,
         }
     }
 
@@ -193,21 +192,25 @@ impl Engine {
         offset: i64,
         metadata: String,
     ) {
-        self.committed(now, id);
+        self.renew_at(id, now + self.settings.commit.renewal_of_found());
         self.open(now, id, offset, metadata, false);
     }
 
     /// What is committed for the claim is in force.
     pub(super) fn committed(&mut self, now: Instant, id: ClaimId) {
+        self.renew_at(id, now + self.settings.commit.renewal());
+    }
+
+    fn renew_at(&mut self, id: ClaimId, at: Instant) {
         if let Some(claim) = self.claims.get_mut(&id) {
-            claim.committed_at = Some(now);
+            claim.renew_at = Some(at);
         }
     }
 
-    /// Whether the claim's commit is so old that the broker could come to drop it.
+    /// Whether the claim's commit may be so old that the broker could come to drop it.
     pub(super) fn wants_renewal(&self, now: Instant, id: ClaimId) -> bool {
-        let committed_at = self.claims.get(&id).and_then(|c| c.committed_at);
-        committed_at.is_some_and(|at| now.duration_since(at) >= self.settings.commit.renewal())
+        let renew_at = self.claims.get(&id).and_then(|c| c.renew_at);
+        renew_at.is_some_and(|at| at <= now)
     }
 
     /// The start that was looked up.
@@ -403,19 +406,19 @@ impl Engine {
         });
     }
 
-    /// Offers a dropped handle again once nothing of it is in hand any more.
-    pub(super) fn reoffer(&mut self, now: Instant, progress: &Progress) {
+    /// Offers a dropped handle again once nothing of it is in hand any more. Whether it has.
+    pub(super) fn reoffer(&mut self, now: Instant, progress: &Progress) -> bool {
         let Some(claim) = self.claims.get(&progress.claim) else {
-            return;
+            return false;
         };
         let Stage::Dropped { start, at } = claim.stage else {
-            return;
+            return false;
         };
         if at.is_some_and(|at| now < at) || (progress.alive && !progress.all_marked) {
-            return;
+            return false;
         }
         let again = Claim {
-            committed_at: claim.committed_at,
+            renew_at: claim.renew_at,
             ..claim.again()
         };
         let (next, metadata) = progress.mark.clone();
@@ -425,5 +428,6 @@ impl Engine {
         self.claims.insert(id, again);
         // A mark that is not committed yet is the new claim's to commit.
         self.open(now, id, start, metadata, progress.dirty);
+        true
     }
 }

@@ -11,6 +11,8 @@ mod recreated;
 mod release;
 mod route;
 mod settings;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -56,8 +58,8 @@ pub struct Engine {
     rebalancing: Option<BTreeMap<String, Vec<i32>>>,
     /// Topics of all members, where this one is the leader.
     watched: BTreeSet<String>,
-    /// The leader waits for the partition counts of these.
-    counts_wanted: Option<(Instant, BTreeSet<String>)>,
+    /// Since when the leader waits for their partition counts.
+    counts_wanted: Option<Instant>,
     /// The topics that were there when the consumer began, and are still.
     first_seen: BTreeMap<String, FirstSeen>,
     /// Named topics that were reported absent.

@@ -166,13 +166,15 @@ impl Engine {
     /// How far the users are.
     pub(super) fn observed(&mut self, now: Instant, mut progress: Vec<Progress>) {
         self.observing = false;
+        let mut is_outdated = false;
         for p in &mut progress {
             p.dirty |= self.committer.is_in_doubt(p.claim);
-            self.reoffer(now, p);
+            is_outdated |= self.reoffer(now, p);
         }
         if self.release.is_some() {
             self.observed_in_release(now, &progress);
-        } else if self.committer.is_due(now) {
+        } else if self.committer.is_due(now) && !is_outdated {
+            // Else the marks of what was offered again are missing here; what is due is looked at once more.
             self.commit(now, &progress);
         }
     }
@@ -212,6 +214,10 @@ impl Engine {
         };
         if now >= release.deadline {
             return self.released_late(now);
+        }
+        if !progress.iter().any(|p| p.dirty) && self.committer.abandon_renewal() {
+            self.pass_commit();
+            return self.released(now);
         }
         let busy = self.committer.is_busy();
         if by_hand && !busy && !self.committer.is_awaited() {
@@ -254,8 +260,11 @@ impl Engine {
     fn commit(&mut self, now: Instant, progress: &[Progress]) -> Commit {
         // No release waits for a commit that says nothing new: the next owner renews it.
         let may_renew = self.release.is_none();
-        let is_worth = |p: &&Progress| p.dirty || (may_renew && self.wants_renewal(now, p.claim));
-        let items = progress.iter().filter(is_worth).filter_map(|p| {
+        let items = progress.iter().filter_map(|p| {
+            let is_renewal = !p.dirty;
+            if is_renewal && !(may_renew && self.wants_renewal(now, p.claim)) {
+                return None;
+            }
             let claim = self.claims.get(&p.claim)?;
             let (next, metadata) = p.mark.clone();
             let topic = Arc::clone(&claim.topic);
@@ -266,6 +275,7 @@ impl Engine {
                 partition: claim.partition,
                 next,
                 metadata,
+                is_renewal,
             })
         });
         let items = items.collect();
@@ -330,11 +340,9 @@ impl Engine {
             None => ErrorKind::RebalanceInProgress,
         };
         let error = Error::new(error, "commit");
-        // Else the call that follows would wait behind the one that is not answered.
         let hangs = self.committer.is_busy();
-        if let Some(session) = self.group.session().filter(|_| hangs) {
-            self.actions
-                .push_back(Action::Disconnect(session.coordinator));
+        if hangs {
+            self.pass_commit();
         }
         let by_hand = self.settings.commit.interval.is_none();
         let in_vain = !by_hand || hangs || self.committer.is_awaited();
@@ -344,6 +352,14 @@ impl Engine {
         self.released(now);
         if let Some(closing) = self.closing.as_mut().filter(|_| in_vain) {
             closing.failure.get_or_insert(error);
+        }
+    }
+
+    /// What follows does not wait behind the commit that is not answered.
+    fn pass_commit(&mut self) {
+        if let Some(session) = self.group.session() {
+            self.actions
+                .push_back(Action::Disconnect(session.coordinator));
         }
     }
 

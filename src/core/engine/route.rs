@@ -74,7 +74,7 @@ impl Engine {
         self.cluster.look_again(now, leaderless);
         let cluster = &self.cluster;
         self.group
-            .metadata_changed(now, &|topic| cluster.partition_count(topic));
+            .metadata_changed(now, &|topic| cluster.count(topic));
         let topics = self.subscribed_topics();
         if self.closing.is_none() {
             self.group.subscribe(now, topics);
@@ -82,11 +82,12 @@ impl Engine {
         self.cluster.want(now, self.wanted_topics());
         self.report_absent_topics();
         let described_at = self.cluster.updated_at();
-        if let Some((_, topics)) = self
-            .counts_wanted
-            .take_if(|(since, _)| described_at >= Some(*since))
+        let wanted = &mut self.counts_wanted;
+        if wanted
+            .take_if(|since| described_at >= Some(*since))
+            .is_some()
         {
-            self.tell_counts(now, &topics);
+            self.group.counted(now);
         }
     }
 
@@ -138,12 +139,6 @@ impl Engine {
         }
     }
 
-    fn tell_counts(&mut self, now: Instant, topics: &BTreeSet<String>) {
-        let count = |t: &String| self.cluster.partition_count(t).map(|n| (t.clone(), n));
-        let counts: BTreeMap<String, i32> = topics.iter().filter_map(count).collect();
-        self.group.counts(now, &counts);
-    }
-
     pub(super) fn group_action(&mut self, now: Instant, action: group::Action) {
         match action {
             group::Action::Send {
@@ -170,8 +165,8 @@ impl Engine {
             group::Action::Watch(topics) => {
                 self.watched = topics;
                 self.cluster.want(now, self.wanted_topics());
+                self.tell_counts(now);
             }
-            group::Action::NeedCounts(topics) => self.need_counts(now, topics),
             group::Action::Rebalancing => self.rebalance_begins(),
             group::Action::Assigned { partitions, .. } => self.assigned(now, &partitions),
             group::Action::Release { deadline } => {
@@ -188,16 +183,22 @@ impl Engine {
     /// The leader is told at once what is known, so that a rebalance is quick; what has changed since
     /// is found by the refresh that follows, and makes it rejoin. Only for topics that are not known
     /// at all it waits.
-    fn need_counts(&mut self, now: Instant, topics: BTreeSet<String>) {
+    fn tell_counts(&mut self, now: Instant) {
+        self.counts_wanted = None;
+        if self.watched.is_empty() {
+            return;
+        }
         self.cluster.refresh(now);
-        if topics
-            .iter()
-            .all(|t| self.cluster.partition_count(t).is_some())
-        {
-            self.tell_counts(now, &topics);
+        let cluster = &self.cluster;
+        let is_known = |t: &String| cluster.partition_count(t).is_some();
+        let all_known = self.watched.iter().all(is_known);
+        self.group
+            .metadata_changed(now, &|topic| cluster.count(topic));
+        if all_known {
+            self.group.counted(now);
         } else {
             self.cluster.refresh_now(now);
-            self.counts_wanted = Some((now, topics));
+            self.counts_wanted = Some(now);
         }
     }
 

@@ -25,6 +25,7 @@
 
 mod answers;
 mod drive;
+mod lead;
 mod origin;
 mod seek;
 mod settings;
@@ -43,6 +44,7 @@ use std::{
 
 pub use self::settings::Settings;
 use self::{
+    lead::Counts,
     seek::Seek,
     share::Writing,
     state::State,
@@ -52,6 +54,7 @@ use crate::{
     call::{Answer, Call, Target, Token},
     core::{
         Tokens,
+        cluster::Count,
         reaction::{Reaction, reaction},
     },
     error::{Error, ErrorKind, Result},
@@ -78,10 +81,10 @@ pub struct Group {
     seek: Seek,
     state: State,
     trouble: Trouble,
-    /// The partition counts that this member has last assigned as a leader.
-    last_counts: BTreeMap<String, i32>,
-    /// Whether the topics of other members are watched.
-    watching: bool,
+    /// The topics that this member watches as the leader.
+    watched: BTreeSet<String>,
+    /// What is known of their partition counts.
+    known: Counts,
     actions: VecDeque<Action>,
 }
 
@@ -102,10 +105,9 @@ pub enum Action {
     /// Close this connection: what is pending there is not waited for, or there is another group
     /// coordinator now.
     Disconnect(Target),
-    /// This member leads the group: metadata must cover these topics, too. Empty: not any more.
+    /// This member leads the group: metadata must cover these topics, too, and it needs to know how many
+    /// partitions they have now: [`Group::metadata_changed`], then [`Group::counted`]. Empty: not any more.
     Watch(BTreeSet<String>),
-    /// The leader needs to know how many partitions these topics have now: [`Group::counts`].
-    NeedCounts(BTreeSet<String>),
     /// A rebalance begins. `Assigned` ends it, whatever the number of attempts; or `Lost`, and then
     /// another one begins.
     Rebalancing,
@@ -168,8 +170,8 @@ impl Group {
             misfit: None,
             seek: Seek::new(),
             state: State::Idle,
-            last_counts: BTreeMap::new(),
-            watching: false,
+            watched: BTreeSet::new(),
+            known: Counts::new(),
             actions: VecDeque::new(),
         }
     }
@@ -198,32 +200,30 @@ impl Group {
         self.drive(now);
     }
 
-    /// How many partitions the topics of [`Action::NeedCounts`] have; one that is left out does not
-    /// exist.
-    pub fn counts(&mut self, now: Instant, counts: &BTreeMap<String, i32>) {
-        if matches!(self.state, State::Assigning(_)) {
-            self.assign(now, counts);
+    /// The metadata may have changed. A leader whose assignment does not fit the partition counts
+    /// any more makes the group rebalance.
+    pub fn metadata_changed(&mut self, now: Instant, count_of: &dyn Fn(&str) -> Count) {
+        for topic in &self.watched {
+            match count_of(topic) {
+                Count::Is(count) => self.known.insert(topic.clone(), Some(count)),
+                Count::NoTopic => self.known.insert(topic.clone(), None),
+                Count::Unknown => continue,
+            };
+        }
+        // All others have assigned nothing, or look when the assignment is out.
+        if let State::Stable(membership) = &mut self.state {
+            let lead = membership.seat.lead.as_mut();
+            if lead.is_some_and(|lead| lead.is_outdated(&self.known)) {
+                self.release(now);
+            }
         }
         self.drive(now);
     }
 
-    /// The metadata may have changed. A leader whose assignment does not fit the partition counts
-    /// any more makes the group rebalance.
-    pub fn metadata_changed(&mut self, now: Instant, count_of: &dyn Fn(&str) -> Option<i32>) {
-        match &mut self.state {
-            State::Stable(membership) => {
-                let lead = membership.seat.lead.as_ref();
-                if lead.is_some_and(|lead| lead.differs(count_of)) {
-                    self.release(now);
-                }
-            }
-            State::Syncing(syncing) => {
-                if let Some(lead) = &mut syncing.seat.lead {
-                    lead.outdated = lead.differs(count_of);
-                }
-            }
-            // Nothing is assigned, or it is about to be assigned anew.
-            _ => {}
+    /// There is no more to know of the topics of [`Action::Watch`] than was told.
+    pub fn counted(&mut self, now: Instant) {
+        if let State::Assigning(_) = self.state {
+            self.assign(now);
         }
         self.drive(now);
     }

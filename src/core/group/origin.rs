@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::lead::Counts;
 use crate::core::assignor::MemberSubscription;
 
 /// Tells the note from what another client may write there.
@@ -16,32 +17,41 @@ const TAG: &[u8; 4] = b"src\x01";
 pub(super) struct Origin {
     /// Of the topics that the member had subscribed to.
     subscription: u32,
-    /// Of the subscriptions of all members, and the partition counts.
+    /// Of their partition counts.
+    counts: u32,
+    /// Of the subscriptions of all members, and all partition counts.
     group: u32,
 }
 
 impl Origin {
     /// Of a share for a member that is subscribed to these topics.
-    pub(super) fn new(topics: &BTreeSet<&str>, group: GroupDigest) -> Self {
+    pub(super) fn new(topics: &BTreeSet<&str>, counts: &Counts, group: GroupDigest) -> Self {
+        let own = counts.iter().filter(|(t, _)| topics.contains(t.as_str()));
         Self {
             subscription: of_topics(0, topics),
+            counts: of_counts(0, own),
             group: group.0,
         }
     }
 
     pub(super) fn to_bytes(self) -> Vec<u8> {
-        let mut bytes = TAG.to_vec();
-        bytes.extend(self.subscription.to_be_bytes());
-        bytes.extend(self.group.to_be_bytes());
-        bytes
+        let digests = [self.subscription, self.counts, self.group];
+        let digests = digests.map(u32::to_be_bytes).concat();
+        [&TAG[..], &digests].concat()
     }
 
     pub(super) fn from_bytes(user_data: &[u8]) -> Option<Self> {
         let digests = user_data.strip_prefix(TAG)?;
-        let (subscription, group) = digests.split_first_chunk()?;
+        let (digests, &[]) = digests.as_chunks() else {
+            return None;
+        };
+        let &[subscription, counts, group] = digests else {
+            return None;
+        };
         Some(Self {
-            subscription: u32::from_be_bytes(*subscription),
-            group: u32::from_be_bytes(group.try_into().ok()?),
+            subscription: u32::from_be_bytes(subscription),
+            counts: u32::from_be_bytes(counts),
+            group: u32::from_be_bytes(group),
         })
     }
 
@@ -49,6 +59,11 @@ impl Origin {
     pub(super) fn is_for(self, topics: &BTreeSet<String>) -> bool {
         let topics = topics.iter().map(String::as_str).collect();
         self.subscription == of_topics(0, &topics)
+    }
+
+    /// Whether the member's topics had these partition counts.
+    pub(super) fn has(self, counts: &Counts) -> bool {
+        self.counts == of_counts(0, counts)
     }
 
     /// Whether the group was this one.
@@ -63,10 +78,7 @@ pub(super) struct GroupDigest(u32);
 
 impl GroupDigest {
     /// A static member is known by its name, for the member id changes when it comes back.
-    pub(super) fn new(
-        members: &[MemberSubscription],
-        counts: &BTreeMap<String, Option<i32>>,
-    ) -> Self {
+    pub(super) fn new(members: &[MemberSubscription], counts: &Counts) -> Self {
         let members: BTreeMap<(bool, &str), BTreeSet<&str>> = members
             .iter()
             .map(|member| {
@@ -83,11 +95,7 @@ impl GroupDigest {
             digest = of_text(digest, name);
             digest = of_topics(digest, topics);
         }
-        for (topic, count) in counts {
-            digest = of_text(digest, topic);
-            digest = crc32c::crc32c_append(digest, &count.unwrap_or(-1).to_be_bytes());
-        }
-        Self(digest)
+        Self(of_counts(digest, counts))
     }
 }
 
@@ -99,6 +107,18 @@ fn of_topics(digest: u32, topics: &BTreeSet<&str>) -> u32 {
         .fold(digest, |digest, topic| of_text(digest, topic))
 }
 
+/// Goes on from another digest.
+fn of_counts<'a>(
+    digest: u32,
+    counts: impl IntoIterator<Item = (&'a String, &'a Option<i32>)>,
+) -> u32 {
+    counts.into_iter().fold(digest, |digest, (topic, count)| {
+        let digest = of_text(digest, topic);
+        crc32c::crc32c_append(digest, &count.unwrap_or(-1).to_be_bytes())
+    })
+}
+
+/// Goes on from another digest.
 fn of_text(digest: u32, text: &str) -> u32 {
     let digest = crc32c::crc32c_append(digest, &(text.len() as u64).to_be_bytes());
     crc32c::crc32c_append(digest, text.as_bytes())
@@ -116,11 +136,15 @@ mod tests {
         }
     }
 
-    fn digest(members: &[MemberSubscription], counts: &[(&str, Option<i32>)]) -> GroupDigest {
-        let counts = counts
-            .iter()
-            .map(|(topic, count)| (topic.to_string(), *count));
-        GroupDigest::new(members, &counts.collect())
+    fn counts(counts: &[(&str, Option<i32>)]) -> Counts {
+        let counts = counts.iter();
+        counts
+            .map(|(topic, count)| (topic.to_string(), *count))
+            .collect()
+    }
+
+    fn digest(members: &[MemberSubscription], known: &[(&str, Option<i32>)]) -> GroupDigest {
+        GroupDigest::new(members, &counts(known))
     }
 
     #[test]
@@ -163,13 +187,18 @@ mod tests {
     #[test]
     fn a_note_is_read_as_it_was_written_and_nothing_else_is_a_note() {
         let group = digest(&[member("n", None, &["a"])], &[("a", Some(2))]);
-        let origin = Origin::new(&BTreeSet::from(["a"]), group);
+        let all = counts(&[("a", Some(2)), ("b", Some(7))]);
+        let origin = Origin::new(&BTreeSet::from(["a"]), &all, group);
         let bytes = origin.to_bytes();
         assert_eq!(Origin::from_bytes(&bytes), Some(origin));
         assert!(origin.is_of(group));
         let topics = |names: &[&str]| names.iter().map(ToString::to_string).collect();
         assert!(origin.is_for(&topics(&["a"])));
         assert!(!origin.is_for(&topics(&["a", "b"])) && !origin.is_for(&topics(&[])));
+        assert!(origin.has(&counts(&[("a", Some(2))])), "its own topics");
+        for others in [Some(3), None] {
+            assert!(!origin.has(&counts(&[("a", others)])));
+        }
         for end in 0..bytes.len() {
             assert_eq!(Origin::from_bytes(&bytes[..end]), None);
         }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
+    lead::Counts,
     origin::{GroupDigest, Origin},
     violation::Violation,
 };
@@ -22,9 +23,11 @@ const VERSION: i16 = 0;
 /// member that changes from one to the other has changed, and the group rebalances.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Writing {
+    /// User data are never null: the Java client of 0.9.0.0 cannot read that.
     Plain,
-    /// As version 1, with no partitions owned. Only static members come to that, whose brokers are so young
-    /// (2.3) that every client can read it.
+    /// Where there are no user data, they are null. Only static members come to that, whose brokers are so young
+    /// (2.3) that such an old client is hardly there. Where there are some, it is version 1 with no partitions
+    /// owned, which sarama before 1.31 could not read.
     Other,
 }
 
@@ -36,11 +39,18 @@ impl Writing {
         };
     }
 
-    fn version(self) -> i16 {
-        match self {
-            Self::Plain => VERSION,
-            Self::Other => 1,
-        }
+    fn write(self, topics: &BTreeSet<String>, user_data: &[u8]) -> wire::Result<Vec<u8>> {
+        let (version, user_data) = match self {
+            Self::Plain => (VERSION, Some(user_data)),
+            Self::Other if user_data.is_empty() => (VERSION, None),
+            Self::Other => (1, Some(user_data)),
+        };
+        let subscription = Subscription {
+            topics: topics.iter().cloned().collect(),
+            user_data: user_data.map(<[u8]>::to_vec),
+            ..Subscription::default()
+        };
+        subscription.to_bytes(version)
     }
 }
 
@@ -51,13 +61,7 @@ pub(super) fn offers(
     user_data: &[u8],
     writing: Writing,
 ) -> wire::Result<Vec<(String, Vec<u8>)>> {
-    let subscription = Subscription {
-        topics: topics.iter().cloned().collect(),
-        // Never null, here and in assignments: the Java client of 0.9.0.0 cannot read that.
-        user_data: Some(user_data.to_vec()),
-        ..Subscription::default()
-    };
-    let blob = subscription.to_bytes(writing.version())?;
+    let blob = writing.write(topics, user_data)?;
     let strategies = assignor::offered(preferred).into_iter();
     Ok(strategies
         .map(|strategy| (strategy.name().to_owned(), blob.clone()))
@@ -155,17 +159,13 @@ impl Roster {
     }
 
     /// What tells this group, with these partition counts, from another one.
-    pub(super) fn digest(&self, counts: &BTreeMap<String, Option<i32>>) -> GroupDigest {
+    pub(super) fn digest(&self, counts: &Counts) -> GroupDigest {
         GroupDigest::new(&self.members, counts)
     }
 
     /// The encoded share of every member, also the empty ones.
-    pub(super) fn assign(
-        &self,
-        strategy: Strategy,
-        counts: &BTreeMap<String, i32>,
-        group: GroupDigest,
-    ) -> Vec<(String, Vec<u8>)> {
+    pub(super) fn assign(&self, strategy: Strategy, counts: &Counts) -> Vec<(String, Vec<u8>)> {
+        let group = self.digest(counts);
         let subscriptions: BTreeMap<&str, BTreeSet<&str>> = self
             .members
             .iter()
@@ -174,11 +174,13 @@ impl Roster {
                 (member.member_id.as_str(), topics.collect())
             })
             .collect();
-        let shares = assignor::assign(strategy, &self.members, counts);
+        let there = counts.iter();
+        let there = there.filter_map(|(topic, count)| Some((topic.clone(), (*count)?)));
+        let shares = assignor::assign(strategy, &self.members, &there.collect());
         shares
             .into_iter()
             .map(|(member_id, share)| {
-                let origin = Origin::new(&subscriptions[member_id.as_str()], group);
+                let origin = Origin::new(&subscriptions[member_id.as_str()], counts, group);
                 (member_id, write_assignment(share, origin))
             })
             .collect()
@@ -191,6 +193,7 @@ fn write_assignment(share: BTreeMap<String, Vec<i32>>, origin: Origin) -> Vec<u8
         assigned_partitions: partitions
             .map(|(topic, partitions)| TopicPartition { topic, partitions })
             .collect(),
+        // Not null, for the Java client of 0.9.0.0.
         user_data: Some(origin.to_bytes()),
     };
     assignment
@@ -244,28 +247,38 @@ mod tests {
             assert_eq!(subscription.user_data, Some(Vec::new()));
         }
         let share = BTreeMap::from([("a".to_owned(), vec![0])]);
-        let group = GroupDigest::new(&[], &BTreeMap::new());
-        let blob = write_assignment(share, Origin::new(&BTreeSet::new(), group));
+        let none = Counts::new();
+        let origin = Origin::new(&BTreeSet::new(), &none, GroupDigest::new(&[], &none));
+        let blob = write_assignment(share, origin);
         let assignment = Assignment::from_bytes(&blob).unwrap();
         assert!(assignment.user_data.is_some());
     }
 
     #[test]
     fn a_subscription_can_be_written_in_two_ways_that_say_the_same() {
-        let mut writing = Writing::Plain;
-        let mut write = || {
-            let offers = offers(Strategy::Range, &topics(&["a"]), b"mine", writing).unwrap();
-            writing.change();
-            offers[0].1.clone()
-        };
-        let (plain, other, again) = (write(), write(), write());
-        assert_ne!(plain, other);
-        assert_eq!(plain, again);
-        let read = |blob: &[u8]| {
-            let subscription = Subscription::from_bytes(blob).unwrap();
-            (subscription.topics, subscription.user_data)
-        };
-        assert_eq!(read(&plain), read(&other));
+        for (user_data, version_of_other) in [(&b""[..], 0), (b"mine", 1)] {
+            let mut writing = Writing::Plain;
+            let mut write = || {
+                let offers = offers(Strategy::Range, &topics(&["a"]), user_data, writing).unwrap();
+                writing.change();
+                offers[0].1.clone()
+            };
+            let (plain, other, again) = (write(), write(), write());
+            assert_ne!(plain, other);
+            assert_eq!(plain, again);
+            let read = |blob: &[u8]| {
+                let subscription = Subscription::from_bytes(blob).unwrap();
+                (
+                    subscription.topics,
+                    subscription.user_data.unwrap_or_default(),
+                )
+            };
+            assert_eq!(read(&plain), read(&other));
+            assert_eq!(
+                (plain[..2].to_vec(), other[1]),
+                (vec![0, 0], version_of_other)
+            );
+        }
     }
 
     #[test]
@@ -361,9 +374,9 @@ mod tests {
         assert!(bad[0].to_string().contains("\"bad\""), "{}", bad[0]);
         assert_eq!(roster.topics(), topics(&["a"]));
 
-        let counts = BTreeMap::from([("a".to_owned(), 2)]);
-        let group = roster.digest(&BTreeMap::new());
-        let shares = roster.assign(Strategy::Range, &counts, group);
+        let counts = Counts::from([("a".to_owned(), Some(2))]);
+        let group = roster.digest(&counts);
+        let shares = roster.assign(Strategy::Range, &counts);
         let read = |(id, blob): &(String, Vec<u8>)| {
             let share = read_assignment(blob, ARRAY_BYTES, &topics(&["a"])).unwrap();
             assert!(share.origin.is_some_and(|origin| origin.is_of(group)));

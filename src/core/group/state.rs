@@ -1,11 +1,8 @@
 //! The states of a membership, and what is known in each.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Instant,
-};
+use std::{collections::BTreeSet, time::Instant};
 
-use super::{origin::GroupDigest, share::Roster};
+use super::{lead::Lead, share::Roster};
 use crate::{
     call::{Target, Token},
     config::Strategy,
@@ -52,20 +49,10 @@ pub(super) struct Joining {
 pub(super) struct Assigning {
     pub(super) seat: Seat,
     pub(super) roster: Roster,
-    pub(super) duty: Duty,
+    /// The assignor that the group coordinator chose.
+    pub(super) strategy: Strategy,
     /// Then it assigns with what is known.
     pub(super) until: Instant,
-}
-
-/// What the leader has to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Duty {
-    /// Assign by the strategy that the group coordinator chose.
-    Assign(Strategy),
-    /// A static leader has come back: everybody keeps what they have (KIP-814).
-    WatchOnly,
-    /// The same, told by a broker before 3.2, which does not say who the others are.
-    WatchOwn,
 }
 
 #[derive(Debug)]
@@ -89,24 +76,6 @@ pub(super) struct Seat {
     pub(super) topics: BTreeSet<String>,
     /// What only the leader has.
     pub(super) lead: Option<Lead>,
-}
-
-/// What the leader watches.
-#[derive(Debug)]
-pub(super) struct Lead {
-    /// All topics of the group, with the partition count that was assigned; `None`: no such topic.
-    pub(super) assigned: BTreeMap<String, Option<i32>>,
-    /// The counts have changed before the assignment was out.
-    pub(super) outdated: bool,
-    /// Where a former assignment is kept: what it has to be made from.
-    pub(super) kept: Option<GroupDigest>,
-}
-
-impl Lead {
-    pub(super) fn differs(&self, count_of: &dyn Fn(&str) -> Option<i32>) -> bool {
-        let mut assigned = self.assigned.iter();
-        assigned.any(|(topic, count)| count_of(topic) != *count)
-    }
 }
 
 /// A seat that is held by heartbeats.

@@ -1,15 +1,16 @@
 //! The ways from one state to another. Only here is `state` assigned.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     mem,
     time::{Duration, Instant},
 };
 
 use super::{
     Action, Destination, Group,
+    lead::{Counts, Kept, Lead},
     share::{self, Roster, Share},
-    state::{Assigning, Duty, Joining, Lead, Membership, Pulse, Seat, State, Syncing},
+    state::{Assigning, Joining, Membership, Pulse, Seat, State, Syncing},
     trouble::Loudness,
     violation::Violation,
 };
@@ -76,18 +77,13 @@ impl Group {
         self.state = State::Seeking { join_at: now };
     }
 
-    /// Joining → Assigning for the leader, → Syncing for everybody else.
+    /// Joining → Assigning for the leader that has to assign, → Syncing for everybody else.
     pub(super) fn joined(&mut self, now: Instant, joining: Joining, answer: join_group::Answer) {
         if answer.generation < 0 || answer.member_id.is_empty() {
             let error = self.violation(ApiKey::JoinGroup, Violation::NoSeat);
             return self.join_slowly(now, &error);
         }
         let leads = answer.leader == answer.member_id;
-        let duty = if answer.skip_assignment {
-            Some(Duty::WatchOnly)
-        } else {
-            Strategy::from_name(&answer.protocol).map(Duty::Assign)
-        };
         let is_former_self = joining.as_new && self.was(&answer.leader);
         self.member_id = answer.member_id;
         let seat = Seat {
@@ -98,23 +94,21 @@ impl Group {
             target: joining.target,
             lead: None,
         };
-        match duty {
-            _ if is_former_self && !leads => {
-                let roster = Roster::alone(&self.member_id, &seat.topics);
-                self.watch(now, seat, Duty::WatchOwn, roster);
-            }
-            _ if !leads => {
-                if mem::take(&mut self.watching) {
-                    self.actions.push_back(Action::Watch(BTreeSet::new()));
-                }
-                self.sync(now, seat, Vec::new());
-            }
-            Some(duty) => self.lead(now, seat, duty, answer.members),
-            None => {
-                let protocol = seat.protocol;
-                let error = self.violation(ApiKey::JoinGroup, Violation::NotOffered { protocol });
-                self.join_slowly(now, &error);
-            }
+        if !leads && is_former_self {
+            let alone = Roster::alone(&self.member_id, &seat.topics);
+            self.keep(now, seat, alone, false);
+        } else if !leads {
+            self.follow(now, seat);
+        } else if answer.skip_assignment {
+            let roster = self.read_roster(answer.members);
+            self.keep(now, seat, roster, true);
+        } else if let Some(strategy) = Strategy::from_name(&seat.protocol) {
+            let roster = self.read_roster(answer.members);
+            self.lead(now, seat, strategy, roster);
+        } else {
+            let protocol = seat.protocol;
+            let error = self.violation(ApiKey::JoinGroup, Violation::NotOffered { protocol });
+            self.join_slowly(now, &error);
         }
     }
 
@@ -128,74 +122,74 @@ impl Group {
         rest.is_some_and(|rest| rest.len() == UUID)
     }
 
-    /// Joining → Assigning.
-    fn lead(&mut self, now: Instant, seat: Seat, duty: Duty, members: Vec<join_group::Member>) {
+    fn read_roster(&mut self, members: Vec<join_group::Member>) -> Roster {
         let (roster, unreadable) = Roster::read(members, self.settings.array_bytes);
         for violation in unreadable {
             let error = self.violation(ApiKey::JoinGroup, violation);
             self.actions.push_back(Action::Report(error));
         }
-        self.watch(now, seat, duty, roster);
+        roster
     }
 
-    fn watch(&mut self, now: Instant, seat: Seat, duty: Duty, roster: Roster) {
-        let topics = roster.topics();
-        self.watching = true;
-        self.actions.push_back(Action::Watch(topics.clone()));
-        self.actions.push_back(Action::NeedCounts(topics));
+    /// Joining → Syncing, as a follower.
+    fn follow(&mut self, now: Instant, seat: Seat) {
+        if !self.watched.is_empty() {
+            self.watch(BTreeSet::new());
+        }
+        self.sync(now, seat, Vec::new());
+    }
+
+    /// Joining → Syncing, as a leader that has come back.
+    fn keep(&mut self, now: Instant, seat: Seat, roster: Roster, is_whole: bool) {
+        self.watch(roster.topics());
+        let lead = Some(Lead::Kept(Kept::new(roster, is_whole)));
+        self.sync(now, Seat { lead, ..seat }, Vec::new());
+    }
+
+    /// Joining → Assigning.
+    fn lead(&mut self, now: Instant, seat: Seat, strategy: Strategy, roster: Roster) {
+        self.watch(roster.topics());
         self.state = State::Assigning(Assigning {
             seat,
             roster,
-            duty,
+            strategy,
             until: now + self.settings.counts_timeout(),
         });
     }
 
-    /// Assigning → Syncing: the partition counts are known.
-    pub(super) fn assign(&mut self, now: Instant, counts: &BTreeMap<String, i32>) {
+    /// These are the topics of the group; none, where another member leads it.
+    fn watch(&mut self, topics: BTreeSet<String>) {
+        self.known.retain(|topic, _| topics.contains(topic));
+        self.watched.clone_from(&topics);
+        self.actions.push_back(Action::Watch(topics));
+    }
+
+    /// Assigning → Syncing: the partition counts are known, as far as they can be.
+    pub(super) fn assign(&mut self, now: Instant) {
         let State::Assigning(assigning) = self.take_state(now) else {
             unreachable!("only a leader that waits for counts assigns");
         };
         let Assigning {
             mut seat,
             roster,
-            duty,
+            strategy,
             ..
         } = assigning;
-        let assigned: BTreeMap<_, _> = roster
-            .topics()
-            .into_iter()
-            .map(|topic| {
-                let count = counts.get(&topic).copied();
-                (topic, count)
-            })
-            .collect();
-        self.last_counts = assigned
-            .iter()
-            .filter_map(|(topic, count)| Some((topic.clone(), (*count)?)))
-            .collect();
-        let group = roster.digest(&assigned);
-        let (assignments, kept) = match duty {
-            Duty::Assign(strategy) => (roster.assign(strategy, counts, group), None),
-            Duty::WatchOnly => (Vec::new(), Some(group)),
-            Duty::WatchOwn => (Vec::new(), None),
-        };
-        seat.lead = Some(Lead {
-            assigned,
-            outdated: false,
-            kept,
-        });
+        let count = |topic: &String| self.known.get(topic).copied().flatten();
+        let topics = roster.topics().into_iter();
+        let counts: Counts = topics.map(|t| (t.clone(), count(&t))).collect();
+        let assignments = roster.assign(strategy, &counts);
+        seat.lead = Some(Lead::Assigned(counts));
         self.sync(now, seat, assignments);
     }
 
-    /// Assigning → Syncing: the partition counts have not come in time. What the last assignment
-    /// was made from will do; the next metadata sets it right.
+    /// Assigning → Syncing: the partition counts have not come in time. What is known will do; the next metadata
+    /// sets it right.
     pub(super) fn assign_late(&mut self, now: Instant) {
         let waited = self.settings.counts_timeout();
         let error = Error::new(ErrorKind::Timeout(waited), "rebalance").at_api(ApiKey::Metadata);
         self.actions.push_back(Action::Report(error));
-        let counts = self.last_counts.clone();
-        self.assign(now, &counts);
+        self.assign(now);
     }
 
     /// Joining or Assigning → Syncing.
@@ -232,7 +226,11 @@ impl Group {
                 .is_some_and(|origin| !origin.is_for(&seat.topics)),
             Err(violation) => matches!(violation, Violation::NotSubscribed { .. }),
         };
-        if !is_misfit || self.settings.instance_id.is_none() {
+        if !is_misfit {
+            self.misfit = None;
+            return false;
+        }
+        if self.settings.instance_id.is_none() {
             return false;
         }
         let is_former = *self.misfit.get_or_insert(seat.generation) == seat.generation;
@@ -248,11 +246,12 @@ impl Group {
     /// changed meanwhile: claims that would end at once are not begun.
     pub(super) fn synced(&mut self, now: Instant, syncing: Syncing, share: Share) {
         let Share { partitions, origin } = share;
-        let Syncing { sent_at, seat, .. } = syncing;
-        self.misfit = None;
-        let outdated = seat.lead.as_ref().is_some_and(|lead| {
-            let is_kept = |group| origin.is_some_and(|origin| origin.is_of(group));
-            lead.outdated || lead.kept.is_some_and(|group| !is_kept(group))
+        let Syncing {
+            sent_at, mut seat, ..
+        } = syncing;
+        let outdated = seat.lead.as_mut().is_some_and(|lead| {
+            lead.came_from(origin);
+            lead.is_outdated(&self.known)
         });
         if outdated || seat.topics != self.topics {
             let join_at = self.short_lived(now);

@@ -11,7 +11,7 @@ fn member(id: &str, subscription: Vec<u8>) -> join_group::Member {
 }
 
 /// The seat of the leader "m" in a group with "n".
-fn lead(generation: i32) -> join_group::Answer {
+pub(super) fn lead(generation: i32) -> join_group::Answer {
     join_group::Answer {
         leader: "m".to_owned(),
         members: vec![
@@ -22,29 +22,39 @@ fn lead(generation: i32) -> join_group::Answer {
     }
 }
 
-fn counts(topics: &[(&str, i32)]) -> BTreeMap<String, i32> {
-    let topics = topics.iter();
-    topics
-        .map(|(topic, count)| (topic.to_string(), *count))
-        .collect()
+impl Story {
+    /// The cluster is described anew. It has these topics and no others.
+    pub(super) fn described(&mut self, topics: &[(&str, i32)]) {
+        self.described_but(topics, &[]);
+    }
+
+    /// Of some topics it is not known whether it has them.
+    pub(super) fn described_but(&mut self, topics: &[(&str, i32)], unknown: &[&str]) {
+        let count = |name: &str| topics.iter().find(|(topic, _)| *topic == name);
+        let count_of = |name: &str| match count(name) {
+            Some((_, count)) => Count::Is(*count),
+            None if unknown.contains(&name) => Count::Unknown,
+            None => Count::NoTopic,
+        };
+        self.group.metadata_changed(self.now, &count_of);
+    }
+
+    /// And that is all there is to know.
+    pub(super) fn counted(&mut self, topics: &[(&str, i32)]) {
+        self.described(topics);
+        self.group.counted(self.now);
+    }
 }
 
-fn watched(story: &mut Story) -> BTreeSet<String> {
+pub(super) fn watched(story: &mut Story) -> BTreeSet<String> {
     match story.next() {
         Action::Watch(topics) => topics,
         action => panic!("topics to watch were expected, not {action:?}"),
     }
 }
 
-fn needed(story: &mut Story) -> BTreeSet<String> {
-    match story.next() {
-        Action::NeedCounts(topics) => topics,
-        action => panic!("a question for counts was expected, not {action:?}"),
-    }
-}
-
 /// What the leader sends, read: by member the partitions.
-fn assignments(sync: &Sent) -> BTreeMap<String, Vec<(String, Vec<i32>)>> {
+pub(super) fn assignments(sync: &Sent) -> BTreeMap<String, Vec<(String, Vec<i32>)>> {
     let Call::SyncGroup(ask) = &sync.call else {
         panic!("{sync:?}");
     };
@@ -65,11 +75,10 @@ fn share(topics: &[(&str, &[i32])]) -> Vec<(String, Vec<i32>)> {
 }
 
 /// A leader that waits for counts.
-fn assigning() -> Story {
+pub(super) fn assigning() -> Story {
     let (mut story, join) = Story::joining();
     story.answer(&join, Answer::JoinGroup(lead(1)));
     assert_eq!(watched(&mut story), names(&["a", "b"]));
-    assert_eq!(needed(&mut story), names(&["a", "b"]));
     story.quiet();
     story
 }
@@ -77,7 +86,7 @@ fn assigning() -> Story {
 /// A leader that has assigned two partitions of "a"; "b" does not exist.
 fn leading() -> Story {
     let mut story = assigning();
-    story.group.counts(story.now, &counts(&[("a", 2)]));
+    story.counted(&[("a", 2)]);
     let sync = story.sent(ApiKey::SyncGroup);
     story.answer(&sync, synced(&[("a", &[0])]));
     story.assigned();
@@ -87,9 +96,7 @@ fn leading() -> Story {
 #[test]
 fn the_leader_assigns_what_all_want_by_the_assignor_that_was_chosen() {
     let mut story = assigning();
-    story
-        .group
-        .counts(story.now, &counts(&[("a", 3), ("b", 2)]));
+    story.counted(&[("a", 3), ("b", 2)]);
     let sync = story.sent(ApiKey::SyncGroup);
     let shares = assignments(&sync);
     assert_eq!(shares["m"], share(&[("a", &[0, 1])]));
@@ -105,10 +112,7 @@ fn the_leader_assigns_what_all_want_by_the_assignor_that_was_chosen() {
         }),
     );
     watched(&mut story);
-    needed(&mut story);
-    story
-        .group
-        .counts(story.now, &counts(&[("a", 3), ("b", 2)]));
+    story.counted(&[("a", 3), ("b", 2)]);
     let sync = story.sent(ApiKey::SyncGroup);
     assert_eq!(assignments(&sync)["m"], share(&[("a", &[0, 2])]));
     let Call::SyncGroup(ask) = &sync.call else {
@@ -133,8 +137,7 @@ fn a_member_that_cannot_be_understood_is_reported_and_gets_nothing() {
     let source = std::error::Error::source(&error).unwrap();
     assert!(source.to_string().contains("alien"), "{source}");
     assert_eq!(watched(&mut story), names(&["a"]));
-    needed(&mut story);
-    story.group.counts(story.now, &counts(&[("a", 2)]));
+    story.counted(&[("a", 2)]);
     let shares = assignments(&story.sent(ApiKey::SyncGroup));
     assert_eq!(shares["alien"], []);
     assert_eq!(shares["m"], share(&[("a", &[0, 1])]));
@@ -156,68 +159,6 @@ fn an_assignor_that_was_not_offered_is_reported_and_the_group_joined_again() {
     story.sent(ApiKey::JoinGroup);
 }
 
-/// What a leader gives to "m" where there are so many partitions of "a".
-fn former_share(partitions: i32) -> Answer {
-    let mut story = assigning();
-    story.group.counts(story.now, &counts(&[("a", partitions)]));
-    let Call::SyncGroup(ask) = story.sent(ApiKey::SyncGroup).call else {
-        unreachable!()
-    };
-    let mut assignments = ask.assignments.into_iter();
-    let (_, assignment) = assignments.find(|(id, _)| id == "m").unwrap();
-    Answer::SyncGroup(sync_group::Answer {
-        error: ErrorCode::NONE,
-        assignment,
-    })
-}
-
-/// A static leader that has come back, and knows of two partitions of "a".
-fn back() -> (Story, Sent) {
-    let (mut story, join) = Story::joining_with(Settings {
-        instance_id: Some("one".to_owned()),
-        ..settings()
-    });
-    let answer = join_group::Answer {
-        skip_assignment: true,
-        ..lead(1)
-    };
-    story.answer(&join, Answer::JoinGroup(answer));
-    assert_eq!(watched(&mut story), names(&["a", "b"]));
-    needed(&mut story);
-    story.group.counts(story.now, &counts(&[("a", 2)]));
-    let sync = story.sent(ApiKey::SyncGroup);
-    assert!(assignments(&sync).is_empty());
-    (story, sync)
-}
-
-#[test]
-fn a_static_leader_that_comes_back_assigns_nothing_and_watches_all_the_same() {
-    let (mut story, sync) = back();
-    story.answer(&sync, former_share(2));
-    story.assigned();
-    story
-        .group
-        .metadata_changed(story.now, &|topic| (topic == "a").then_some(4));
-    story.release_begins();
-}
-
-#[test]
-fn a_static_leader_assigns_anew_what_has_changed_while_it_was_away() {
-    // The leader was another client, which leaves no note; or there were fewer partitions.
-    for share in [synced(&[("a", &[0])]), former_share(1)] {
-        let (mut story, sync) = back();
-        story.answer(&sync, share);
-        let (join, ask) = story.sent_join();
-        assert_eq!(ask.member_id, "m");
-        story.answer(&join, Answer::JoinGroup(lead(2)));
-        watched(&mut story);
-        needed(&mut story);
-        story.group.counts(story.now, &counts(&[("a", 2)]));
-        let sync = story.sent(ApiKey::SyncGroup);
-        assert!(!assignments(&sync).is_empty());
-    }
-}
-
 #[test]
 fn counts_that_do_not_come_are_not_waited_for_longer_than_the_session_bears() {
     let mut story = assigning();
@@ -226,14 +167,29 @@ fn counts_that_do_not_come_are_not_waited_for_longer_than_the_session_bears() {
     let sync = story.sent(ApiKey::SyncGroup);
     let nothing = [("m".to_owned(), vec![]), ("n".to_owned(), vec![])];
     assert_eq!(assignments(&sync), BTreeMap::from(nothing));
-    // They come when the SyncGroup is out: too late, but the metadata will tell.
-    story.group.counts(story.now, &counts(&[("a", 2)]));
+    // They come when the SyncGroup is out.
+    story.counted(&[("a", 2)]);
     story.quiet();
     story.answer(&sync, synced(&[]));
+    story.sent(ApiKey::JoinGroup);
+}
+
+#[test]
+fn what_is_known_is_assigned_where_the_rest_does_not_come() {
+    let mut story = assigning();
+    story.described_but(&[("a", 2)], &["b"]);
+    story.quiet();
+    story.wait();
+    story.reported();
+    let sync = story.sent(ApiKey::SyncGroup);
+    let shares = assignments(&sync);
+    assert_eq!(shares["m"], share(&[("a", &[0])]));
+    assert_eq!(shares["n"], share(&[("a", &[1])]));
+    story.answer(&sync, synced(&[("a", &[0])]));
     story.assigned();
-    story
-        .group
-        .metadata_changed(story.now, &|topic| (topic == "a").then_some(2));
+    story.described(&[("a", 2)]);
+    story.quiet();
+    story.described(&[("a", 2), ("b", 1)]);
     story.release_begins();
 }
 
@@ -246,7 +202,6 @@ fn counts_that_do_not_come_are_taken_from_the_assignment_before() {
     let join = story.sent(ApiKey::JoinGroup);
     story.answer(&join, Answer::JoinGroup(lead(2)));
     watched(&mut story);
-    needed(&mut story);
     story.wait();
     story.reported();
     let shares = assignments(&story.sent(ApiKey::SyncGroup));
@@ -257,33 +212,27 @@ fn counts_that_do_not_come_are_taken_from_the_assignment_before() {
 #[test]
 fn a_partition_count_that_changes_makes_the_group_rebalance() {
     let mut story = leading();
-    story
-        .group
-        .metadata_changed(story.now, &|topic| (topic == "a").then_some(2));
+    story.described(&[("a", 2)]);
     story.quiet();
     for changed in [3, 0] {
         let mut story = leading();
-        story
-            .group
-            .metadata_changed(story.now, &|topic| (topic == "a").then_some(changed));
+        story.described(&[("a", changed)]);
         story.release_begins();
         story.group.released(story.now);
         story.sent(ApiKey::JoinGroup);
     }
     // A topic that somebody else wants has appeared.
     let mut story = leading();
-    story.group.metadata_changed(story.now, &|_| Some(2));
+    story.described(&[("a", 2), ("b", 2)]);
     story.release_begins();
 }
 
 #[test]
 fn a_partition_count_that_changes_before_the_assignment_is_out_is_not_forgotten() {
     let mut story = assigning();
-    story.group.counts(story.now, &counts(&[("a", 2)]));
+    story.counted(&[("a", 2)]);
     let sync = story.sent(ApiKey::SyncGroup);
-    story
-        .group
-        .metadata_changed(story.now, &|topic| (topic == "a").then_some(3));
+    story.described(&[("a", 3)]);
     story.quiet();
     story.answer(&sync, synced(&[("a", &[0])]));
     let (join, ask) = story.sent_join();
@@ -296,7 +245,7 @@ fn a_partition_count_that_changes_before_the_assignment_is_out_is_not_forgotten(
 #[test]
 fn a_follower_leaves_the_partition_counts_to_the_leader() {
     let mut story = Story::stable();
-    story.group.metadata_changed(story.now, &|_| Some(77));
+    story.described(&[("a", 77), ("b", 77)]);
     story.quiet();
 }
 
@@ -311,6 +260,6 @@ fn who_leads_no_more_watches_no_more() {
     story.answer(&join, joined(2));
     assert!(watched(&mut story).is_empty());
     story.finish_sync(2);
-    story.group.metadata_changed(story.now, &|_| Some(77));
+    story.described(&[("a", 77), ("b", 77)]);
     story.quiet();
 }

@@ -18,8 +18,8 @@ fn left(story: &mut Story) {
     story
         .group
         .heard(story.now, story.now, ApiKey::OffsetCommit, code);
-    story.group.metadata_changed(story.now, &|_| Some(1));
-    story.group.counts(story.now, &BTreeMap::new());
+    story.group.metadata_changed(story.now, &|_| Count::Is(1));
+    story.group.counted(story.now);
     story.group.leave(story.now);
     story.pass(secs(600));
     story.quiet();
@@ -92,7 +92,6 @@ fn while_the_leader_waits_for_counts() {
     };
     story.answer(&join, Answer::JoinGroup(answer));
     assert!(matches!(story.next(), Action::Watch(_)));
-    assert!(matches!(story.next(), Action::NeedCounts(_)));
     leave(&mut story);
     goodbye(&mut story);
 }

@@ -168,12 +168,14 @@ fn calls_in_ten_minutes(fault: Fault) -> usize {
                 let result = answer(fault, call.api());
                 story.group.answer(story.now, token, result);
             }
-            Action::NeedCounts(topics) => {
+            Action::Watch(topics) if !topics.is_empty() => {
                 count += 1;
-                let counts = topics.into_iter().map(|topic| (topic, count)).collect();
-                story.group.counts(story.now, &counts);
+                let counts = |_: &str| Count::Is(count);
+                story.group.metadata_changed(story.now, &counts);
+                story.group.counted(story.now);
                 if let Fault::Counts = fault {
-                    story.group.metadata_changed(story.now, &|_| Some(-1));
+                    let now = story.now;
+                    story.group.metadata_changed(now, &|_| Count::Is(-1));
                 }
             }
             Action::Release { .. } => story.group.released(story.now),
@@ -189,7 +191,8 @@ fn calls_in_ten_minutes(fault: Fault) -> usize {
                     story.group.connection_failed(story.now, story.now);
                 }
                 if let Fault::Counts = fault {
-                    story.group.metadata_changed(story.now, &|_| Some(-1));
+                    let now = story.now;
+                    story.group.metadata_changed(now, &|_| Count::Is(-1));
                 }
             }
             _ => {}

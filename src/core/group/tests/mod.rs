@@ -6,6 +6,7 @@ mod leading;
 mod leaving;
 mod matrix;
 mod releasing;
+mod returning;
 mod walk;
 
 use std::{
@@ -20,6 +21,7 @@ use crate::{
         leave_group, sync_group,
     },
     config::Strategy,
+    core::cluster::Count,
     error::{Error, ErrorKind, Result},
     protocol::{
         ApiKey, ErrorCode,

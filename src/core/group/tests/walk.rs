@@ -104,13 +104,8 @@ impl Walk {
                 let topics = topics[self.rng.usize(..topics.len())];
                 self.story.subscribe(topics);
             }
-            16 => self.counts(),
-            17 => {
-                let count = self.rng.i32(1..4);
-                self.story
-                    .group
-                    .metadata_changed(self.story.now, &|_| Some(count));
-            }
+            16 => self.story.group.counted(self.story.now),
+            17 => self.describe(),
             18 => self.answer_twice(),
             _ if self.rng.u8(..100) == 0 => self.leave(),
             _ => self.pass_time(),
@@ -175,10 +170,14 @@ impl Walk {
         self.story.group.heard(now, sent_at, api, code);
     }
 
-    fn counts(&mut self) {
-        let count = self.rng.i32(-1..4);
-        let counts = BTreeMap::from([("a".to_owned(), count)]);
-        self.story.group.counts(self.story.now, &counts);
+    fn describe(&mut self) {
+        let count = match self.rng.i32(-1..4) {
+            -1 => Count::Unknown,
+            0 => Count::NoTopic,
+            count => Count::Is(count),
+        };
+        let now = self.story.now;
+        self.story.group.metadata_changed(now, &|_| count);
     }
 
     fn answer_twice(&mut self) {
@@ -342,10 +341,7 @@ impl Walk {
                 self.claims = Claims::None;
             }
             Action::Left => self.left = true,
-            Action::Disconnect(_)
-            | Action::Watch(_)
-            | Action::NeedCounts(_)
-            | Action::Report(_) => {}
+            Action::Disconnect(_) | Action::Watch(_) | Action::Report(_) => {}
         }
     }
 

@@ -1,0 +1,291 @@
+//! What comes together in one step: stories of one engine, told in virtual time.
+
+use std::time::{Duration, Instant};
+
+use super::{Action, End, Engine, Event, Gone, Opened, Progress, Settings};
+use crate::{
+    call::{
+        Answer, Broker, Call, Token, find_coordinator, heartbeat, join_group, leave_group,
+        metadata, offset_commit, offset_fetch, sync_group,
+    },
+    config::{Config, ConsumerMode, Subscription},
+    core::{ClaimId, commit::Ticket},
+    protocol::{
+        ApiKey, ErrorCode,
+        consumer_protocol::{Assignment, TopicPartition},
+    },
+};
+
+const TOPIC: &str = "t";
+
+/// A member that is alone in its group and reads one partition, whose commit it has found.
+struct Story {
+    engine: Engine,
+    now: Instant,
+    /// The present claim.
+    claim: ClaimId,
+    /// What the user has done with it.
+    mark: i64,
+    committed: i64,
+    in_hand: bool,
+    /// Commits that were not answered.
+    commits: Vec<(Token, offset_commit::Ask)>,
+    left: usize,
+    done: Vec<(Ticket, bool)>,
+    closed: Option<bool>,
+}
+
+impl Story {
+    /// It has found that commit.
+    fn at(committed: i64) -> Self {
+        let mut config = Config::default();
+        config.group.mode = ConsumerMode::Partitions;
+        let settings = Settings::of(&config, "g", Subscription::from(TOPIC));
+        let now = Instant::now();
+        let broker = Broker {
+            id: None,
+            host: "b1".to_owned(),
+            port: 9092,
+        };
+        let mut story = Self {
+            engine: Engine::new(now, settings, vec![broker], described(), 1),
+            now,
+            claim: ClaimId(0),
+            mark: committed,
+            committed,
+            in_hand: false,
+            commits: Vec::new(),
+            left: 0,
+            done: Vec::new(),
+            closed: None,
+        };
+        story.handle(Event::Start);
+        assert_ne!(story.claim, ClaimId(0), "it reads");
+        story
+    }
+
+    /// Something happens, and all is done that follows at once.
+    fn handle(&mut self, event: Event) {
+        self.engine.handle(self.now, event);
+        while let Some(action) = self.engine.poll_action() {
+            self.perform(action);
+        }
+    }
+
+    /// Time passes, and what comes due meanwhile is done in time.
+    fn pass(&mut self, time: Duration) {
+        let until = self.now + time;
+        while let Some(at) = self.engine.poll_deadline().filter(|at| *at <= until) {
+            self.now = self.now.max(at);
+            self.handle(Event::Timeout);
+        }
+        self.now = until;
+    }
+
+    fn perform(&mut self, action: Action) {
+        match action {
+            Action::Send { token, call, .. } => self.sent(token, call),
+            Action::Open(Opened { claim, start, .. }) => {
+                self.claim = claim;
+                self.mark = start;
+            }
+            Action::Observe => {
+                let progress = Progress {
+                    claim: self.claim,
+                    mark: (self.mark, String::new()),
+                    dirty: self.mark != self.committed,
+                    all_marked: !self.in_hand,
+                    alive: self.in_hand,
+                    changes: 0,
+                };
+                self.engine
+                    .handle(self.now, Event::Observed(vec![progress]));
+            }
+            Action::Committed { claim, next, .. } if claim == self.claim => self.committed = next,
+            Action::CommitDone(tickets, result) => {
+                let is_well = result.is_ok();
+                self.done.extend(tickets.into_iter().map(|t| (t, is_well)));
+            }
+            Action::Stopped(End::Closed(result)) => self.closed = Some(result.is_ok()),
+            _ => {}
+        }
+    }
+
+    /// Brokers answer at once; but commits when told, and never fetches.
+    fn sent(&mut self, token: Token, call: Call) {
+        let answer = match call {
+            Call::OffsetCommit(ask) => return self.commits.push((token, ask)),
+            Call::LeaveGroup(_) => {
+                self.left += 1;
+                let error = ErrorCode::NONE;
+                Answer::LeaveGroup(leave_group::Answer { error })
+            }
+            call => match answer(&call, self.committed) {
+                Some(answer) => answer,
+                None => return,
+            },
+        };
+        let result = Ok(answer);
+        self.engine
+            .handle(self.now, Event::Answer { token, result });
+    }
+
+    /// The offsets of the commits on their way.
+    fn committing(&self) -> Vec<i64> {
+        let offsets = self.commits.iter().map(|(_, ask)| ask.partitions[0].offset);
+        offsets.collect()
+    }
+
+    fn commits_are_answered(&mut self) {
+        for (token, ask) in std::mem::take(&mut self.commits) {
+            let partitions = ask.partitions.into_iter();
+            let partitions = partitions.map(|p| offset_commit::Committed {
+                topic: p.topic,
+                partition: p.partition,
+                error: ErrorCode::NONE,
+            });
+            let answer = offset_commit::Answer {
+                partitions: partitions.collect(),
+            };
+            let result = Ok(Answer::OffsetCommit(answer));
+            self.handle(Event::Answer { token, result });
+        }
+    }
+}
+
+/// One broker, and one partition.
+fn described() -> metadata::Answer {
+    metadata::Answer {
+        brokers: vec![metadata::Broker {
+            id: 1,
+            host: "b1".to_owned(),
+            port: 9092,
+            rack: None,
+        }],
+        controller_id: None,
+        cluster_id: None,
+        topics: vec![metadata::Topic {
+            error: ErrorCode::NONE,
+            name: TOPIC.to_owned(),
+            id: None,
+            is_internal: false,
+            partitions: vec![metadata::Partition {
+                error: ErrorCode::NONE,
+                id: 0,
+                leader: Some(1),
+                leader_epoch: None,
+                replicas: vec![1],
+                in_sync_replicas: vec![1],
+                offline_replicas: Vec::new(),
+            }],
+        }],
+    }
+}
+
+/// What a broker says that has this commit.
+fn answer(call: &Call, committed: i64) -> Option<Answer> {
+    let error = ErrorCode::NONE;
+    Some(match call {
+        Call::Metadata(_) => Answer::Metadata(described()),
+        Call::FindCoordinator(_) => Answer::FindCoordinator(find_coordinator::Answer {
+            error,
+            message: None,
+            coordinator: Some(find_coordinator::Coordinator {
+                id: 1,
+                host: "b1".to_owned(),
+                port: 9092,
+            }),
+        }),
+        Call::JoinGroup(_) => Answer::JoinGroup(join_group::Answer {
+            error,
+            version: 9,
+            generation: 1,
+            protocol: "range".to_owned(),
+            leader: "another".to_owned(),
+            member_id: "m".to_owned(),
+            skip_assignment: false,
+            members: Vec::new(),
+        }),
+        Call::SyncGroup(_) => {
+            let assignment = Assignment {
+                assigned_partitions: vec![TopicPartition {
+                    topic: TOPIC.to_owned(),
+                    partitions: vec![0],
+                }],
+                user_data: None,
+            };
+            Answer::SyncGroup(sync_group::Answer {
+                error,
+                assignment: assignment.to_bytes(0).unwrap(),
+            })
+        }
+        Call::OffsetFetch(_) => Answer::OffsetFetch(offset_fetch::Answer {
+            error,
+            partitions: vec![offset_fetch::Partition {
+                topic: TOPIC.to_owned(),
+                partition: 0,
+                error,
+                offset: Some(committed),
+                leader_epoch: None,
+                metadata: String::new(),
+            }],
+        }),
+        Call::Heartbeat(_) => Answer::Heartbeat(heartbeat::Answer { error }),
+        call => {
+            assert_eq!(call.api(), ApiKey::Fetch);
+            return None;
+        }
+    })
+}
+
+/// The last mark is made when the handle may be offered again, and somebody asks for a commit at that moment.
+#[test]
+fn who_asks_for_a_commit_while_a_handle_is_offered_again_gets_it() {
+    let mut story = Story::at(5);
+    let first = story.claim;
+    story.in_hand = true;
+    let how = Gone::Dropped;
+    story.handle(Event::HandleGone { claim: first, how });
+    story.pass(Duration::from_millis(200));
+    assert_eq!(story.claim, first, "something is in hand");
+
+    (story.mark, story.in_hand) = (6, false);
+    story.handle(Event::Commit(Ticket(1)));
+    assert_ne!(story.claim, first);
+    assert_eq!((story.committing(), story.done.len()), (vec![6], 0));
+    story.commits_are_answered();
+    assert_eq!(story.done, [(Ticket(1), true)]);
+}
+
+/// How old a commit is that was found, nobody says. And no close waits for it.
+#[test]
+fn a_commit_that_was_found_is_renewed_soon_and_no_close_waits_for_that() {
+    let mut story = Story::at(5);
+    story.pass(Duration::from_secs(59));
+    assert_eq!(story.committing(), []);
+    story.pass(Duration::from_secs(3));
+    assert_eq!(story.committing(), [5]);
+    story.commits_are_answered();
+    story.pass(Duration::from_secs(599));
+    assert_eq!(story.committing(), []);
+    story.pass(Duration::from_secs(3));
+    assert_eq!(story.committing(), [5]);
+
+    story.handle(Event::Close);
+    assert_eq!((story.left, story.closed), (1, Some(true)));
+}
+
+/// A renewal on its way is one thing, a mark another.
+#[test]
+fn a_mark_that_is_made_while_a_commit_is_renewed_is_committed_before_the_close_ends() {
+    let mut story = Story::at(5);
+    story.pass(Duration::from_secs(62));
+    assert_eq!(story.committing(), [5]);
+    story.mark = 6;
+    story.handle(Event::Close);
+    assert_eq!(story.left, 0);
+    story.commits_are_answered();
+    assert_eq!((story.committing(), story.left), (vec![6], 0));
+    story.commits_are_answered();
+    assert_eq!((story.left, story.closed), (1, Some(true)));
+}

@@ -1,0 +1,146 @@
+//! Static members that come back: their share was made before they went (KIP-345).
+
+use super::{
+    leading::{assigning, assignments, lead, watched},
+    *,
+};
+
+fn named() -> Settings {
+    Settings {
+        instance_id: Some("one".to_owned()),
+        ..settings()
+    }
+}
+
+/// What a leader gives to "m" where there are so many partitions of "a".
+fn former_share(partitions: i32) -> Answer {
+    let mut story = assigning();
+    story.counted(&[("a", partitions)]);
+    let Call::SyncGroup(ask) = story.sent(ApiKey::SyncGroup).call else {
+        unreachable!()
+    };
+    let mut assignments = ask.assignments.into_iter();
+    let (_, assignment) = assignments.find(|(id, _)| id == "m").unwrap();
+    Answer::SyncGroup(sync_group::Answer {
+        error: ErrorCode::NONE,
+        assignment,
+    })
+}
+
+/// A static leader that has come back, and knows of two partitions of "a".
+fn back() -> (Story, Sent) {
+    back_with(&[("a", 2)], &[])
+}
+
+fn back_with(topics: &[(&str, i32)], unknown: &[&str]) -> (Story, Sent) {
+    let (mut story, join) = Story::joining_with(named());
+    let answer = join_group::Answer {
+        skip_assignment: true,
+        ..lead(1)
+    };
+    story.answer(&join, Answer::JoinGroup(answer));
+    assert_eq!(watched(&mut story), names(&["a", "b"]));
+    story.described_but(topics, unknown);
+    let sync = story.sent(ApiKey::SyncGroup);
+    assert!(assignments(&sync).is_empty());
+    (story, sync)
+}
+
+#[test]
+fn a_static_leader_that_comes_back_assigns_nothing_and_watches_all_the_same() {
+    let (mut story, sync) = back();
+    story.answer(&sync, former_share(2));
+    story.assigned();
+    story.described(&[("a", 4)]);
+    story.release_begins();
+}
+
+#[test]
+fn a_static_leader_assigns_anew_what_has_changed_while_it_was_away() {
+    // The leader was another client, which leaves no note; or there were fewer partitions.
+    for share in [synced(&[("a", &[0])]), former_share(1)] {
+        let (mut story, sync) = back();
+        story.answer(&sync, share);
+        let (join, ask) = story.sent_join();
+        assert_eq!(ask.member_id, "m");
+        story.answer(&join, Answer::JoinGroup(lead(2)));
+        watched(&mut story);
+        story.counted(&[("a", 2)]);
+        let sync = story.sent(ApiKey::SyncGroup);
+        assert!(!assignments(&sync).is_empty());
+    }
+}
+
+/// It is not known yet whether anything has changed, and nobody waits for that.
+#[test]
+fn a_static_leader_that_comes_back_judges_nothing_before_all_is_known() {
+    for changed in [false, true] {
+        let (mut story, sync) = back_with(&[("a", 2)], &["b"]);
+        story.answer(&sync, former_share(if changed { 1 } else { 2 }));
+        story.assigned();
+        story.described_but(&[("a", 2)], &["b"]);
+        story.quiet();
+        story.described(&[("a", 2)]);
+        if changed {
+            story.release_begins();
+            continue;
+        }
+        story.quiet();
+        story.described(&[("a", 2), ("b", 1)]);
+        story.release_begins();
+    }
+}
+
+/// Brokers before 3.2 name it as it was, and nobody else.
+#[test]
+fn a_static_leader_that_is_not_told_of_the_others_looks_at_its_own_topics() {
+    for partitions in [2, 1] {
+        let (mut story, join) = Story::joining_with(named());
+        let leader = format!("one-{}", "u".repeat(36));
+        story.answer(
+            &join,
+            Answer::JoinGroup(join_group::Answer { leader, ..seat(1) }),
+        );
+        assert_eq!(watched(&mut story), names(&["a"]));
+        story.counted(&[("a", 2)]);
+        let sync = story.sent(ApiKey::SyncGroup);
+        story.answer(&sync, former_share(partitions));
+        if partitions == 1 {
+            story.sent(ApiKey::JoinGroup);
+            continue;
+        }
+        story.assigned();
+        story.described(&[("a", 4)]);
+        story.release_begins();
+    }
+}
+
+/// It was made for "a" alone. The group is made to rebalance for that once: another share that does not fit is
+/// some leader's mistake.
+#[test]
+fn a_share_that_was_made_for_other_topics_is_objected_to_once() {
+    let (mut story, find) = Story::started(named());
+    story.subscribe(&["a", "b"]);
+    story.answer(&find, found(1));
+    let (mut join, first) = story.sent_join();
+    let offers = |ask: &join_group::Ask| ask.protocols.clone();
+    story.answer(&join, joined(1));
+    let sync = story.sent(ApiKey::SyncGroup);
+    story.answer(&sync, former_share(2));
+    let changed;
+    (join, changed) = story.sent_join();
+    assert_ne!(offers(&first), offers(&changed), "the group is to notice");
+    for generation in 2..5 {
+        story.answer(&join, joined(generation));
+        let sync = story.sent(ApiKey::SyncGroup);
+        story.answer(&sync, former_share(2));
+        story.assigned();
+        let beat = story.next_heartbeat();
+        story.refuse(&beat, ErrorCode::REBALANCE_IN_PROGRESS);
+        story.release_begins();
+        story.group.released(story.now);
+        let again;
+        (join, again) = story.sent_join();
+        assert_eq!(offers(&changed), offers(&again));
+    }
+}

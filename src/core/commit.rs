@@ -86,11 +86,14 @@ pub struct Item {
 pub enum Snapshot {
     /// This call is to be made.
     Call(Token, Call, Duration),
-    /// All is committed: who waits is told so.
-    Nothing(Vec<Ticket>),
-    /// There is no generation to commit under: who waits is told so.
-    NoSession(Vec<Ticket>, Error),
+    /// There is nothing to commit, or nothing that has not been refused.
+    Nothing,
+    /// There is no generation to commit under.
+    NoSession,
 }
+
+/// Who need not wait any longer, and for what result.
+pub type Told = (Vec<Ticket>, Result<()>);
 
 /// What became of a commit.
 #[derive(Debug)]
@@ -128,6 +131,8 @@ pub struct Committer {
     waiting: Vec<Ticket>,
     due: Option<Instant>,
     retry: Backoff,
+    /// When what has failed is tried again; that is when it is due then.
+    retry_at: Option<Instant>,
     /// Marks that the broker refuses.
     refused: BTreeMap<ClaimId, Refusal>,
     /// Claims whose last commit has no answer that says what became of it: it may be in force.
@@ -143,7 +148,7 @@ pub struct Committer {
 struct Refusal {
     next: i64,
     metadata: String,
-    code: ErrorCode,
+    error: Error,
     at: Instant,
     /// How often in a row.
     times: u32,
@@ -153,7 +158,7 @@ struct Refusal {
 
 impl Refusal {
     fn is_of_unknown(&self) -> bool {
-        self.code == ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
+        self.error.code() == Some(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
     }
 }
 
@@ -167,10 +172,19 @@ struct InFlight {
     sent_at: Instant,
     items: Vec<Item>,
     tickets: Vec<Ticket>,
+    /// Why a mark that was looked at with them is not among them.
+    refused: Option<Error>,
     /// Claims that have ended since.
     over: BTreeSet<ClaimId>,
     /// Nobody waits for it, so there is nothing to try again.
     abandoned: bool,
+}
+
+impl InFlight {
+    /// Whether it says nothing new, so that nobody cares what becomes of it.
+    fn is_renewal(&self) -> bool {
+        self.items.iter().all(|item| item.is_renewal)
+    }
 }
 
 /// The longest wait between two tries.
@@ -182,6 +196,7 @@ impl Committer {
         Self {
             due: settings.interval.map(|every| now + every),
             retry: Backoff::new(settings.retry_backoff, LONGEST_BACKOFF),
+            retry_at: None,
             settings,
             in_flight: None,
             waiting: Vec::new(),
@@ -208,7 +223,7 @@ impl Committer {
 
     /// After a failure it is tried again in its time.
     fn be_due(&mut self, now: Instant) {
-        if self.is_busy() || self.retry_at().is_none() {
+        if self.retry_at.is_none() {
             self.due = Some(now);
         }
     }
@@ -225,7 +240,7 @@ impl Committer {
 
     /// After a failure: when to try again.
     pub fn retry_at(&self) -> Option<Instant> {
-        self.due.filter(|_| self.retry.tries() > 0)
+        self.retry_at
     }
 
     /// From here on commits are the last ones.
@@ -268,12 +283,23 @@ impl Committer {
         self.doubtful.remove(&claim);
     }
 
-    /// Of these marks, those that are worth a commit: what was refused is so again when it would be time to renew it.
-    fn worth(&self, now: Instant, items: Vec<Item>) -> Vec<Item> {
+    /// Of these marks, those that are worth a commit, and why another one is not: it was refused. It is worth one
+    /// again when it would be time to renew it.
+    fn worth(&self, now: Instant, items: Vec<Item>) -> (Vec<Item>, Option<Error>) {
         let renewal = self.settings.renewal();
         let is_over = |r: &Refusal| r.again || now.duration_since(r.at) >= renewal;
-        let refused = |i: &Item| self.refusal_of(i).is_some_and(|refusal| !is_over(refusal));
-        items.into_iter().filter(|i| !refused(i)).collect()
+        let refusal = |i: &Item| self.refusal_of(i).filter(|refusal| !is_over(refusal));
+        let mut why = None;
+        let worth = items.into_iter().filter(|item| {
+            let Some(refusal) = refusal(item) else {
+                return true;
+            };
+            if !item.is_renewal {
+                why.get_or_insert_with(|| refusal.error.clone());
+            }
+            false
+        });
+        (worth.collect(), why)
     }
 
     fn refusal_of(&self, item: &Item) -> Option<&Refusal> {
@@ -289,28 +315,35 @@ impl Committer {
         }
     }
 
-    /// The marks at this moment. Gives the call to make, or the outcome where there is none.
+    /// The marks at this moment. Gives the call to make, and who need not wait for it.
     pub fn snapshot(
         &mut self,
         now: Instant,
         items: Vec<Item>,
         session: Option<&Session>,
         tokens: &mut Tokens,
-    ) -> Snapshot {
+    ) -> (Snapshot, Option<Told>) {
         assert!(self.in_flight.is_none(), "one commit at a time");
         self.due = self.settings.interval.map(|every| now + every);
-        let all_committed = items.is_empty();
-        let items = self.worth(now, items);
-        let tickets = std::mem::take(&mut self.waiting);
-        if items.is_empty() {
-            // Else the rest was refused for good, and why still counts.
-            self.failure.take_if(|_| all_committed);
-            return Snapshot::Nothing(tickets);
+        self.retry_at = None;
+        let (items, refused) = self.worth(now, items);
+        let mut tickets = std::mem::take(&mut self.waiting);
+        let mut told = None;
+        let is_new = items.iter().any(|item| !item.is_renewal);
+        if !is_new {
+            self.retry.reset();
+            self.failure.clone_from(&refused);
+            let result = refused.clone().map_or(Ok(()), Err);
+            told = Some((std::mem::take(&mut tickets), result));
         }
-        let Some(session) = session else {
-            let error = Error::new(ErrorKind::RebalanceInProgress, "commit");
-            self.failure = Some(error.clone());
-            return Snapshot::NoSession(tickets, error);
+        let session = match session {
+            Some(session) if !items.is_empty() => session,
+            None if is_new => {
+                let error = Error::new(ErrorKind::RebalanceInProgress, "commit");
+                self.failure = Some(error.clone());
+                return (Snapshot::NoSession, Some((tickets, Err(error))));
+            }
+            _ => return (Snapshot::Nothing, told),
         };
         let ask = offset_commit::Ask {
             group_id: self.settings.group_id.clone(),
@@ -338,10 +371,12 @@ impl Committer {
             sent_at: now,
             items,
             tickets,
+            refused,
             over: BTreeSet::new(),
             abandoned: false,
         });
-        Snapshot::Call(token, Call::OffsetCommit(ask), self.settings.timeout)
+        let call = Snapshot::Call(token, Call::OffsetCommit(ask), self.settings.timeout);
+        (call, told)
     }
 
     /// Whether this names a commit of its own that is on its way.
@@ -355,6 +390,7 @@ impl Committer {
             .in_flight
             .take()
             .expect("the caller has asked whether it is waited for");
+        let is_abandoned = flight.abandoned || flight.is_renewal();
         let mut outcomes = Vec::new();
         let mut answers = match result {
             Ok(answer) => ByPartition::new(answer.partitions),
@@ -362,13 +398,14 @@ impl Committer {
                 outcomes.push(Outcome::Unheard {
                     sent_at: flight.sent_at,
                 });
-                if !flight.abandoned {
+                if !is_abandoned {
                     self.failed(now, flight.tickets, error.doing("commit"), &mut outcomes);
                 }
                 return outcomes;
             }
         };
-        let mut failure: Option<Error> = None;
+        let mut refused = flight.refused;
+        let mut passing: Option<Error> = None;
         let mut word = ErrorCode::NONE;
         let mut some_committed = false;
         for item in flight.items {
@@ -387,30 +424,41 @@ impl Committer {
             let error = error
                 .at_api(ApiKey::OffsetCommit)
                 .at_partition(&item.topic, item.partition);
-            if reaction(ApiKey::OffsetCommit, code) == Reaction::Report {
-                let before = self.refusal_of(&item).filter(|before| before.code == code);
-                let refusal = Refusal {
-                    next: item.next,
-                    metadata: item.metadata.clone(),
-                    code,
-                    at: now,
-                    times: 1 + before.map_or(0, |before| before.times),
-                    again: false,
+            let is_refused = reaction(ApiKey::OffsetCommit, code) == Reaction::Report;
+            if !item.is_renewal {
+                let why = if is_refused {
+                    &mut refused
+                } else {
+                    &mut passing
                 };
-                if refusal.is_of_unknown() || code == ErrorCode::UNKNOWN_TOPIC_ID {
-                    outcomes.push(Outcome::StaleMetadata);
-                }
-                let is_news = before.is_none();
-                if !flight.over.contains(&item.claim) {
-                    self.refused.insert(item.claim, refusal);
-                }
-                if is_news {
-                    outcomes.push(Outcome::Refused(item, error.clone()));
-                }
-            } else if word == ErrorCode::NONE {
-                word = code;
+                why.get_or_insert_with(|| error.clone());
             }
-            failure.get_or_insert(error);
+            if !is_refused {
+                if word == ErrorCode::NONE {
+                    word = code;
+                }
+                continue;
+            }
+            let before = self.refusal_of(&item);
+            let before = before.filter(|before| before.error.code() == error.code());
+            let is_news = before.is_none();
+            let refusal = Refusal {
+                next: item.next,
+                metadata: item.metadata.clone(),
+                error: error.clone(),
+                at: now,
+                times: 1 + before.map_or(0, |before| before.times),
+                again: false,
+            };
+            if refusal.is_of_unknown() || code == ErrorCode::UNKNOWN_TOPIC_ID {
+                outcomes.push(Outcome::StaleMetadata);
+            }
+            if !flight.over.contains(&item.claim) {
+                self.refused.insert(item.claim, refusal);
+            }
+            if is_news {
+                outcomes.push(Outcome::Refused(item, error));
+            }
         }
         // Where every partition was refused for good, the broker may have answered without asking
         // the group coordinator: that says nothing about the membership.
@@ -420,21 +468,17 @@ impl Committer {
                 code: word,
             });
         }
-        match failure {
-            // Nobody waits for it any more, and what comes next has nothing to do with it.
-            _ if flight.abandoned => {}
+        match passing {
+            // Nobody waits for it, and what comes next has nothing to do with it.
+            _ if is_abandoned => {}
+            Some(error) => self.failed(now, flight.tickets, error, &mut outcomes),
+            // What is refused for good is told at once; trying again would not help.
             None => {
                 self.retry.reset();
-                self.failure = None;
-                outcomes.push(Outcome::Done(flight.tickets, Ok(())));
+                self.failure.clone_from(&refused);
+                let result = refused.map_or(Ok(()), Err);
+                outcomes.push(Outcome::Done(flight.tickets, result));
             }
-            // What is refused for good is told at once; trying again would not help.
-            Some(error) if word == ErrorCode::NONE => {
-                self.retry.reset();
-                self.failure = Some(error.clone());
-                outcomes.push(Outcome::Done(flight.tickets, Err(error)));
-            }
-            Some(error) => self.failed(now, flight.tickets, error, &mut outcomes),
         }
         outcomes.retain(|o| !matches!(o, Outcome::Done(tickets, _) if tickets.is_empty()));
         outcomes
@@ -451,6 +495,7 @@ impl Committer {
         let at = self.retry.next(now, &mut self.rng);
         if self.settings.interval.is_some() || !tickets.is_empty() || self.is_awaited() {
             self.due = Some(at);
+            self.retry_at = Some(at);
         }
         self.failure = Some(error.clone());
         let most = if self.is_closing {
@@ -460,6 +505,7 @@ impl Committer {
         };
         if self.retry.tries() > most {
             self.retry.reset();
+            self.retry_at = None;
             // Who has come meanwhile has tries of its own.
             if !self.is_awaited() {
                 self.due = self.settings.interval.map(|every| now + every);
@@ -471,20 +517,20 @@ impl Committer {
         }
     }
 
-    /// Whether what is on its way says nothing new, and so is worth no wait. It is not tried again then.
+    /// Whether what is on its way says nothing new, and nobody waits for another one: it is worth no wait.
     pub fn abandon_renewal(&mut self) -> bool {
-        let Some(flight) = &mut self.in_flight else {
+        let flight = self.in_flight.as_mut();
+        let Some(flight) = flight.filter(|f| self.waiting.is_empty() && f.is_renewal()) else {
             return false;
         };
-        let is_awaited = !self.waiting.is_empty() || !flight.tickets.is_empty();
-        let is_renewal = !is_awaited && flight.items.iter().all(|i| i.is_renewal);
-        flight.abandoned |= is_renewal;
-        is_renewal
+        flight.abandoned = true;
+        true
     }
 
     /// All claims are over, or about to be: who waits is told, and a commit on its way is not tried again.
     pub fn abandon(&mut self, error: &Error) -> Option<Outcome> {
         self.retry.reset();
+        self.retry_at = None;
         let mut tickets = std::mem::take(&mut self.waiting);
         if let Some(flight) = &mut self.in_flight {
             tickets.append(&mut flight.tickets);

@@ -419,11 +419,35 @@ fn one_partition_that_refuses_a_commit_is_reported_once_and_holds_up_no_other() 
     };
     assert_eq!(refusals(), 1, "{:?}", reader.errors());
     assert!(world.committed("t", 0) <= Some(0), "the start at most");
+    let told = reader.consumer.commit_offsets().unwrap_err();
+    assert_eq!(told.partition(), Some(0), "{told:?}");
     world.produce("t", 0, 1);
     reader.consume(1);
     world.await_committed("t", 0, 3);
     assert_eq!(refusals(), 1);
     reader.consumer.close().unwrap();
+    world.judge();
+}
+
+#[test]
+fn a_close_tells_of_the_partition_that_refuses_whatever_else_was_committed() {
+    let world = World::with(&[("t", 2)]).incomplete();
+    world.fill("t", 2, 1);
+    let reader = world.join("a");
+    for delivery in reader.take(2) {
+        let metadata = match delivery.partition() {
+            0 => "x".repeat(5000),
+            _ => String::new(),
+        };
+        reader.mark_with(&delivery, &metadata);
+    }
+    let refused = Some(ErrorCode::OFFSET_METADATA_TOO_LARGE);
+    reader.await_error(|e| e.code() == refused);
+    world.produce("t", 1, 1);
+    reader.consume(1);
+    world.await_committed("t", 1, 2);
+    let error = reader.consumer.close().unwrap_err();
+    assert_eq!((error.code(), error.partition()), (refused, Some(0)));
     world.judge();
 }
 

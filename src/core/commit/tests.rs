@@ -70,16 +70,24 @@ impl Stage {
 
     /// What is marked goes out, as soon as it is due.
     fn send(&mut self) {
-        self.send_item(item());
+        assert_eq!(self.look(&[item()]), (true, vec![]));
     }
 
-    fn send_item(&mut self, item: Item) {
+    /// The marks are looked at, as soon as that is due. Whether a commit goes out, and who is told at once.
+    fn look(&mut self, items: &[Item]) -> (bool, Vec<(Ticket, bool)>) {
         let due = self.committer.deadline().expect("somebody waits");
         self.now = self.now.max(due);
-        let snapshot =
+        let session = Some(&self.session);
+        let (snapshot, told) =
             self.committer
-                .snapshot(self.now, vec![item], Some(&self.session), &mut self.tokens);
-        assert!(matches!(snapshot, Snapshot::Call(..)), "{snapshot:?}");
+                .snapshot(self.now, items.to_vec(), session, &mut self.tokens);
+        let (tickets, result) = told.unwrap_or((Vec::new(), Ok(())));
+        let told = tickets.into_iter().map(|ticket| (ticket, result.is_ok()));
+        (matches!(snapshot, Snapshot::Call(..)), told.collect())
+    }
+
+    fn is_worth(&self, at: Instant) -> bool {
+        !self.committer.worth(at, vec![item()]).0.is_empty()
     }
 
     /// The broker answers so. Gives who was told, and whether it went well.
@@ -202,31 +210,106 @@ fn who_comes_while_it_is_tried_again_does_not_wait_for_an_interval() {
     }
 }
 
+/// The time of a try has come, but the group coordinator is not known, or nothing is left to commit.
+#[test]
+fn who_comes_after_a_try_that_could_not_be_made_does_not_wait_for_an_interval() {
+    for has_session in [false, true] {
+        let mut stage = Stage::every(Some(Duration::from_secs(600)));
+        stage.ask(ONE);
+        stage.send();
+        stage.answer(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS);
+        stage.now = stage.committer.deadline().unwrap();
+        let (items, session) = match has_session {
+            true => (vec![], Some(&stage.session)),
+            false => (vec![item()], None),
+        };
+        let (snapshot, told) =
+            stage
+                .committer
+                .snapshot(stage.now, items, session, &mut stage.tokens);
+        assert!(!matches!(snapshot, Snapshot::Call(..)));
+        assert_eq!(told.unwrap().1.is_ok(), has_session);
+        stage.ask(OTHER);
+        assert_eq!(stage.committer.deadline(), Some(stage.now));
+    }
+}
+
 #[test]
 fn a_renewal_leaves_no_doubt_and_is_worth_no_wait() {
-    let mut stage = Stage::every(Some(Duration::from_secs(1)));
     let renewal = Item {
         is_renewal: true,
         ..item()
     };
-    stage.send_item(renewal.clone());
-    assert!(!stage.committer.is_in_doubt(ClaimId(1)));
+    let renewal = [renewal];
+    for code in [
+        ErrorCode::NONE,
+        ErrorCode::COORDINATOR_LOAD_IN_PROGRESS,
+        ErrorCode::TOPIC_AUTHORIZATION_FAILED,
+    ] {
+        let mut stage = Stage::every(Some(Duration::from_secs(1)));
+        stage.ask(ONE);
+        assert_eq!(stage.look(&renewal), (true, vec![(ONE, true)]));
+        assert!(!stage.committer.is_in_doubt(ClaimId(1)));
+        stage.answer(code);
+        assert!(stage.committer.failure().is_none(), "{code}");
+        assert!(stage.committer.retry_at().is_none(), "{code}");
+    }
+
+    let mut stage = Stage::every(Some(Duration::from_secs(1)));
+    assert!(stage.look(&renewal).0);
     assert!(stage.committer.abandon_renewal());
     let lost = Error::new(ErrorKind::Disconnected, "commit");
     stage.committer.answer(stage.now, Err(lost));
     assert!(stage.committer.failure().is_none());
     assert!(!stage.committer.abandon_renewal(), "it is over");
 
-    stage.ask(ONE);
-    stage.send_item(renewal.clone());
-    assert!(!stage.committer.abandon_renewal(), "somebody waits");
-    assert_eq!(stage.answer(ErrorCode::NONE), [(ONE, true)]);
-    stage.send_item(renewal);
+    assert!(stage.look(&renewal).0);
     stage.ask(OTHER);
     assert!(!stage.committer.abandon_renewal(), "somebody waits");
     stage.answer(ErrorCode::NONE);
     stage.send();
     assert!(!stage.committer.abandon_renewal(), "it is new");
+}
+
+/// Whether or not there is something else to commit.
+#[test]
+fn who_asks_is_told_of_a_mark_that_was_refused_before() {
+    let refused = Item {
+        claim: ClaimId(2),
+        partition: 1,
+        ..item()
+    };
+    let committed = |partition, error| offset_commit::Committed {
+        topic: "t".to_owned(),
+        partition,
+        error,
+    };
+    let mut stage = Stage::new();
+    stage.ask(ONE);
+    assert!(stage.look(&[item(), refused.clone()]).0);
+    let answer = offset_commit::Answer {
+        partitions: vec![
+            committed(0, ErrorCode::NONE),
+            committed(1, ErrorCode::OFFSET_METADATA_TOO_LARGE),
+        ],
+    };
+    let outcomes = stage.committer.answer(stage.now, Ok(answer));
+    assert_eq!(told(outcomes), [(ONE, false)]);
+
+    stage.ask(OTHER);
+    assert_eq!(
+        stage.look(std::slice::from_ref(&refused)),
+        (false, vec![(OTHER, false)])
+    );
+    stage.ask(OTHER);
+    assert_eq!(stage.look(&[item(), refused.clone()]), (true, vec![]));
+    assert_eq!(stage.answer(ErrorCode::NONE), [(OTHER, false)]);
+    assert!(stage.committer.failure().is_some());
+
+    // Until it was taken back, or its claim is over.
+    stage.ask(ONE);
+    assert_eq!(stage.look(&[]), (false, vec![(ONE, true)]));
+    assert!(stage.committer.failure().is_none());
 }
 
 #[test]
@@ -265,7 +348,7 @@ fn a_partition_that_the_broker_does_not_know_is_tried_again_while_it_is_describe
     let mut told = 0;
     loop {
         stage.ask(ONE);
-        if stage.committer.worth(stage.now, vec![item()]).is_empty() {
+        if !stage.is_worth(stage.now) {
             break;
         }
         stage.send();
@@ -278,15 +361,9 @@ fn a_partition_that_the_broker_does_not_know_is_tried_again_while_it_is_describe
             .filter(|o| matches!(o, Outcome::Refused(..)))
             .count();
         tries += 1;
-        assert!(
-            stage.committer.worth(stage.now, vec![item()]).is_empty(),
-            "not yet"
-        );
+        assert!(!stage.is_worth(stage.now), "not yet");
         stage.committer.reconsider(|_| false);
-        assert!(
-            stage.committer.worth(stage.now, vec![item()]).is_empty(),
-            "not there"
-        );
+        assert!(!stage.is_worth(stage.now), "not there");
         stage.committer.reconsider(|claim| claim == ClaimId(1));
     }
     assert_eq!((tries, told), (5, 1));
@@ -300,10 +377,10 @@ fn what_is_refused_for_good_is_not_tried_again_before_it_would_be_renewed() {
         stage.send();
         let outcomes = stage.committer.answer(stage.now, Ok(answered(code)));
         stage.committer.reconsider(|_| true);
-        let is_worth = |at| !stage.committer.worth(at, vec![item()]).is_empty();
         let again_at = stage.now + stage.committer.settings.renewal();
-        assert!(!is_worth(stage.now) && !is_worth(again_at - Duration::from_millis(1)));
-        assert!(is_worth(again_at));
+        assert!(!stage.is_worth(stage.now));
+        assert!(!stage.is_worth(again_at - Duration::from_millis(1)));
+        assert!(stage.is_worth(again_at));
         stage.now = again_at;
         outcomes.iter().any(|o| matches!(o, Outcome::Refused(..)))
     };

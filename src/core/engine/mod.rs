@@ -56,9 +56,7 @@ pub struct Engine {
     stopped: bool,
     /// What was claimed before the rebalance that is going on.
     rebalancing: Option<BTreeMap<String, Vec<i32>>>,
-    /// Topics of all members, where this one is the leader.
-    watched: BTreeSet<String>,
-    /// Since when the leader waits for their partition counts.
+    /// Since when the leader of the group waits for partition counts.
     counts_wanted: Option<Instant>,
     /// The topics that were there when the consumer began, and are still.
     first_seen: BTreeMap<String, FirstSeen>,
@@ -108,7 +106,6 @@ impl Engine {
             closing: None,
             stopped: false,
             rebalancing: None,
-            watched: BTreeSet::new(),
             counts_wanted: None,
             absent: BTreeSet::new(),
             observing: false,

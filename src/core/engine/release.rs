@@ -12,7 +12,7 @@ use crate::{
         ClaimId,
         commit::{self, Snapshot},
     },
-    error::{Error, ErrorKind, Result},
+    error::{Error, ErrorKind},
 };
 
 /// The claims are being given up.
@@ -280,28 +280,19 @@ impl Engine {
         });
         let items = items.collect();
         let session = self.group.session();
-        match self
-            .committer
-            .snapshot(now, items, session.as_ref(), &mut self.tokens)
-        {
+        let (snapshot, told) =
+            self.committer
+                .snapshot(now, items, session.as_ref(), &mut self.tokens);
+        if let Some((tickets, result)) = told.filter(|(tickets, _)| !tickets.is_empty()) {
+            self.actions.push_back(Action::CommitDone(tickets, result));
+        }
+        match snapshot {
             Snapshot::Call(token, call, timeout) => {
                 self.send_to_coordinator(token, call, timeout);
                 Commit::Sent
             }
-            Snapshot::Nothing(done) => {
-                self.commit_done(done, Ok(()));
-                Commit::Nothing
-            }
-            Snapshot::NoSession(tickets, error) => {
-                self.commit_done(tickets, Err(error));
-                Commit::NoSession
-            }
-        }
-    }
-
-    fn commit_done(&mut self, tickets: Vec<commit::Ticket>, result: Result<()>) {
-        if !tickets.is_empty() {
-            self.actions.push_back(Action::CommitDone(tickets, result));
+            Snapshot::Nothing => Commit::Nothing,
+            Snapshot::NoSession => Commit::NoSession,
         }
     }
 

@@ -83,10 +83,8 @@ impl Engine {
         self.report_absent_topics();
         let described_at = self.cluster.updated_at();
         let wanted = &mut self.counts_wanted;
-        if wanted
-            .take_if(|since| described_at >= Some(*since))
-            .is_some()
-        {
+        let is_answer = |since: &mut Instant| described_at >= Some(*since);
+        if wanted.take_if(is_answer).is_some() {
             self.group.counted(now);
         }
     }
@@ -110,7 +108,7 @@ impl Engine {
         let claimed = self.claims.values().map(|c| c.topic.to_string());
         named
             .chain(claimed)
-            .chain(self.watched.iter().cloned())
+            .chain(self.group.watched().iter().cloned())
             .collect()
     }
 
@@ -162,11 +160,7 @@ impl Engine {
                 });
             }
             group::Action::Disconnect(target) => self.actions.push_back(Action::Disconnect(target)),
-            group::Action::Watch(topics) => {
-                self.watched = topics;
-                self.cluster.want(now, self.wanted_topics());
-                self.tell_counts(now);
-            }
+            group::Action::Watch => self.watch(now),
             group::Action::Rebalancing => self.rebalance_begins(),
             group::Action::Assigned { partitions, .. } => self.assigned(now, &partitions),
             group::Action::Release { deadline } => {
@@ -180,25 +174,20 @@ impl Engine {
         }
     }
 
-    /// The leader is told at once what is known, so that a rebalance is quick; what has changed since
-    /// is found by the refresh that follows, and makes it rejoin. Only for topics that are not known
-    /// at all it waits.
-    fn tell_counts(&mut self, now: Instant) {
-        self.counts_wanted = None;
-        if self.watched.is_empty() {
-            return;
-        }
-        self.cluster.refresh(now);
+    /// The group is told at once what is known, and what has changed since when the refresh has come.
+    fn watch(&mut self, now: Instant) {
+        self.cluster.want(now, self.wanted_topics());
         let cluster = &self.cluster;
-        let is_known = |t: &String| cluster.partition_count(t).is_some();
-        let all_known = self.watched.iter().all(is_known);
+        let is_known = |topic: &String| cluster.partition_count(topic).is_some();
+        let watched = self.group.watched();
+        let all_known = watched.iter().all(is_known);
+        self.counts_wanted = (!watched.is_empty()).then_some(now);
         self.group
             .metadata_changed(now, &|topic| cluster.count(topic));
-        if all_known {
-            self.group.counted(now);
-        } else {
+        if !all_known {
             self.cluster.refresh_now(now);
-            self.counts_wanted = Some(now);
+        } else if self.counts_wanted.is_some() {
+            self.cluster.refresh(now);
         }
     }
 

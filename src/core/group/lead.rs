@@ -1,6 +1,6 @@
 //! What the leader of a group watches: the partition counts that the assignment in force was made from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{origin::Origin, share::Roster};
 
@@ -21,8 +21,10 @@ pub(super) struct Kept {
     roster: Roster,
     /// Whether that is the whole group. Brokers before 3.2 do not say who the others are.
     is_whole: bool,
-    /// What it was made from; `None` until the share has come, and where the leader was another client.
+    /// What it was made from, once the share has come; `None` where the leader was another client.
     origin: Option<Origin>,
+    /// Whether what is known of the counts was asked for since.
+    is_current: bool,
 }
 
 impl Kept {
@@ -31,18 +33,8 @@ impl Kept {
             roster,
             is_whole,
             origin: None,
+            is_current: false,
         }
-    }
-
-    /// Whether it was made from these counts.
-    fn is_from(&self, counts: &Counts) -> bool {
-        self.origin.is_some_and(|origin| {
-            if self.is_whole {
-                origin.is_of(self.roster.digest(counts))
-            } else {
-                origin.has(counts)
-            }
-        })
     }
 }
 
@@ -54,27 +46,46 @@ impl Lead {
         }
     }
 
-    /// Whether the group has to rebalance, now that so much is known. What was kept can be judged only when all
-    /// is known; if it would be made so today, it is as good as one that was made today.
-    pub(super) fn is_outdated(&mut self, known: &Counts) -> bool {
-        match self {
-            Self::Assigned(assigned) => assigned
-                .iter()
-                .any(|(topic, count)| known.get(topic).copied().flatten() != *count),
-            Self::Kept(kept) => {
-                let topics = kept.roster.topics().into_iter();
-                let counts: Option<Counts> = topics
-                    .map(|topic| known.get(&topic).map(|count| (topic, *count)))
-                    .collect();
-                let Some(counts) = counts else {
-                    return false;
-                };
-                if kept.is_from(&counts) {
-                    *self = Self::Assigned(counts);
-                    return false;
-                }
-                true
-            }
+    /// From here on what is known of the counts was asked for since the member has come back.
+    pub(super) fn is_told(&mut self) {
+        if let Self::Kept(kept) = self {
+            kept.is_current = true;
         }
     }
+
+    /// Whether the group has to rebalance, now that so much is known; `own` are the topics of this member. What was
+    /// kept is judged by what it is known by. When all is known and it would be made so today, it is as good as one
+    /// that was made today.
+    pub(super) fn has_to_go(&mut self, own: &BTreeSet<String>, known: &Counts) -> bool {
+        let kept = match self {
+            Self::Assigned(assigned) => {
+                let count = |topic| known.get(topic).copied().flatten();
+                return assigned.iter().any(|(topic, n)| count(topic) != *n);
+            }
+            Self::Kept(kept) => kept,
+        };
+        let Some(origin) = kept.origin else {
+            return true;
+        };
+        if !kept.is_current {
+            return false;
+        }
+        if all_of(own, known).is_some_and(|own| !origin.has(&own)) {
+            return true;
+        }
+        let Some(counts) = all_of(&kept.roster.topics(), known) else {
+            return false;
+        };
+        if kept.is_whole && !origin.is_of(kept.roster.digest(&counts)) {
+            return true;
+        }
+        *self = Self::Assigned(counts);
+        false
+    }
+}
+
+/// The counts of these topics, if all are known.
+fn all_of(topics: &BTreeSet<String>, known: &Counts) -> Option<Counts> {
+    let count = |topic: &String| Some((topic.clone(), *known.get(topic)?));
+    topics.iter().map(count).collect()
 }

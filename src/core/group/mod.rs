@@ -4,8 +4,8 @@
 //! ```text
 //!         subscribe              JoinGroup           NONE, as leader
 //!   Idle ──────────► Seeking ──────────────► Joining ────────────────► Assigning
-//!                    ▲   ▲ ▲                  │  │ NONE, as follower      │ counts, or
-//!                    │   │ └── refused ───────┘  ▼                        │ too late
+//!                    ▲   ▲ ▲                  │  │ NONE, as follower,     │ counts, or
+//!                    │   │ └── refused ───────┘  ▼ or as one come back    │ too late
 //!                    │   └──── refused ─────── Syncing ◄──────────────────┘
 //!                    │                           │ NONE
 //!                    │ lost                      ▼
@@ -105,9 +105,9 @@ pub enum Action {
     /// Close this connection: what is pending there is not waited for, or there is another group
     /// coordinator now.
     Disconnect(Target),
-    /// This member leads the group: metadata must cover these topics, too, and it needs to know how many
-    /// partitions they have now: [`Group::metadata_changed`], then [`Group::counted`]. Empty: not any more.
-    Watch(BTreeSet<String>),
+    /// There are other topics to watch, [`Group::watched`]. How many partitions they have is needed now:
+    /// [`Group::metadata_changed`] with what is known, and [`Group::counted`].
+    Watch,
     /// A rebalance begins. `Assigned` ends it, whatever the number of attempts; or `Lost`, and then
     /// another one begins.
     Rebalancing,
@@ -210,22 +210,48 @@ impl Group {
                 Count::Unknown => continue,
             };
         }
-        // All others have assigned nothing, or look when the assignment is out.
-        if let State::Stable(membership) = &mut self.state {
-            let lead = membership.seat.lead.as_mut();
-            if lead.is_some_and(|lead| lead.is_outdated(&self.known)) {
-                self.release(now);
-            }
+        match &self.state {
+            State::Assigning(_) if self.knows_all() => self.assign(now),
+            State::Stable(_) => self.judge(now),
+            // All others have assigned nothing, or look when the assignment is out.
+            _ => {}
         }
         self.drive(now);
     }
 
-    /// There is no more to know of the topics of [`Action::Watch`] than was told.
+    /// Whether all topics are there and counted. Then nobody waits for another description, so that a rebalance is
+    /// quick; what has changed since is seen when it comes.
+    fn knows_all(&self) -> bool {
+        let is_there = |topic| matches!(self.known.get(topic), Some(Some(_)));
+        self.watched.iter().all(is_there)
+    }
+
+    /// A description that was asked for since [`Action::Watch`] was told: there is no more to know.
     pub fn counted(&mut self, now: Instant) {
-        if let State::Assigning(_) = self.state {
-            self.assign(now);
+        match &mut self.state {
+            State::Assigning(_) => self.assign(now),
+            State::Syncing(syncing) => syncing.seat.is_told(),
+            State::Stable(membership) => {
+                membership.seat.is_told();
+                self.judge(now);
+            }
+            _ => {}
         }
         self.drive(now);
+    }
+
+    /// Makes the group rebalance if what this member assigned as its leader does not fit any more.
+    fn judge(&mut self, now: Instant) {
+        if let State::Stable(membership) = &mut self.state
+            && membership.seat.has_to_go(&self.known)
+        {
+            self.release(now);
+        }
+    }
+
+    /// The topics whose partition counts this member watches: those of all members, where it leads the group.
+    pub fn watched(&self) -> &BTreeSet<String> {
+        &self.watched
     }
 
     /// All claims are finished and committed.

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeSet, time::Instant};
 
-use super::{lead::Lead, share::Roster};
+use super::{
+    lead::{Counts, Lead},
+    share::Roster,
+};
 use crate::{
     call::{Target, Token},
     config::Strategy,
@@ -76,6 +79,20 @@ pub(super) struct Seat {
     pub(super) topics: BTreeSet<String>,
     /// What only the leader has.
     pub(super) lead: Option<Lead>,
+}
+
+impl Seat {
+    pub(super) fn is_told(&mut self) {
+        if let Some(lead) = &mut self.lead {
+            lead.is_told();
+        }
+    }
+
+    /// Whether a leader's assignment has to go, now that so much is known.
+    pub(super) fn has_to_go(&mut self, known: &Counts) -> bool {
+        let lead = self.lead.as_mut();
+        lead.is_some_and(|lead| lead.has_to_go(&self.topics, known))
+    }
 }
 
 /// A seat that is held by heartbeats.

@@ -160,8 +160,8 @@ impl Group {
     /// These are the topics of the group; none, where another member leads it.
     fn watch(&mut self, topics: BTreeSet<String>) {
         self.known.retain(|topic, _| topics.contains(topic));
-        self.watched.clone_from(&topics);
-        self.actions.push_back(Action::Watch(topics));
+        self.watched = topics;
+        self.actions.push_back(Action::Watch);
     }
 
     /// Assigning → Syncing: the partition counts are known, as far as they can be.
@@ -249,11 +249,10 @@ impl Group {
         let Syncing {
             sent_at, mut seat, ..
         } = syncing;
-        let outdated = seat.lead.as_mut().is_some_and(|lead| {
+        if let Some(lead) = &mut seat.lead {
             lead.came_from(origin);
-            lead.is_outdated(&self.known)
-        });
-        if outdated || seat.topics != self.topics {
+        }
+        if seat.has_to_go(&self.known) || seat.topics != self.topics {
             let join_at = self.short_lived(now);
             self.state = State::Seeking { join_at };
             return;

@@ -50,6 +50,9 @@ pub(crate) struct Style {
     pub(crate) rebalance: Duration,
     /// Members have names that outlive them.
     pub(crate) is_static: bool,
+    /// Who comes in the end, when all is calm, is one that was there before. The group does not rebalance for it, unless
+    /// something has changed; so nobody gives a partition up before.
+    pub(crate) comes_back: bool,
     /// Members may subscribe to some of the topics only.
     pub(crate) subscribes_in_part: bool,
 }
@@ -145,6 +148,7 @@ impl Plan {
                 initial: InitialOffset::Oldest,
                 session: second * 3 / 2,
                 is_static: false,
+                comes_back: false,
                 ..plan.style
             },
             way: Some(Way::Acks),
@@ -178,7 +182,10 @@ impl Plan {
         }
         let by_hand = !auto_commit || strikes(&mut rng, 4);
         let habits = Habits::any(&mut rng);
-        let habits = self.way.map_or(habits, |way| habits.doing(way));
+        let mut habits = self.way.map_or(habits, |way| habits.doing(way));
+        if self.style.comes_back {
+            habits.fidgets_one_in = 0;
+        }
         config.consumer.returns.batches = habits.takes_batches;
         Profile {
             config,
@@ -225,7 +232,7 @@ impl Style {
             true => IsolationLevel::ReadCommitted,
             false => IsolationLevel::ReadUncommitted,
         };
-        Self {
+        let style = Self {
             initial: match oldest(rng) {
                 true => InitialOffset::Oldest,
                 false => InitialOffset::Newest,
@@ -238,7 +245,16 @@ impl Style {
             session: pick_ms(rng, [1_500, 3_000, 6_000]),
             rebalance: pick_ms(rng, [2_000, 5_000, 12_000]),
             is_static: version >= KafkaVersion::V2_4_0 && strikes(rng, 5),
+            comes_back: false,
             subscribes_in_part: strikes(rng, 5),
+        };
+        // With chances of its own, so that seeds that were told of stay what they were.
+        let mut chances = Rng::with_seed(!rng.get_seed());
+        let comes_back = style.is_static && chances.bool();
+        Self {
+            comes_back,
+            subscribes_in_part: style.subscribes_in_part || comes_back,
+            ..style
         }
     }
 }

@@ -48,7 +48,7 @@ impl Story {
 
 pub(super) fn watched(story: &mut Story) -> BTreeSet<String> {
     match story.next() {
-        Action::Watch(topics) => topics,
+        Action::Watch => story.group.watched().clone(),
         action => panic!("topics to watch were expected, not {action:?}"),
     }
 }
@@ -247,6 +247,20 @@ fn a_follower_leaves_the_partition_counts_to_the_leader() {
     let mut story = Story::stable();
     story.described(&[("a", 77), ("b", 77)]);
     story.quiet();
+}
+
+#[test]
+fn a_group_that_wants_nothing_is_given_nothing_at_once() {
+    let (mut story, join) = Story::joining();
+    let members = vec![member("m", subscription(&[]))];
+    story.answer(
+        &join,
+        Answer::JoinGroup(join_group::Answer { members, ..lead(1) }),
+    );
+    assert!(watched(&mut story).is_empty());
+    story.described(&[]);
+    let shares = assignments(&story.sent(ApiKey::SyncGroup));
+    assert_eq!(shares["m"], []);
 }
 
 #[test]

@@ -12,10 +12,10 @@ fn named() -> Settings {
     }
 }
 
-/// What a leader gives to "m" where there are so many partitions of "a".
-fn former_share(partitions: i32) -> Answer {
+/// What a leader gives to "m" where there are these topics.
+fn former_share(topics: &[(&str, i32)]) -> Answer {
     let mut story = assigning();
-    story.counted(&[("a", partitions)]);
+    story.counted(topics);
     let Call::SyncGroup(ask) = story.sent(ApiKey::SyncGroup).call else {
         unreachable!()
     };
@@ -27,12 +27,8 @@ fn former_share(partitions: i32) -> Answer {
     })
 }
 
-/// A static leader that has come back, and knows of two partitions of "a".
+/// A static leader that has come back. Nobody waits for partition counts.
 fn back() -> (Story, Sent) {
-    back_with(&[("a", 2)], &[])
-}
-
-fn back_with(topics: &[(&str, i32)], unknown: &[&str]) -> (Story, Sent) {
     let (mut story, join) = Story::joining_with(named());
     let answer = join_group::Answer {
         skip_assignment: true,
@@ -40,7 +36,6 @@ fn back_with(topics: &[(&str, i32)], unknown: &[&str]) -> (Story, Sent) {
     };
     story.answer(&join, Answer::JoinGroup(answer));
     assert_eq!(watched(&mut story), names(&["a", "b"]));
-    story.described_but(topics, unknown);
     let sync = story.sent(ApiKey::SyncGroup);
     assert!(assignments(&sync).is_empty());
     (story, sync)
@@ -49,42 +44,77 @@ fn back_with(topics: &[(&str, i32)], unknown: &[&str]) -> (Story, Sent) {
 #[test]
 fn a_static_leader_that_comes_back_assigns_nothing_and_watches_all_the_same() {
     let (mut story, sync) = back();
-    story.answer(&sync, former_share(2));
+    story.answer(&sync, former_share(&[("a", 2)]));
     story.assigned();
+    story.counted(&[("a", 2)]);
+    story.quiet();
     story.described(&[("a", 4)]);
     story.release_begins();
 }
 
 #[test]
 fn a_static_leader_assigns_anew_what_has_changed_while_it_was_away() {
-    // The leader was another client, which leaves no note; or there were fewer partitions.
-    for share in [synced(&[("a", &[0])]), former_share(1)] {
+    for (share, is_early) in [
+        // The leader was another client, which leaves no note.
+        (synced(&[("a", &[0])]), true),
+        // Known before the share has come, or after.
+        (former_share(&[("a", 1)]), true),
+        (former_share(&[("a", 1)]), false),
+        // Of another member's topics.
+        (former_share(&[("a", 2), ("b", 1)]), false),
+    ] {
         let (mut story, sync) = back();
+        if is_early {
+            story.counted(&[("a", 2)]);
+        }
         story.answer(&sync, share);
+        if !is_early {
+            story.assigned();
+            story.counted(&[("a", 2)]);
+            story.release_begins();
+            story.group.released(story.now);
+        }
         let (join, ask) = story.sent_join();
         assert_eq!(ask.member_id, "m");
         story.answer(&join, Answer::JoinGroup(lead(2)));
         watched(&mut story);
-        story.counted(&[("a", 2)]);
+        story.described(&[("a", 2), ("b", 1)]);
         let sync = story.sent(ApiKey::SyncGroup);
         assert!(!assignments(&sync).is_empty());
     }
 }
 
-/// It is not known yet whether anything has changed, and nobody waits for that.
+/// What is known when it joins may be as old as its client.
 #[test]
-fn a_static_leader_that_comes_back_judges_nothing_before_all_is_known() {
-    for changed in [false, true] {
-        let (mut story, sync) = back_with(&[("a", 2)], &["b"]);
-        story.answer(&sync, former_share(if changed { 1 } else { 2 }));
+fn a_static_leader_that_comes_back_judges_nothing_by_what_was_known_before() {
+    let (mut story, sync) = back();
+    story.described(&[("a", 2)]);
+    story.answer(&sync, former_share(&[("a", 4)]));
+    story.assigned();
+    story.described(&[("a", 2)]);
+    story.quiet();
+    story.counted(&[("a", 4)]);
+    story.quiet();
+    story.described(&[("a", 5)]);
+    story.release_begins();
+}
+
+/// What it knows of its own topics is enough to see that they have changed.
+#[test]
+fn a_static_leader_that_comes_back_judges_the_whole_when_all_is_known() {
+    for own in [2, 1] {
+        let (mut story, sync) = back();
+        story.answer(&sync, former_share(&[("a", own)]));
         story.assigned();
         story.described_but(&[("a", 2)], &["b"]);
         story.quiet();
-        story.described(&[("a", 2)]);
-        if changed {
+        story.group.counted(story.now);
+        if own == 1 {
             story.release_begins();
             continue;
         }
+        story.quiet();
+        story.described(&[("a", 2)]);
         story.quiet();
         story.described(&[("a", 2), ("b", 1)]);
         story.release_begins();
@@ -104,7 +134,7 @@ fn a_static_leader_that_is_not_told_of_the_others_looks_at_its_own_topics() {
         assert_eq!(watched(&mut story), names(&["a"]));
         story.counted(&[("a", 2)]);
         let sync = story.sent(ApiKey::SyncGroup);
-        story.answer(&sync, former_share(partitions));
+        story.answer(&sync, former_share(&[("a", partitions)]));
         if partitions == 1 {
             story.sent(ApiKey::JoinGroup);
             continue;
@@ -126,14 +156,14 @@ fn a_share_that_was_made_for_other_topics_is_objected_to_once() {
     let offers = |ask: &join_group::Ask| ask.protocols.clone();
     story.answer(&join, joined(1));
     let sync = story.sent(ApiKey::SyncGroup);
-    story.answer(&sync, former_share(2));
+    story.answer(&sync, former_share(&[("a", 2)]));
     let changed;
     (join, changed) = story.sent_join();
     assert_ne!(offers(&first), offers(&changed), "the group is to notice");
     for generation in 2..5 {
         story.answer(&join, joined(generation));
         let sync = story.sent(ApiKey::SyncGroup);
-        story.answer(&sync, former_share(2));
+        story.answer(&sync, former_share(&[("a", 2)]));
         story.assigned();
         let beat = story.next_heartbeat();
         story.refuse(&beat, ErrorCode::REBALANCE_IN_PROGRESS);

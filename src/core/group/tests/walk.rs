@@ -341,7 +341,7 @@ impl Walk {
                 self.claims = Claims::None;
             }
             Action::Left => self.left = true,
-            Action::Disconnect(_) | Action::Watch(_) | Action::Report(_) => {}
+            Action::Disconnect(_) | Action::Watch | Action::Report(_) => {}
         }
     }
 

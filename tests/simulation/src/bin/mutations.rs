@@ -61,9 +61,9 @@ const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "starts-one-too-early",
         edits: &[(
-            "src/core/engine/route.rs",
-            "} => self.open(claim, offset, metadata, false),",
-            "} => self.open(claim, (offset - 1).max(0), metadata, false),",
+            "src/core/engine/claims.rs",
+            "self.open(now, id, offset, metadata, false);",
+            "self.open(now, id, (offset - 1).max(0), metadata, false);",
         )],
     },
     Mutation {
@@ -182,6 +182,22 @@ const MUTATIONS: &[Mutation] = &[
             "src/consumer/batch.rs",
             "Place::one(self.block, self.index)",
             "Place::all(self.block)",
+        )],
+    },
+    Mutation {
+        name: "is-content-with-a-former-share",
+        edits: &[(
+            "src/core/group/transitions.rs",
+            "if self.settings.instance_id.is_none() {",
+            "if self.settings.instance_id.as_deref() != Some(\"\") {",
+        )],
+    },
+    Mutation {
+        name: "takes-a-former-assignment-for-one-of-today",
+        edits: &[(
+            "src/core/group/lead.rs",
+            "if !kept.is_current {",
+            "if kept.is_current || true {",
         )],
     },
     Mutation {
@@ -307,4 +323,21 @@ fn is_found_out(mutation: &Mutation, copy: &Path, seeds: &str) -> bool {
         write(&path, &text);
     }
     !status.success()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_places_are_there() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        for mutation in MUTATIONS {
+            for (file, there, _) in mutation.edits {
+                let text = fs::read_to_string(root.join(file)).unwrap_or_default();
+                let places = text.matches(there).count();
+                assert_eq!(places, 1, "{}: {there:?} in {file}", mutation.name);
+            }
+        }
+    }
 }

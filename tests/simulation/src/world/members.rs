@@ -5,6 +5,7 @@ use std::time::Duration;
 use sarama_cluster::{
     ErrorCode,
     call::{Broker, Call, Limits, Versions, metadata},
+    config::InitialOffset,
     consumer::desk::Origin,
     core::engine::{End, Event},
     record::Recycler,
@@ -13,6 +14,7 @@ use sarama_cluster::{
 
 use super::{Happening, World};
 use crate::{
+    fault::Fault,
     judge::Lead,
     member::Member,
     plan::{BROKERS, MEMBERS},
@@ -20,6 +22,34 @@ use crate::{
 
 impl World {
     pub(super) fn start_member(&mut self) {
+        let name = self.free_name();
+        self.start_member_as(name);
+    }
+
+    /// The name of a newcomer, if it has one. One that was there before comes back without a rebalance.
+    fn free_name(&self) -> Option<String> {
+        let is_static = self.plan.style.is_static;
+        let is_free = |name: &String| self.members.iter().all(|m| m.name.as_ref() != Some(name));
+        let mut names = (0..=MEMBERS).map(|number| format!("s{number}"));
+        match self.is_calm {
+            true => is_static.then(|| format!("new{}", self.members_made)),
+            false => names.find(|name| is_static && is_free(name)),
+        }
+    }
+
+    /// A member goes without a word, and comes back under its name with all topics. Meanwhile one may have grown.
+    pub(super) fn start_one_anew(&mut self) {
+        let index = self.rng.usize(..self.members.len());
+        let name = self.members[index].name.clone();
+        self.kill(index);
+        if self.plan.style.initial == InitialOffset::Oldest && self.rng.bool() {
+            let which = self.rng.usize(..);
+            self.fault(Fault::AddPartition(which));
+        }
+        self.start_member_as(name);
+    }
+
+    fn start_member_as(&mut self, name: Option<String>) {
         self.members_made += 1;
         let id = self.members_made;
         let mut profile = self.plan.profile(id, self.topics.iter().count());
@@ -27,17 +57,7 @@ impl World {
             profile.habits = profile.habits.diligent();
             profile.wants.fill(true);
         }
-        if self.plan.style.is_static {
-            let is_free =
-                |name: &String| self.members.iter().all(|m| m.name.as_ref() != Some(name));
-            let mut names = (0..=MEMBERS).map(|number| format!("s{number}"));
-            // A name that was there before comes back without a rebalance.
-            let name = match self.is_calm {
-                true => Some(format!("new{id}")),
-                false => names.find(is_free),
-            };
-            profile.config.group.instance_id = name;
-        }
+        profile.config.group.instance_id = name;
         // The first topics, so that one that comes again is wanted again.
         let wanted = (0..self.plan.topics.len()).filter(|n| profile.wants.get(*n) != Some(&false));
         let topics: Vec<String> = wanted.map(|number| format!("t{number}")).collect();

@@ -259,7 +259,11 @@ impl World {
             member.user.calm_down(self.now);
         }
         // It wants all topics, and what was given up until the next rebalance is given to somebody.
-        self.start_member();
+        if self.plan.style.comes_back && !self.members.is_empty() {
+            self.start_one_anew();
+        } else {
+            self.start_member();
+        }
         for place in self.topics.places() {
             let name = self.topics.name(place).to_owned();
             if self.cluster.leader(&name, place.partition).is_none() {

@@ -67,7 +67,7 @@ pub(crate) fn go_on(stage: &Stage, row: &Row, place: Place) {
     if (row.api, row.reaction) == (ApiKey::OffsetCommit, Reaction::Report) && !may_pass {
         let error = stage.consumer.errors().recv_timeout(PATIENCE);
         told.push(error.expect("the user is told"));
-        mark_is_given_up(stage, struck);
+        mark_is_given_up(stage, struck, row.code);
     } else {
         for steps in &expected.follow {
             stage.await_steps(struck, steps);
@@ -92,9 +92,10 @@ pub(crate) fn go_on(stage: &Stage, row: &Row, place: Place) {
     assert_eq!(codes(&told), expected.told, "errors: {told:#?}");
 }
 
-fn mark_is_given_up(stage: &Stage, struck: Struck) {
+/// It is not sent again, and who asks is told what became of it.
+fn mark_is_given_up(stage: &Stage, struck: Struck, code: ErrorCode) {
     let commit = stage.consumer.commit_offsets();
-    commit.expect("nothing is left to commit");
+    assert_eq!(commit.unwrap_err().code(), Some(code));
     let committed = stage.kafka.committed(GROUP, TOPIC, PARTITION);
     assert_eq!(committed.map(|(next, _)| next), Some(1));
     let behind = stage.behind(struck);

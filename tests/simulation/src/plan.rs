@@ -51,7 +51,7 @@ pub(crate) struct Style {
     /// Members have names that outlive them.
     pub(crate) is_static: bool,
     /// Who comes in the end, when all is calm, is one that was there before. The group does not rebalance for it, unless
-    /// something has changed; so nobody gives a partition up before.
+    /// something has changed; so nobody gives a partition up, or leaves a gap between acknowledgements, before.
     pub(crate) comes_back: bool,
     /// Members may subscribe to some of the topics only.
     pub(crate) subscribes_in_part: bool,
@@ -184,7 +184,7 @@ impl Plan {
         let habits = Habits::any(&mut rng);
         let mut habits = self.way.map_or(habits, |way| habits.doing(way));
         if self.style.comes_back {
-            habits.fidgets_one_in = 0;
+            habits = habits.settled();
         }
         config.consumer.returns.batches = habits.takes_batches;
         Profile {

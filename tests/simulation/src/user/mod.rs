@@ -86,6 +86,18 @@ impl Habits {
         }
     }
 
+    /// Does nothing that only a rebalance sets right.
+    pub(crate) fn settled(self) -> Self {
+        let leaves_gaps = self.way == Way::Acks;
+        let or_never = |one_in| if leaves_gaps { 0 } else { one_in };
+        Self {
+            fidgets_one_in: 0,
+            forgets_one_in: or_never(self.forgets_one_in),
+            resets_one_in: or_never(self.resets_one_in),
+            ..self
+        }
+    }
+
     /// One that gets everything done.
     pub(crate) fn diligent(self) -> Self {
         Self {

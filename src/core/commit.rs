@@ -137,8 +137,10 @@ pub struct Committer {
     refused: BTreeMap<ClaimId, Refusal>,
     /// Claims whose last commit has no answer that says what became of it: it may be in force.
     doubtful: BTreeSet<ClaimId>,
-    /// Why the last commit failed, if it did.
+    /// Why the last look at the marks has left one that is not committed, if it has.
     failure: Option<Error>,
+    /// Whether claims have ended with marks that nobody had asked to be committed, and nobody was told.
+    has_left_marks: bool,
     is_closing: bool,
     rng: fastrand::Rng,
 }
@@ -203,6 +205,7 @@ impl Committer {
             refused: BTreeMap::new(),
             doubtful: BTreeSet::new(),
             failure: None,
+            has_left_marks: false,
             is_closing: false,
             rng: fastrand::Rng::with_seed(seed),
         }
@@ -243,12 +246,22 @@ impl Committer {
         self.retry_at
     }
 
+    /// A generation begins: what became of the marks of the one before is over.
+    pub fn begin(&mut self) {
+        self.failure = None;
+    }
+
+    /// The claims end with marks that nobody has asked to be committed. Who asks too late is told.
+    pub fn leave_marks(&mut self) {
+        self.has_left_marks = true;
+    }
+
     /// From here on commits are the last ones.
     pub fn close(&mut self) {
         self.is_closing = true;
     }
 
-    /// Why the last commit failed, if it did.
+    /// Why the last look at the marks has left one that is not committed, if it has.
     pub fn failure(&self) -> Option<&Error> {
         self.failure.as_ref()
     }
@@ -330,21 +343,31 @@ impl Committer {
         let mut tickets = std::mem::take(&mut self.waiting);
         let mut told = None;
         let is_new = items.iter().any(|item| !item.is_renewal);
+        let too_late = || Error::new(ErrorKind::RebalanceInProgress, "commit");
         if !is_new {
             self.retry.reset();
             self.failure.clone_from(&refused);
-            let result = refused.clone().map_or(Ok(()), Err);
-            told = Some((std::mem::take(&mut tickets), result));
+            let is_left = !tickets.is_empty() && std::mem::take(&mut self.has_left_marks);
+            let failure = refused.clone().or_else(|| is_left.then(too_late));
+            told = Some((std::mem::take(&mut tickets), failure.map_or(Ok(()), Err)));
         }
         let session = match session {
             Some(session) if !items.is_empty() => session,
             None if is_new => {
-                let error = Error::new(ErrorKind::RebalanceInProgress, "commit");
-                self.failure = Some(error.clone());
-                return (Snapshot::NoSession, Some((tickets, Err(error))));
+                if !self.is_closing {
+                    self.retry.reset();
+                }
+                self.failure = Some(too_late());
+                return (Snapshot::NoSession, Some((tickets, Err(too_late()))));
             }
             _ => return (Snapshot::Nothing, told),
         };
+        for item in &items {
+            // Who comes back to a mark that was refused before has moved it.
+            if self.refusal_of(item).is_none() {
+                self.refused.remove(&item.claim);
+            }
+        }
         let ask = offset_commit::Ask {
             group_id: self.settings.group_id.clone(),
             generation: session.generation,
@@ -390,7 +413,9 @@ impl Committer {
             .in_flight
             .take()
             .expect("the caller has asked whether it is waited for");
-        let is_abandoned = flight.abandoned || flight.is_renewal();
+        // But whoever has come since needs a try of his own, at a time when it can be made.
+        let is_renewal = flight.is_renewal();
+        let is_abandoned = flight.abandoned || (is_renewal && !self.is_awaited());
         let mut outcomes = Vec::new();
         let mut answers = match result {
             Ok(answer) => ByPartition::new(answer.partitions),
@@ -425,15 +450,13 @@ impl Committer {
                 .at_api(ApiKey::OffsetCommit)
                 .at_partition(&item.topic, item.partition);
             let is_refused = reaction(ApiKey::OffsetCommit, code) == Reaction::Report;
-            if !item.is_renewal {
-                let why = if is_refused {
-                    &mut refused
-                } else {
-                    &mut passing
-                };
-                why.get_or_insert_with(|| error.clone());
+            if is_refused && !item.is_renewal {
+                refused.get_or_insert_with(|| error.clone());
             }
             if !is_refused {
+                if !item.is_renewal || is_renewal {
+                    passing.get_or_insert(error);
+                }
                 if word == ErrorCode::NONE {
                     word = code;
                 }
@@ -517,20 +540,24 @@ impl Committer {
         }
     }
 
-    /// Whether what is on its way says nothing new, and nobody waits for another one: it is worth no wait.
-    pub fn abandon_renewal(&mut self) -> bool {
-        let flight = self.in_flight.as_mut();
-        let Some(flight) = flight.filter(|f| self.waiting.is_empty() && f.is_renewal()) else {
-            return false;
-        };
-        flight.abandoned = true;
-        true
+    /// Whether any of these marks is worth a commit.
+    pub fn is_worth(&self, now: Instant, items: Vec<Item>) -> bool {
+        !self.worth(now, items).0.is_empty()
+    }
+
+    /// Forgets what is on its way if it says nothing new. Whether it was so.
+    pub fn drop_renewal(&mut self) -> bool {
+        let renewal = self.in_flight.take_if(|flight| flight.is_renewal());
+        renewal.is_some()
     }
 
     /// All claims are over, or about to be: who waits is told, and a commit on its way is not tried again.
     pub fn abandon(&mut self, error: &Error) -> Option<Outcome> {
         self.retry.reset();
         self.retry_at = None;
+        if self.settings.interval.is_none() {
+            self.due = None;
+        }
         let mut tickets = std::mem::take(&mut self.waiting);
         if let Some(flight) = &mut self.in_flight {
             tickets.append(&mut flight.tickets);

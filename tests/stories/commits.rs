@@ -258,6 +258,24 @@ fn nothing_to_commit_is_committed_at_once() {
     assert_eq!(world.kafka.requests_seen(ApiKey::OffsetCommit), commits);
 }
 
+/// Its partitions have been released meanwhile, with marks that were not committed.
+#[test]
+fn who_commits_by_hand_too_late_for_a_rebalance_is_told() {
+    let world = World::with(&[("t", 1)]).incomplete();
+    world.produce("t", 0, 1);
+    let reader = world.start("a", "t", by_hand(&world));
+    reader.consume(1);
+    let other = world.join("b");
+    world.await_members(2);
+    reader.await_notification(NotificationType::RebalanceOk, 2);
+    let error = reader.consumer.commit_offsets().unwrap_err();
+    assert_eq!(*error.kind(), ErrorKind::RebalanceInProgress);
+    reader.consumer.commit_offsets().expect("that was told");
+    assert_eq!(world.committed("t", 0), None);
+    drop(other);
+    world.judge();
+}
+
 #[test]
 fn while_nobody_coordinates_the_group_a_commit_says_that_it_rebalances() {
     let world = World::with(&[("t", 1)]);

@@ -231,6 +231,11 @@ fn who_comes_after_a_try_that_could_not_be_made_does_not_wait_for_an_interval() 
         assert_eq!(told.unwrap().1.is_ok(), has_session);
         stage.ask(OTHER);
         assert_eq!(stage.committer.deadline(), Some(stage.now));
+        // It has all its tries.
+        for _ in 0..RETRIES {
+            stage.send();
+            assert_eq!(stage.answer(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS), []);
+        }
     }
 }
 
@@ -257,18 +262,75 @@ fn a_renewal_leaves_no_doubt_and_is_worth_no_wait() {
 
     let mut stage = Stage::every(Some(Duration::from_secs(1)));
     assert!(stage.look(&renewal).0);
-    assert!(stage.committer.abandon_renewal());
-    let lost = Error::new(ErrorKind::Disconnected, "commit");
-    stage.committer.answer(stage.now, Err(lost));
-    assert!(stage.committer.failure().is_none());
-    assert!(!stage.committer.abandon_renewal(), "it is over");
-
-    assert!(stage.look(&renewal).0);
     stage.ask(OTHER);
-    assert!(!stage.committer.abandon_renewal(), "somebody waits");
-    stage.answer(ErrorCode::NONE);
+    assert!(stage.committer.drop_renewal());
+    assert!(!stage.committer.is_busy() && !stage.committer.drop_renewal());
     stage.send();
-    assert!(!stage.committer.abandon_renewal(), "it is new");
+    assert!(!stage.committer.drop_renewal(), "it is new");
+}
+
+/// The connection broke: a try at once would find no group coordinator.
+#[test]
+fn who_waits_behind_a_renewal_that_fails_is_not_told_so_at_once() {
+    let renewal = Item {
+        is_renewal: true,
+        ..item()
+    };
+    for answer in [
+        Err(Error::new(ErrorKind::Disconnected, "commit")),
+        Ok(answered(ErrorCode::NOT_COORDINATOR)),
+    ] {
+        let mut stage = Stage::new();
+        stage.ask(ONE);
+        assert!(stage.look(std::slice::from_ref(&renewal)).0);
+        stage.ask(OTHER);
+        assert_eq!(told(stage.committer.answer(stage.now, answer)), []);
+        assert!(stage.committer.deadline().unwrap() > stage.now);
+        stage.send();
+        assert_eq!(stage.answer(ErrorCode::NONE), [(OTHER, true)]);
+    }
+}
+
+#[test]
+fn by_hand_nothing_is_committed_because_of_claims_that_are_over() {
+    let lost = Error::new(ErrorKind::SessionExpired, "heartbeat");
+    let mut stage = Stage::new();
+    stage.ask(ONE);
+    stage.send();
+    stage.answer(ErrorCode::ILLEGAL_GENERATION);
+    assert_eq!(told(stage.committer.abandon(&lost)), [(ONE, false)]);
+    assert_eq!(stage.committer.deadline(), None);
+
+    stage.ask(ONE);
+    stage.send();
+    stage.ask(OTHER);
+    assert_eq!(told(stage.committer.abandon(&lost)).len(), 2);
+    stage.answer(ErrorCode::NONE);
+    assert_eq!(stage.committer.deadline(), None);
+}
+
+/// A commit that is lost, and a reset behind it.
+#[test]
+fn a_mark_that_comes_back_to_one_that_was_refused_is_sent() {
+    let mut stage = Stage::new();
+    stage.ask(ONE);
+    stage.send();
+    stage.answer(ErrorCode::TOPIC_AUTHORIZATION_FAILED);
+    assert!(!stage.is_worth(stage.now));
+    stage.ask(ONE);
+    let further = Item { next: 6, ..item() };
+    assert!(stage.look(&[further]).0);
+    assert!(stage.is_worth(stage.now));
+}
+
+#[test]
+fn who_asks_too_late_is_told_once() {
+    let mut stage = Stage::new();
+    stage.committer.leave_marks();
+    for is_well in [false, true] {
+        stage.ask(ONE);
+        assert_eq!(stage.look(&[]), (false, vec![(ONE, is_well)]));
+    }
 }
 
 /// Whether or not there is something else to commit.

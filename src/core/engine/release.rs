@@ -51,7 +51,7 @@ const COMMIT_TIME: Duration = Duration::from_secs(1);
 enum Commit {
     /// It is on its way.
     Sent,
-    /// All is committed.
+    /// All is committed, or was refused.
     Nothing,
     /// There is no generation, or no group coordinator, to commit under.
     NoSession,
@@ -209,22 +209,31 @@ impl Engine {
             release.step = Step::Committing;
             self.report_unfinished(&unfinished);
         }
-        let Some(release) = &mut self.release else {
-            return;
-        };
-        if now >= release.deadline {
+        self.observed_in_commit(now, progress, by_hand);
+    }
+
+    /// The users are finished: what they have marked is committed, or being committed.
+    fn observed_in_commit(&mut self, now: Instant, progress: &[Progress], by_hand: bool) {
+        if self.release.as_ref().is_none_or(|r| now >= r.deadline) {
             return self.released_late(now);
         }
-        if !progress.iter().any(|p| p.dirty) && self.committer.abandon_renewal() {
+        // What is new waits for it, for on two connections the older one could come second.
+        let news = self.items(now, progress);
+        if !self.committer.is_worth(now, news) && self.committer.drop_renewal() {
             self.pass_commit();
-            return self.released(now);
         }
         let busy = self.committer.is_busy();
         if by_hand && !busy && !self.committer.is_awaited() {
+            if progress.iter().any(|p| p.dirty) {
+                self.committer.leave_marks();
+            }
             return self.released(now);
         }
         // One commit at a time: the one on its way may have older marks. After a failure it waits,
         // unless somebody asks, who is to be told at once.
+        let Some(release) = &mut self.release else {
+            return;
+        };
         let waits = release.retry_at.is_some_and(|at| at > now) && !self.committer.is_due(now);
         if busy || waits {
             return;
@@ -256,8 +265,8 @@ impl Engine {
         }
     }
 
-    /// Commits what is marked.
-    fn commit(&mut self, now: Instant, progress: &[Progress]) -> Commit {
+    /// What is marked and not committed, and what is to be renewed.
+    fn items(&self, now: Instant, progress: &[Progress]) -> Vec<commit::Item> {
         // No release waits for a commit that says nothing new: the next owner renews it.
         let may_renew = self.release.is_none();
         let items = progress.iter().filter_map(|p| {
@@ -278,7 +287,12 @@ impl Engine {
                 is_renewal,
             })
         });
-        let items = items.collect();
+        items.collect()
+    }
+
+    /// Commits what is marked.
+    fn commit(&mut self, now: Instant, progress: &[Progress]) -> Commit {
+        let items = self.items(now, progress);
         let session = self.group.session();
         let (snapshot, told) =
             self.committer

@@ -208,6 +208,7 @@ impl Engine {
             "the claims of a generation end before the next one begins"
         );
         let before = self.rebalancing.take().unwrap_or_default();
+        self.committer.begin();
         self.begin_claims(now, partitions);
         self.notify(NoticeKind::Ok, &before, self.claimed());
     }

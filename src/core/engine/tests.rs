@@ -279,6 +279,19 @@ fn a_commit_that_was_found_is_renewed_soon_and_no_close_waits_for_that() {
     assert_eq!(story.closed, Some(true));
 }
 
+/// It is not what they wait for.
+#[test]
+fn who_asks_for_a_commit_while_one_is_renewed_and_all_is_closed_is_told_at_once() {
+    let mut story = Story::at(5);
+    story.pass(Duration::from_secs(62));
+    assert_eq!(story.committing(), [5]);
+    story.handle(Event::Commit(Ticket(1)));
+    story.handle(Event::Close);
+    assert_eq!(story.done, [(Ticket(1), true)]);
+    assert_eq!(story.last, ["Disconnect", "LeaveGroup"]);
+    assert_eq!(story.closed, Some(true));
+}
+
 /// A renewal on its way is one thing, a mark another.
 #[test]
 fn a_mark_that_is_made_while_a_commit_is_renewed_is_committed_before_the_close_ends() {

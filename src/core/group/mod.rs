@@ -105,8 +105,8 @@ pub enum Action {
     /// Close this connection: what is pending there is not waited for, or there is another group
     /// coordinator now.
     Disconnect(Target),
-    /// There are other topics to watch, [`Group::watched`]. How many partitions they have is needed now:
-    /// [`Group::metadata_changed`] with what is known, and [`Group::counted`].
+    /// There are other topics to watch, [`Group::watched`]. If there are any, how many partitions they have is needed
+    /// now: [`Group::metadata_changed`] with what is known, and [`Group::counted`].
     Watch,
     /// A rebalance begins. `Assigned` ends it, whatever the number of attempts; or `Lost`, and then
     /// another one begins.

@@ -247,11 +247,11 @@ impl Consumer {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::RebalanceInProgress`] where there is something to commit and no generation to commit it under, or
-    /// where `auto_commit` is off and marks went uncommitted with their partitions before this was called;
+    /// [`ErrorKind::RebalanceInProgress`] where there is something to commit and no generation to commit it under, or,
+    /// once, where `auto_commit` is off and marks may have gone uncommitted with their partitions;
     /// [`ErrorKind::Closed`] after a close; else what the group coordinator answered, with a partition concerned, or
-    /// why it could not be asked. A mark that was refused for good is not sent again, and told of again, until it
-    /// moves or its partition is given up.
+    /// why it could not be asked. Of a mark that was refused for good each call tells again, mostly without asking
+    /// the broker, until it moves or its partition is given up.
     pub fn commit_offsets(&self) -> Result<()> {
         let (reply, answer) = crossbeam_channel::bounded(1);
         let closed = || {

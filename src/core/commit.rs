@@ -139,7 +139,7 @@ pub struct Committer {
     doubtful: BTreeSet<ClaimId>,
     /// Why the last look at the marks has left one that is not committed, if it has.
     failure: Option<Error>,
-    /// Whether claims have ended with marks that nobody had asked to be committed, and nobody was told.
+    /// Whether claims have ended with marks that may not be committed, and nobody who asked was told.
     has_left_marks: bool,
     is_closing: bool,
     rng: fastrand::Rng,
@@ -176,6 +176,8 @@ struct InFlight {
     tickets: Vec<Ticket>,
     /// Why a mark that was looked at with them is not among them.
     refused: Option<Error>,
+    /// Whether marks of before were left, of which the tickets are told.
+    has_left_marks: bool,
     /// Claims that have ended since.
     over: BTreeSet<ClaimId>,
     /// Nobody waits for it, so there is nothing to try again.
@@ -251,9 +253,11 @@ impl Committer {
         self.failure = None;
     }
 
-    /// The claims end with marks that nobody has asked to be committed. Who asks too late is told.
+    /// The claims end with marks that may not be committed. Who commits by hand, and asks too late, is told, unless who
+    /// asked in time was.
     pub fn leave_marks(&mut self) {
-        self.has_left_marks = true;
+        let by_hand = self.settings.interval.is_none();
+        self.has_left_marks |= by_hand && self.failure.is_none();
     }
 
     /// From here on commits are the last ones.
@@ -343,13 +347,12 @@ impl Committer {
         let mut tickets = std::mem::take(&mut self.waiting);
         let mut told = None;
         let is_new = items.iter().any(|item| !item.is_renewal);
-        let too_late = || Error::new(ErrorKind::RebalanceInProgress, "commit");
+        let has_left_marks = !tickets.is_empty() && std::mem::take(&mut self.has_left_marks);
         if !is_new {
             self.retry.reset();
             self.failure.clone_from(&refused);
-            let is_left = !tickets.is_empty() && std::mem::take(&mut self.has_left_marks);
-            let failure = refused.clone().or_else(|| is_left.then(too_late));
-            told = Some((std::mem::take(&mut tickets), failure.map_or(Ok(()), Err)));
+            let result = verdict(refused.clone(), has_left_marks);
+            told = Some((std::mem::take(&mut tickets), result));
         }
         let session = match session {
             Some(session) if !items.is_empty() => session,
@@ -357,8 +360,9 @@ impl Committer {
                 if !self.is_closing {
                     self.retry.reset();
                 }
-                self.failure = Some(too_late());
-                return (Snapshot::NoSession, Some((tickets, Err(too_late()))));
+                let error = too_late();
+                self.failure = Some(error.clone());
+                return (Snapshot::NoSession, Some((tickets, Err(error))));
             }
             _ => return (Snapshot::Nothing, told),
         };
@@ -395,6 +399,7 @@ impl Committer {
             items,
             tickets,
             refused,
+            has_left_marks,
             over: BTreeSet::new(),
             abandoned: false,
         });
@@ -413,9 +418,8 @@ impl Committer {
             .in_flight
             .take()
             .expect("the caller has asked whether it is waited for");
-        // But whoever has come since needs a try of his own, at a time when it can be made.
         let is_renewal = flight.is_renewal();
-        let is_abandoned = flight.abandoned || (is_renewal && !self.is_awaited());
+        self.has_left_marks |= flight.has_left_marks;
         let mut outcomes = Vec::new();
         let mut answers = match result {
             Ok(answer) => ByPartition::new(answer.partitions),
@@ -423,7 +427,9 @@ impl Committer {
                 outcomes.push(Outcome::Unheard {
                     sent_at: flight.sent_at,
                 });
-                if !is_abandoned {
+                if is_renewal {
+                    self.renewal_failed(now);
+                } else if !flight.abandoned {
                     self.failed(now, flight.tickets, error.doing("commit"), &mut outcomes);
                 }
                 return outcomes;
@@ -454,7 +460,7 @@ impl Committer {
                 refused.get_or_insert_with(|| error.clone());
             }
             if !is_refused {
-                if !item.is_renewal || is_renewal {
+                if !item.is_renewal {
                     passing.get_or_insert(error);
                 }
                 if word == ErrorCode::NONE {
@@ -492,19 +498,33 @@ impl Committer {
             });
         }
         match passing {
+            _ if is_renewal && word != ErrorCode::NONE => self.renewal_failed(now),
             // Nobody waits for it, and what comes next has nothing to do with it.
-            _ if is_abandoned => {}
+            _ if is_renewal || flight.abandoned => {}
             Some(error) => self.failed(now, flight.tickets, error, &mut outcomes),
             // What is refused for good is told at once; trying again would not help.
             None => {
                 self.retry.reset();
                 self.failure.clone_from(&refused);
-                let result = refused.map_or(Ok(()), Err);
+                if !flight.tickets.is_empty() {
+                    self.has_left_marks = false;
+                }
+                let result = verdict(refused, flight.has_left_marks);
                 outcomes.push(Outcome::Done(flight.tickets, result));
             }
         }
         outcomes.retain(|o| !matches!(o, Outcome::Done(tickets, _) if tickets.is_empty()));
         outcomes
+    }
+
+    /// Nobody cares, but whoever has come since needs a try at a time when it can be made.
+    fn renewal_failed(&mut self, now: Instant) {
+        if self.is_awaited() {
+            let at = self.retry.next(now, &mut self.rng);
+            self.retry.reset();
+            self.due = Some(at);
+            self.retry_at = Some(at);
+        }
     }
 
     /// The whole commit failed: it is tried again soon; who waits is told after some tries.
@@ -565,4 +585,16 @@ impl Committer {
         }
         (!tickets.is_empty()).then(|| Outcome::Done(tickets, Err(error.clone())))
     }
+}
+
+/// What those are told who have asked for a commit that went well.
+fn verdict(refused: Option<Error>, has_left_marks: bool) -> Result<()> {
+    match refused.or_else(|| has_left_marks.then(too_late)) {
+        Some(error) => Err(error),
+        None => Ok(()),
+    }
+}
+
+fn too_late() -> Error {
+    Error::new(ErrorKind::RebalanceInProgress, "commit")
 }

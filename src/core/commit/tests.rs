@@ -323,13 +323,24 @@ fn a_mark_that_comes_back_to_one_that_was_refused_is_sent() {
     assert!(stage.is_worth(stage.now));
 }
 
+/// Whether or not there is something else to commit, and however often that is tried.
 #[test]
 fn who_asks_too_late_is_told_once() {
-    let mut stage = Stage::new();
-    stage.committer.leave_marks();
-    for is_well in [false, true] {
-        stage.ask(ONE);
-        assert_eq!(stage.look(&[]), (false, vec![(ONE, is_well)]));
+    for items in [&[][..], &[item()]] {
+        let mut stage = Stage::new();
+        stage.committer.leave_marks();
+        for is_well in [false, true] {
+            stage.ask(ONE);
+            if items.is_empty() {
+                assert_eq!(stage.look(items), (false, vec![(ONE, is_well)]));
+                continue;
+            }
+            stage.send();
+            assert_eq!(stage.answer(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS), []);
+            stage.send();
+            assert_eq!(stage.answer(ErrorCode::NONE), [(ONE, is_well)]);
+            assert!(stage.committer.failure().is_none());
+        }
     }
 }
 

@@ -166,6 +166,14 @@ impl Engine {
     /// How far the users are.
     pub(super) fn observed(&mut self, now: Instant, mut progress: Vec<Progress>) {
         self.observing = false;
+        let changes = |action: &Action| {
+            use Action::{Committed, End, Hold, Open};
+            matches!(action, Open(_) | Hold(_) | End(_) | Committed { .. })
+        };
+        if self.actions.iter().any(changes) {
+            // Users and their claims have yet to hear of what is known here: the look came too early.
+            return self.observe();
+        }
         let mut is_outdated = false;
         for p in &mut progress {
             p.dirty |= self.committer.is_in_doubt(p.claim);
@@ -217,14 +225,16 @@ impl Engine {
         if self.release.as_ref().is_none_or(|r| now >= r.deadline) {
             return self.released_late(now);
         }
-        // What is new waits for it, for on two connections the older one could come second.
+        // A commit that is to follow waits for it, for on two connections the older one could come second.
+        let is_wanted = !by_hand || self.committer.is_awaited();
         let news = self.items(now, progress);
-        if !self.committer.is_worth(now, news) && self.committer.drop_renewal() {
+        let is_worth = self.committer.is_worth(now, news);
+        if !(is_wanted && is_worth) && self.committer.drop_renewal() {
             self.pass_commit();
         }
         let busy = self.committer.is_busy();
         if by_hand && !busy && !self.committer.is_awaited() {
-            if progress.iter().any(|p| p.dirty) {
+            if is_worth {
                 self.committer.leave_marks();
             }
             return self.released(now);
@@ -351,6 +361,7 @@ impl Engine {
         }
         let by_hand = self.settings.commit.interval.is_none();
         let in_vain = !by_hand || hangs || self.committer.is_awaited();
+        self.committer.leave_marks();
         if let Some(outcome) = self.committer.abandon(&error) {
             self.commit_outcomes(now, vec![outcome]);
         }

@@ -5,7 +5,7 @@ use std::{
     time::Instant,
 };
 
-use super::{Action, End, Engine, Notice, NoticeKind};
+use super::{Action, End, Engine, Notice, NoticeKind, claims::Claim};
 use crate::{
     call::{Answer, Lane, Target, Token},
     core::{
@@ -216,6 +216,9 @@ impl Engine {
     /// The claims are void: somebody else may have them already.
     fn lost(&mut self, now: Instant, error: Error) {
         let before = self.rebalancing.take().unwrap_or_else(|| self.claimed());
+        if self.claims.values().any(Claim::has_begun) {
+            self.committer.leave_marks();
+        }
         self.end_all();
         let was_releasing = self.release.take().is_some();
         if let Some(closing) = self.closing.as_mut().filter(|_| was_releasing) {

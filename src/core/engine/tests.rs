@@ -67,10 +67,7 @@ impl Story {
 
     /// Something happens, and all is done that follows at once.
     fn handle(&mut self, event: Event) {
-        self.engine.handle(self.now, event);
-        while let Some(action) = self.engine.poll_action() {
-            self.perform(action);
-        }
+        self.handle_all([event]);
     }
 
     /// Time passes, and what comes due meanwhile is done in time.
@@ -81,6 +78,16 @@ impl Story {
             self.handle(Event::Timeout);
         }
         self.now = until;
+    }
+
+    /// Some things happen before anything is done about the first.
+    fn handle_all(&mut self, events: impl IntoIterator<Item = Event>) {
+        for event in events {
+            self.engine.handle(self.now, event);
+        }
+        while let Some(action) = self.engine.poll_action() {
+            self.perform(action);
+        }
     }
 
     fn perform(&mut self, action: Action) {
@@ -139,7 +146,13 @@ impl Story {
     }
 
     fn commits_are_answered(&mut self) {
-        for (token, ask) in std::mem::take(&mut self.commits) {
+        let answers = self.answers();
+        self.handle_all(answers);
+    }
+
+    /// The answers to all commits on their way.
+    fn answers(&mut self) -> Vec<Event> {
+        let answer = |(token, ask): (Token, offset_commit::Ask)| {
             let partitions = ask.partitions.into_iter();
             let partitions = partitions.map(|p| offset_commit::Committed {
                 topic: p.topic,
@@ -150,8 +163,12 @@ impl Story {
                 partitions: partitions.collect(),
             };
             let result = Ok(Answer::OffsetCommit(answer));
-            self.handle(Event::Answer { token, result });
-        }
+            Event::Answer { token, result }
+        };
+        std::mem::take(&mut self.commits)
+            .into_iter()
+            .map(answer)
+            .collect()
     }
 }
 
@@ -303,6 +320,25 @@ fn a_mark_that_is_made_while_a_commit_is_renewed_is_committed_before_the_close_e
     assert!(story.last.is_empty());
     story.commits_are_answered();
     assert_eq!(story.committing(), [6]);
+    assert!(story.last.is_empty());
+    story.commits_are_answered();
+    assert_eq!((story.last, story.closed), (vec!["LeaveGroup"], Some(true)));
+}
+
+/// The handle is gone when the commit is answered that its user has taken back.
+#[test]
+fn a_reset_is_not_lost_where_its_claim_is_given_up_while_the_commit_before_it_is_answered() {
+    let mut story = Story::at(5);
+    (story.mark, story.in_hand) = (10, true);
+    story.pass(Duration::from_secs(1));
+    assert_eq!(story.committing(), [10]);
+    story.handle(Event::Close);
+    (story.mark, story.in_hand) = (5, false);
+    let (claim, how) = (story.claim, Gone::Dropped);
+    let mut events = vec![Event::HandleGone { claim, how }];
+    events.extend(story.answers());
+    story.handle_all(events);
+    assert_eq!(story.committing(), [5]);
     assert!(story.last.is_empty());
     story.commits_are_answered();
     assert_eq!((story.last, story.closed), (vec!["LeaveGroup"], Some(true)));

@@ -41,18 +41,18 @@ impl Origin {
     }
 
     pub(super) fn from_bytes(user_data: &[u8]) -> Option<Self> {
-        let digests = user_data.strip_prefix(TAG)?;
-        let (digests, &[]) = digests.as_chunks() else {
-            return None;
+        let mut rest = user_data.strip_prefix(TAG)?;
+        let mut digest = || {
+            let (digest, behind) = rest.split_first_chunk()?;
+            rest = behind;
+            Some(u32::from_be_bytes(*digest))
         };
-        let &[subscription, counts, group] = digests else {
-            return None;
+        let origin = Self {
+            subscription: digest()?,
+            counts: digest()?,
+            group: digest()?,
         };
-        Some(Self {
-            subscription: u32::from_be_bytes(subscription),
-            counts: u32::from_be_bytes(counts),
-            group: u32::from_be_bytes(group),
-        })
+        rest.is_empty().then_some(origin)
     }
 
     /// Whether the member was subscribed to these topics.

@@ -176,8 +176,6 @@ struct InFlight {
     tickets: Vec<Ticket>,
     /// Why a mark that was looked at with them is not among them.
     refused: Option<Error>,
-    /// Whether marks of before were left, of which the tickets are told.
-    has_left_marks: bool,
     /// Claims that have ended since.
     over: BTreeSet<ClaimId>,
     /// Nobody waits for it, so there is nothing to try again.
@@ -347,12 +345,10 @@ impl Committer {
         let mut tickets = std::mem::take(&mut self.waiting);
         let mut told = None;
         let is_new = items.iter().any(|item| !item.is_renewal);
-        let has_left_marks = !tickets.is_empty() && std::mem::take(&mut self.has_left_marks);
         if !is_new {
             self.retry.reset();
             self.failure.clone_from(&refused);
-            let result = verdict(refused.clone(), has_left_marks);
-            told = Some((std::mem::take(&mut tickets), result));
+            told = Some(self.verdict(std::mem::take(&mut tickets), refused.clone()));
         }
         let session = match session {
             Some(session) if !items.is_empty() => session,
@@ -362,6 +358,7 @@ impl Committer {
                 }
                 let error = too_late();
                 self.failure = Some(error.clone());
+                self.has_left_marks &= tickets.is_empty();
                 return (Snapshot::NoSession, Some((tickets, Err(error))));
             }
             _ => return (Snapshot::Nothing, told),
@@ -399,7 +396,6 @@ impl Committer {
             items,
             tickets,
             refused,
-            has_left_marks,
             over: BTreeSet::new(),
             abandoned: false,
         });
@@ -419,7 +415,6 @@ impl Committer {
             .take()
             .expect("the caller has asked whether it is waited for");
         let is_renewal = flight.is_renewal();
-        self.has_left_marks |= flight.has_left_marks;
         let mut outcomes = Vec::new();
         let mut answers = match result {
             Ok(answer) => ByPartition::new(answer.partitions),
@@ -506,15 +501,19 @@ impl Committer {
             None => {
                 self.retry.reset();
                 self.failure.clone_from(&refused);
-                if !flight.tickets.is_empty() {
-                    self.has_left_marks = false;
-                }
-                let result = verdict(refused, flight.has_left_marks);
-                outcomes.push(Outcome::Done(flight.tickets, result));
+                let (tickets, result) = self.verdict(flight.tickets, refused);
+                outcomes.push(Outcome::Done(tickets, result));
             }
         }
         outcomes.retain(|o| !matches!(o, Outcome::Done(tickets, _) if tickets.is_empty()));
         outcomes
+    }
+
+    /// What those are told who have asked for a commit that went well, but for a mark that was refused.
+    fn verdict(&mut self, tickets: Vec<Ticket>, refused: Option<Error>) -> Told {
+        let has_left_marks = !tickets.is_empty() && std::mem::take(&mut self.has_left_marks);
+        let error = refused.or_else(|| has_left_marks.then(too_late));
+        (tickets, error.map_or(Ok(()), Err))
     }
 
     /// Nobody cares, but whoever has come since needs a try at a time when it can be made.
@@ -584,14 +583,6 @@ impl Committer {
             flight.abandoned = true;
         }
         (!tickets.is_empty()).then(|| Outcome::Done(tickets, Err(error.clone())))
-    }
-}
-
-/// What those are told who have asked for a commit that went well.
-fn verdict(refused: Option<Error>, has_left_marks: bool) -> Result<()> {
-    match refused.or_else(|| has_left_marks.then(too_late)) {
-        Some(error) => Err(error),
-        None => Ok(()),
     }
 }
 

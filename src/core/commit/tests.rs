@@ -326,6 +326,18 @@ fn a_mark_that_comes_back_to_one_that_was_refused_is_sent() {
 /// Whether or not there is something else to commit, and however often that is tried.
 #[test]
 fn who_asks_too_late_is_told_once() {
+    let renewal = Item {
+        is_renewal: true,
+        ..item()
+    };
+    let mut stage = Stage::new();
+    stage.committer.leave_marks();
+    for is_well in [false, true] {
+        stage.ask(ONE);
+        let looked = stage.look(std::slice::from_ref(&renewal));
+        assert_eq!(looked, (true, vec![(ONE, is_well)]));
+        stage.answer(ErrorCode::NONE);
+    }
     for items in [&[][..], &[item()]] {
         let mut stage = Stage::new();
         stage.committer.leave_marks();

@@ -406,16 +406,16 @@ impl Engine {
         });
     }
 
-    /// Offers a dropped handle again once nothing of it is in hand any more. Whether it has.
-    pub(super) fn reoffer(&mut self, now: Instant, progress: &Progress) -> bool {
+    /// Offers a dropped handle again once nothing of it is in hand any more.
+    pub(super) fn reoffer(&mut self, now: Instant, progress: &Progress) {
         let Some(claim) = self.claims.get(&progress.claim) else {
-            return false;
+            return;
         };
         let Stage::Dropped { start, at } = claim.stage else {
-            return false;
+            return;
         };
         if at.is_some_and(|at| now < at) || (progress.alive && !progress.all_marked) {
-            return false;
+            return;
         }
         let again = Claim {
             renew_at: claim.renew_at,
@@ -428,6 +428,5 @@ impl Engine {
         self.claims.insert(id, again);
         // A mark that is not committed yet is the new claim's to commit.
         self.open(now, id, start, metadata, progress.dirty);
-        true
     }
 }

@@ -166,25 +166,26 @@ impl Engine {
     /// How far the users are.
     pub(super) fn observed(&mut self, now: Instant, mut progress: Vec<Progress>) {
         self.observing = false;
-        let changes = |action: &Action| {
-            use Action::{Committed, End, Hold, Open};
-            matches!(action, Open(_) | Hold(_) | End(_) | Committed { .. })
-        };
-        if self.actions.iter().any(changes) {
-            // Users and their claims have yet to hear of what is known here: the look came too early.
+        if self.looks_too_early() {
             return self.observe();
         }
-        let mut is_outdated = false;
         for p in &mut progress {
             p.dirty |= self.committer.is_in_doubt(p.claim);
-            is_outdated |= self.reoffer(now, p);
+            self.reoffer(now, p);
         }
         if self.release.is_some() {
             self.observed_in_release(now, &progress);
-        } else if self.committer.is_due(now) && !is_outdated {
-            // Else the marks of what was offered again are missing here; what is due is looked at once more.
+        } else if self.committer.is_due(now) && !self.looks_too_early() {
+            // Else something was offered again, and what is due is looked at once more.
             self.commit(now, &progress);
         }
+    }
+
+    /// Whether users and their claims have yet to hear of something that is known here.
+    fn looks_too_early(&self) -> bool {
+        use Action::{Committed, End, Hold, Open};
+        let changes = |a: &Action| matches!(a, Open(_) | Hold(_) | End(_) | Committed { .. });
+        self.actions.iter().any(changes)
     }
 
     fn observed_in_release(&mut self, now: Instant, progress: &[Progress]) {

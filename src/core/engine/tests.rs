@@ -65,6 +65,14 @@ impl Story {
         story
     }
 
+    /// It renews the commit.
+    fn renewing() -> Self {
+        let mut story = Self::at(5);
+        story.pass(Duration::from_secs(62));
+        assert_eq!(story.committing(), [5]);
+        story
+    }
+
     /// Something happens, and all is done that follows at once.
     fn handle(&mut self, event: Event) {
         self.handle_all([event]);
@@ -299,9 +307,7 @@ fn a_commit_that_was_found_is_renewed_soon_and_no_close_waits_for_that() {
 /// It is not what they wait for.
 #[test]
 fn who_asks_for_a_commit_while_one_is_renewed_and_all_is_closed_is_told_at_once() {
-    let mut story = Story::at(5);
-    story.pass(Duration::from_secs(62));
-    assert_eq!(story.committing(), [5]);
+    let mut story = Story::renewing();
     story.handle(Event::Commit(Ticket(1)));
     story.handle(Event::Close);
     assert_eq!(story.done, [(Ticket(1), true)]);
@@ -312,9 +318,7 @@ fn who_asks_for_a_commit_while_one_is_renewed_and_all_is_closed_is_told_at_once(
 /// A renewal on its way is one thing, a mark another.
 #[test]
 fn a_mark_that_is_made_while_a_commit_is_renewed_is_committed_before_the_close_ends() {
-    let mut story = Story::at(5);
-    story.pass(Duration::from_secs(62));
-    assert_eq!(story.committing(), [5]);
+    let mut story = Story::renewing();
     story.mark = 6;
     story.handle(Event::Close);
     assert!(story.last.is_empty());

@@ -7,7 +7,7 @@ use std::time::Duration;
 pub struct Net {
     /// How long it may take to reach a broker: name resolution, connecting and the exchange of
     /// protocol versions together. A new client tries all its bootstrap addresses within one such
-    /// time.
+    /// time. For a request that may take less, as a heartbeat may, it is no more than that.
     ///
     /// Default 30 s. Go: `Net.DialTimeout`; Java: `socket.connection.setup.timeout.ms` (KIP-601).
     pub dial_timeout: Duration,

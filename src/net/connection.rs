@@ -253,11 +253,12 @@ impl Connection {
                 result => return result,
             }
         }
-        let open = self.connect().map_err(Trouble::Connection)?;
+        let open = self.connect(timeout).map_err(Trouble::Connection)?;
         self.open.insert(open).ask(call, timeout, &self.shared)
     }
 
-    fn connect(&self) -> Result<Open, Error> {
+    /// Opens the connection for a call, which should be over by its own time: others wait behind it.
+    fn connect(&self, timeout: Duration) -> Result<Open, Error> {
         if self.cutoff.is_cut() {
             return Err(disconnected());
         }
@@ -268,7 +269,8 @@ impl Connection {
             cutoff: &self.cutoff,
             stop: &self.stop,
         };
-        let (exchange, versions) = handshake::open(&dialer, &self.shared)?;
+        let (exchange, versions) =
+            handshake::open(&dialer, &self.shared, timeout.min(config.net.dial_timeout))?;
         log::debug!("connection to {} is open", self.target);
         Ok(Open { exchange, versions })
     }

@@ -11,7 +11,7 @@ use std::{
     collections::HashSet,
     io,
     sync::atomic::{AtomicBool, Ordering},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use parking_lot::Mutex;
@@ -75,12 +75,17 @@ fn address(broker: &Broker) -> (String, u16) {
     (broker.host.clone(), broker.port)
 }
 
-/// Opens a connection, within the dial timeout.
-pub(super) fn open(dialer: &Dialer<'_>, shared: &Shared) -> Result<(Exchange, Versions), Error> {
+/// Opens a connection within that time.
+pub(super) fn open(
+    dialer: &Dialer<'_>,
+    shared: &Shared,
+    timeout: Duration,
+) -> Result<(Exchange, Versions), Error> {
     let handshake = Handshake {
         dialer,
         shared,
-        deadline: Instant::now() + shared.config.net.dial_timeout,
+        deadline: Deadline::after(timeout),
+        patience: shared.timing.patience.min(timeout / 4),
     };
     let release = shared.config.version;
     if release < KafkaVersion::V0_10_0_0 || shared.ages.is_old(dialer.broker) {
@@ -96,7 +101,9 @@ pub(super) fn open(dialer: &Dialer<'_>, shared: &Shared) -> Result<(Exchange, Ve
 struct Handshake<'a> {
     dialer: &'a Dialer<'a>,
     shared: &'a Shared,
-    deadline: Instant,
+    deadline: Deadline,
+    /// How long the first question may take, so that there is time for another one.
+    patience: Duration,
 }
 
 /// Why a broker did not answer as expected.
@@ -109,7 +116,7 @@ enum Refusal {
 
 impl Handshake<'_> {
     fn dial(&self) -> Result<Exchange, Error> {
-        self.dialer.dial(self.deadline).map(Exchange::new)
+        self.dialer.dial(self.deadline.at).map(Exchange::new)
     }
 
     /// What a broker without ApiVersions is spoken to in.
@@ -120,62 +127,43 @@ impl Handshake<'_> {
     /// Asks for the versions, and on silence how old the broker is.
     fn greet(&self) -> Result<(Exchange, Versions), Error> {
         let mut exchange = self.dial()?;
-        let (until, has_time) = self.first_try();
-        match self.ask_versions(&mut exchange, until) {
+        match self.ask_versions(&mut exchange, self.first_try()) {
             Ok(versions) => return Ok((exchange, versions)),
-            Err(refusal) => self.may_try_again(exchange, refusal, has_time)?,
+            Err(refusal) => self.may_try_again(exchange, refusal)?,
         }
         let mut exchange = self.dial()?;
-        let is_old = self.ask_age(&mut exchange, self.deadline);
+        let is_old = self.ask_age(&mut exchange, self.deadline.at);
         self.begin(exchange, is_old.map_err(Refusal::into_error)?)
     }
 
     /// Asks how old the broker is, and then for the versions.
     fn look(&self) -> Result<(Exchange, Versions), Error> {
         let mut exchange = self.dial()?;
-        let (until, has_time) = self.first_try();
-        match self.ask_age(&mut exchange, until) {
+        match self.ask_age(&mut exchange, self.first_try()) {
             Ok(is_old) => return self.begin(exchange, is_old),
             // Whoever does not take that request may take the other.
-            Err(refusal) => self.may_try_again(exchange, refusal, has_time)?,
+            Err(refusal) => self.may_try_again(exchange, refusal)?,
         }
         self.begin(self.dial()?, false)
     }
 
-    /// How long the first question may take, and whether there is time for a second one.
-    fn first_try(&self) -> (Instant, bool) {
-        let patience = self.shared.timing.patience;
-        let now = Instant::now();
-        let has_time = now + 4 * patience <= self.deadline;
-        let until = match has_time {
-            true => now + patience,
-            // Some time is kept to find out what else it may be.
-            false => now + self.deadline.saturating_duration_since(now) * 4 / 5,
-        };
-        (until, has_time)
+    /// When the first question has to be answered.
+    fn first_try(&self) -> Instant {
+        self.deadline.at.min(Instant::now() + self.patience)
     }
 
     /// Whether it makes sense to ask something else, on another connection.
-    fn may_try_again(
-        &self,
-        mut exchange: Exchange,
-        refusal: Refusal,
-        has_time: bool,
-    ) -> Result<(), Error> {
+    fn may_try_again(&self, mut exchange: Exchange, refusal: Refusal) -> Result<(), Error> {
         let Refusal::Nothing(_, failure) = &refusal else {
             return Err(refusal.into_error());
         };
-        let patience = self.shared.timing.patience;
-        let until = self.deadline.min(Instant::now() + patience / 5);
+        let until = self.deadline.at.min(Instant::now() + self.patience / 5);
         if matches!(failure, Failure::Late(_))
             && let Some(protocol) = exchange.provoke(until)
         {
             return Err(Error::new(ErrorKind::NotKafka(protocol), CONTEXT));
         }
-        match has_time {
-            true => Ok(()),
-            false => Err(refusal.into_error()),
-        }
+        Ok(())
     }
 
     /// Finds the versions of a broker whose age is known.
@@ -189,7 +177,7 @@ impl Handshake<'_> {
             ages.add_old(self.dialer.broker);
             return Ok((exchange, self.oldest()));
         }
-        let versions = self.ask_versions(&mut exchange, self.deadline);
+        let versions = self.ask_versions(&mut exchange, self.deadline.at);
         let versions = versions.map_err(Refusal::into_error)?;
         ages.is_modern.store(true, Ordering::Relaxed);
         Ok((exchange, versions))
@@ -264,7 +252,7 @@ impl Handshake<'_> {
             .map_err(|error| Refusal::broken(R::API, error))?;
         let deadline = Deadline {
             at: until,
-            limit: self.shared.config.net.dial_timeout,
+            limit: self.deadline.limit,
         };
         let bounds = Bounds {
             write: deadline,

@@ -85,8 +85,8 @@ impl Pool {
     /// Sends a call, behind those for the same target that have no answer yet. Its completion comes
     /// exactly once, whatever happens.
     ///
-    /// The timeout counts from the call's turn, on an open connection. Opening one takes the dial
-    /// timeout at most.
+    /// The timeout counts from the call's turn, on an open connection. Opening one takes as long at most, and
+    /// not longer than the dial timeout.
     pub fn send(&mut self, to: &Target, token: Token, call: Call, timeout: Duration) {
         self.ending.retain(|ending| !ending.is_over());
         self.connections

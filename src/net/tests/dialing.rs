@@ -93,6 +93,17 @@ fn a_refused_connection_names_the_address_for_all_calls_that_wait_for_it() {
 
 #[cfg(target_os = "linux")]
 #[test]
+fn an_address_that_swallows_packets_costs_no_call_more_than_its_time() {
+    let hole = BlackHole::new();
+    let mut client = Client::with(|config| config.net.dial_timeout = 10 * SOON);
+    let start = Instant::now();
+    let token = client.send(&target(hole.address), Duration::from_millis(300));
+    assert_kind(&client.error(token), &ErrorKind::Connect);
+    assert!(start.elapsed() < SOON);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
 fn an_address_that_swallows_packets_is_given_up_after_the_dial_timeout() {
     let hole = BlackHole::new();
     let timeout = Duration::from_millis(300);

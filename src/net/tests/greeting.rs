@@ -205,14 +205,15 @@ fn a_port_that_is_silent_costs_the_dial_timeout() {
     );
 }
 
+/// Others wait behind the call: it must be over by its own time. That leaves some for the proof, too.
 #[test]
-fn without_the_time_for_a_proof_a_silent_port_is_not_suspected() {
+fn a_port_that_is_silent_costs_no_call_more_than_its_time() {
     let broker = Broker::start(|_, mut peer| peer.wait_for_end());
-    let timeout = SHORT;
-    let mut client = Client::with_patience(SHORT, |config| config.net.dial_timeout = timeout);
-    let error = client.beat(&target(broker.address)).unwrap_err();
-    assert_kind(&error, &ErrorKind::Timeout(timeout));
-    assert_eq!(broker.connections(), 1);
+    let mut client = Client::new();
+    let token = client.send(&target(broker.address), SHORT);
+    let error = client.error(token);
+    assert_kind(&error, &ErrorKind::Timeout(SHORT));
+    assert_eq!(broker.connections(), 2);
 }
 
 /// What a 0.9 broker does with a request that it does not know.

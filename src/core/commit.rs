@@ -251,11 +251,9 @@ impl Committer {
         self.failure = None;
     }
 
-    /// The claims end with marks that may not be committed. Who commits by hand, and asks too late, is told, unless who
-    /// asked in time was.
+    /// The claims end with marks that may not be committed. Who commits by hand, and asks too late, is told.
     pub fn leave_marks(&mut self) {
-        let by_hand = self.settings.interval.is_none();
-        self.has_left_marks |= by_hand && self.failure.is_none();
+        self.has_left_marks |= self.settings.interval.is_none();
     }
 
     /// From here on commits are the last ones.

@@ -356,6 +356,21 @@ fn who_asks_too_late_is_told_once() {
     }
 }
 
+/// That a mark was refused before, and that this was told, says nothing of the marks that were left behind since.
+#[test]
+fn who_asks_too_late_is_told_whatever_was_told_before() {
+    let mut stage = Stage::new();
+    stage.ask(ONE);
+    stage.send();
+    let told = stage.answer(ErrorCode::TOPIC_AUTHORIZATION_FAILED);
+    assert_eq!(told, [(ONE, false)]);
+    stage.committer.leave_marks();
+    for is_well in [false, true] {
+        stage.ask(OTHER);
+        assert_eq!(stage.look(&[]), (false, vec![(OTHER, is_well)]));
+    }
+}
+
 /// Whether or not there is something else to commit.
 #[test]
 fn who_asks_is_told_of_a_mark_that_was_refused_before() {

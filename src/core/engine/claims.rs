@@ -169,7 +169,7 @@ impl Engine {
     }
 
     /// Whether this partition was not there when the consumer began.
-    fn has_appeared(&self, topic: &str, partition: i32) -> bool {
+    pub(super) fn has_appeared(&self, topic: &str, partition: i32) -> bool {
         self.first_seen
             .get(topic)
             .is_none_or(|first| partition >= first.partitions)

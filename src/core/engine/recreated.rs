@@ -17,8 +17,11 @@ impl Engine {
     pub(super) fn tell_topics_apart(&mut self, now: Instant) {
         let cluster = &self.cluster;
         let is_the_same = |name: &String, first: &mut super::FirstSeen| {
-            first.id = first.id.or_else(|| cluster.topic_id(name));
-            cluster.topic(name).is_some_and(Topic::exists) && cluster.topic_id(name) == first.id
+            let present = cluster.topic_id(name);
+            first.id = first.id.or(present);
+            // Not every broker of a cluster that is being upgraded tells ids.
+            cluster.topic(name).is_some_and(Topic::exists)
+                && (present.is_none() || present == first.id)
         };
         self.first_seen.retain(is_the_same);
         let mut of_former_topics = Vec::new();

@@ -328,12 +328,24 @@ impl Engine {
         release.is_some_and(|release| release.step == Step::Committing)
     }
 
+    /// A commit was given up. A close ends without it if it was to be the last one; a rebalance has time for others.
+    pub(super) fn last_commit_failed(&mut self, now: Instant) {
+        if !self.is_last_commit() {
+            return;
+        }
+        if self.closing.is_some() {
+            self.released(now);
+        } else if let Some(release) = &mut self.release {
+            release.retry_at = Some(now + COORDINATOR_WAIT);
+        }
+    }
+
     /// A commit was answered: if a release waits for it, the marks are looked at once more.
     pub(super) fn release_commit_done(&mut self) {
         let retry_at = self.committer.retry_at();
         if let Some(release) = &mut self.release {
             if release.step == Step::Committing {
-                release.retry_at = retry_at;
+                release.retry_at = release.retry_at.max(retry_at);
             }
             self.observe();
         }

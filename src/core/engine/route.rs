@@ -336,9 +336,7 @@ impl Engine {
                 }
                 commit::Outcome::Failed(error) => {
                     self.report(None, self.group.at_coordinator(error));
-                    if self.closing.is_some() && self.release.is_some() {
-                        self.released(now);
-                    }
+                    self.last_commit_failed(now);
                 }
                 commit::Outcome::StaleMetadata => self.cluster.refresh(now),
                 commit::Outcome::Heard { sent_at, code } => {

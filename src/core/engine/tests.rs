@@ -14,6 +14,7 @@ use crate::{
         ApiKey, ErrorCode,
         consumer_protocol::{Assignment, TopicPartition},
     },
+    wire::Uuid,
 };
 
 const TOPIC: &str = "t";
@@ -34,13 +35,25 @@ struct Story {
     last: Vec<&'static str>,
     done: Vec<(Ticket, bool)>,
     closed: Option<bool>,
+    /// What heartbeats are told.
+    heartbeat: ErrorCode,
 }
 
 impl Story {
     /// It has found that commit.
     fn at(committed: i64) -> Self {
+        Self::with(committed, described(), |_| ())
+    }
+
+    /// It is configured so, and begins with that description.
+    fn with(
+        committed: i64,
+        described: metadata::Answer,
+        configure: impl FnOnce(&mut Config),
+    ) -> Self {
         let mut config = Config::default();
         config.group.mode = ConsumerMode::Partitions;
+        configure(&mut config);
         let settings = Settings::of(&config, "g", Subscription::from(TOPIC));
         let now = Instant::now();
         let broker = Broker {
@@ -49,7 +62,7 @@ impl Story {
             port: 9092,
         };
         let mut story = Self {
-            engine: Engine::new(now, settings, vec![broker], described(), 1),
+            engine: Engine::new(now, settings, vec![broker], described, 1),
             now,
             claim: ClaimId(0),
             mark: committed,
@@ -59,6 +72,7 @@ impl Story {
             last: Vec::new(),
             done: Vec::new(),
             closed: None,
+            heartbeat: ErrorCode::NONE,
         };
         story.handle(Event::Start);
         assert_ne!(story.claim, ClaimId(0), "it reads");
@@ -137,6 +151,9 @@ impl Story {
                 let error = ErrorCode::NONE;
                 Answer::LeaveGroup(leave_group::Answer { error })
             }
+            Call::Heartbeat(_) => Answer::Heartbeat(heartbeat::Answer {
+                error: self.heartbeat,
+            }),
             call => match answer(&call, self.committed) {
                 Some(answer) => answer,
                 None => return,
@@ -154,18 +171,23 @@ impl Story {
     }
 
     fn commits_are_answered(&mut self) {
-        let answers = self.answers();
+        let answers = self.answers(ErrorCode::NONE);
+        self.handle_all(answers);
+    }
+
+    fn commits_fail(&mut self) {
+        let answers = self.answers(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS);
         self.handle_all(answers);
     }
 
     /// The answers to all commits on their way.
-    fn answers(&mut self) -> Vec<Event> {
+    fn answers(&mut self, error: ErrorCode) -> Vec<Event> {
         let answer = |(token, ask): (Token, offset_commit::Ask)| {
             let partitions = ask.partitions.into_iter();
             let partitions = partitions.map(|p| offset_commit::Committed {
                 topic: p.topic,
                 partition: p.partition,
-                error: ErrorCode::NONE,
+                error,
             });
             let answer = offset_commit::Answer {
                 partitions: partitions.collect(),
@@ -257,7 +279,6 @@ fn answer(call: &Call, committed: i64) -> Option<Answer> {
                 metadata: String::new(),
             }],
         }),
-        Call::Heartbeat(_) => Answer::Heartbeat(heartbeat::Answer { error }),
         call => {
             assert_eq!(call.api(), ApiKey::Fetch);
             return None;
@@ -340,10 +361,59 @@ fn a_reset_is_not_lost_where_its_claim_is_given_up_while_the_commit_before_it_is
     (story.mark, story.in_hand) = (5, false);
     let (claim, how) = (story.claim, Gone::Dropped);
     let mut events = vec![Event::HandleGone { claim, how }];
-    events.extend(story.answers());
+    events.extend(story.answers(ErrorCode::NONE));
     story.handle_all(events);
     assert_eq!(story.committing(), [5]);
     assert!(story.last.is_empty());
     story.commits_are_answered();
     assert_eq!((story.last, story.closed), (vec!["LeaveGroup"], Some(true)));
+}
+
+/// The users have their time, and what they mark then is committed.
+#[test]
+fn a_close_goes_on_when_a_commit_fails_that_is_not_the_last_one() {
+    let mut story = Story::with(5, described(), |config| {
+        config.consumer.offsets.retry.max = 0;
+        config.group.offsets.synchronization.dwell_time = Duration::from_secs(30);
+    });
+    (story.mark, story.in_hand) = (6, true);
+    story.handle(Event::Close);
+    story.pass(Duration::from_secs(1));
+    assert_eq!(story.committing(), [6]);
+    story.commits_fail();
+    assert!(story.last.is_empty());
+
+    (story.mark, story.in_hand) = (7, false);
+    story.pass(Duration::from_secs(1));
+    assert_eq!(story.committing(), [7]);
+    story.commits_are_answered();
+    assert_eq!((story.last, story.closed), (vec!["LeaveGroup"], Some(true)));
+}
+
+/// Each time with some time between.
+#[test]
+fn the_last_commit_before_a_rebalance_is_made_again_after_it_was_given_up() {
+    let mut story = Story::with(5, described(), |config| {
+        config.group.offsets.retry.max = 0;
+    });
+    story.mark = 6;
+    story.heartbeat = ErrorCode::REBALANCE_IN_PROGRESS;
+    story.pass(Duration::from_secs(4));
+    assert_eq!(story.committing(), [6]);
+    for _ in 0..3 {
+        story.commits_fail();
+        assert_eq!(story.committing(), []);
+        story.pass(Duration::from_millis(100));
+        assert_eq!(story.committing(), [6]);
+    }
+}
+
+/// Not all brokers of a cluster that is being upgraded tell ids.
+#[test]
+fn a_topic_is_not_new_because_a_broker_does_not_tell_its_id() {
+    let mut first = described();
+    first.topics[0].id = Some(Uuid([7; 16]));
+    let mut story = Story::with(5, first, |_| ());
+    story.pass(Duration::from_secs(1200));
+    assert!(!story.engine.has_appeared(TOPIC, 0));
 }

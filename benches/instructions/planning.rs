@@ -68,6 +68,7 @@ pub(crate) fn run(rounds: usize, partitions: i32) {
                 blocks: vec![block(base, RECORDS)],
                 decoded_to: Some(base + RECORDS as i64),
                 failed: None,
+                left: Vec::new(),
             };
             counted(|| {
                 fetcher.decoded(now, done);

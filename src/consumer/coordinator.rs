@@ -118,21 +118,19 @@ impl Coordinator {
     fn wait(&mut self) -> Result<()> {
         let deadline = self.desk.deadline();
         let waits_for_user = self.desk.waits_for_user();
-        let mut until = deadline;
-        if waits_for_user {
-            if self.look_once_more() {
-                return Ok(());
-            }
-            let tick = Instant::now() + self.tick.next(self.desk.awaits_progress());
-            until = Some(until.map_or(tick, |at| at.min(tick)));
+        // Users may go on without end: what others say, and what is due, does not wait for them to pause.
+        let has_news = waits_for_user && self.look_once_more();
+        if has_news {
+            self.take_in(None)?;
+        } else {
+            self.has_looked = false;
+            self.sleep(deadline, waits_for_user)?;
         }
-        self.has_looked = false;
-        self.sleep(until)?;
         let now = Instant::now();
         if deadline.is_some_and(|at| at <= now) {
             self.desk.handle(now, Event::Timeout);
         }
-        if waits_for_user {
+        if waits_for_user && !has_news {
             self.desk.look_at_users(now);
             if self.desk.awaits_progress() {
                 self.desk.handle(now, Event::Kick);
@@ -158,14 +156,22 @@ impl Coordinator {
         false
     }
 
-    fn sleep(&mut self, until: Option<Instant>) -> Result<()> {
+    /// Waits for something to happen, or to be due, or for the next look at the users.
+    fn sleep(&mut self, deadline: Option<Instant>, waits_for_user: bool) -> Result<()> {
+        let look =
+            waits_for_user.then(|| Instant::now() + self.tick.next(self.desk.awaits_progress()));
+        let until = deadline.into_iter().chain(look).min();
         let first = wait::recv(&self.inbox, until, self.desk.caught_up());
         let gone = matches!(first, Err(RecvTimeoutError::Disconnected));
         assert!(!gone, "the waker and the pool keep senders");
+        self.take_in(first.ok())
+    }
+
+    /// What has come is taken in before anything is done about the first.
+    fn take_in(&mut self, first: Option<Message>) -> Result<()> {
         self.desk.disarm();
         let now = Instant::now();
         self.desk.hear_users(now);
-        // What has come meanwhile is taken in before anything is done about the first.
         let more = self.inbox.len();
         let rest: Vec<Message> = self.inbox.try_iter().take(more).collect();
         first

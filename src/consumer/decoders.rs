@@ -6,7 +6,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use super::{coordinator::Message, threads};
 use crate::{
-    core::fetch::Job,
+    core::fetch::{Job, MOST_GROWING},
     record::{Decompressor, Limits, Recycler},
 };
 
@@ -29,9 +29,6 @@ struct Work {
     done: Sender<Message>,
 }
 
-/// More would find no work: blocks are decoded as far ahead as the user's channel is large.
-const MOST: usize = 4;
-
 impl Decoders {
     /// Starts the first of them.
     pub(super) fn start(
@@ -53,7 +50,7 @@ impl Decoders {
             jobs,
             threads: vec![work.clone().start()?],
             work,
-            most: cores.min(MOST),
+            most: cores.min(MOST_GROWING),
         })
     }
 
@@ -74,8 +71,9 @@ impl Decoders {
         assert!(sent.is_ok(), "this end holds a receiver");
     }
 
-    /// Waits until all of them are through.
+    /// Waits until all of them are through with what they are at. Nobody takes what would come of the rest.
     pub(super) fn finish(self) {
+        self.work.jobs.try_iter().for_each(drop);
         drop((self.jobs, self.work));
         for thread in self.threads {
             // Panics are caught inside.
@@ -105,7 +103,11 @@ impl Work {
 
 #[cfg(all(test, feature = "lz4"))]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::{
+        collections::BTreeSet,
+        thread,
+        time::{Duration, Instant},
+    };
 
     use super::*;
     use crate::{
@@ -132,6 +134,7 @@ mod tests {
             batches: record::split(&bytes, &Limits::default()).batches,
             from_offset: 0,
             block_records: 1,
+            enough: 1,
         }
     }
 
@@ -159,6 +162,29 @@ mod tests {
         decoders.finish();
         assert!(results.recv().is_err(), "all threads are gone");
         at_work
+    }
+
+    /// A close must not wait for what nobody will take.
+    #[test]
+    fn what_waits_is_not_decoded_at_the_end() {
+        let (done, results) = crossbeam_channel::bounded(0);
+        let memory = Recycler::new();
+        let mut decoders = Decoders::start("g", Limits::default(), memory, done).unwrap();
+        for claim in 0..6 {
+            decoders.send(job(claim, Codec::None));
+        }
+        results.recv().expect("one is decoded");
+        let queue = decoders.work.jobs.clone();
+        thread::scope(|scope| {
+            scope.spawn(|| decoders.finish());
+            // The decoder can take one more, for it gives up no result.
+            let long = Instant::now() + Duration::from_secs(20);
+            while !queue.is_empty() {
+                assert!(Instant::now() < long, "the queue stays");
+                thread::yield_now();
+            }
+            assert!(results.iter().count() <= 1);
+        });
     }
 
     #[test]

@@ -19,6 +19,8 @@ pub(super) fn spawn(
     work: impl FnOnce() + Send + 'static,
     panicked: impl FnOnce(String) + Send + 'static,
 ) -> io::Result<JoinHandle<()>> {
+    // The system takes no zero byte in a name, which Kafka takes in one of a group.
+    let name = name.replace('\0', "");
     Builder::new().name(name).spawn(move || {
         OURS.set(true);
         if let Err(panic) = catch_unwind(AssertUnwindSafe(work)) {

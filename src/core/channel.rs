@@ -108,6 +108,12 @@ impl Channel {
         left
     }
 
+    /// The reader has taken all.
+    #[cfg(test)]
+    pub fn take_all(&mut self) -> Vec<(ClaimId, usize)> {
+        self.take(self.sent)
+    }
+
     /// The bytes that are still inside, when the channel goes away.
     pub fn bytes(&self) -> usize {
         self.inside.iter().map(|s| s.bytes).sum()

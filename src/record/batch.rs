@@ -5,7 +5,7 @@ use std::fmt;
 use super::{
     codec::Codec,
     cursor::Cursor,
-    error::{ErrorKind, Malformed},
+    error::{Error, ErrorKind, Malformed},
     memory::Bytes,
 };
 
@@ -73,6 +73,11 @@ impl Batch {
     /// message set tells only its last offset: there it is that one.
     pub fn base_offset(&self) -> i64 {
         self.header.base_offset
+    }
+
+    /// Whether the base offset is that of the start.
+    pub fn tells_start(&self) -> bool {
+        self.header.tells_start()
     }
 
     /// The offset that the batch ends at, whether or not a record still has it.
@@ -145,6 +150,28 @@ impl Batch {
         self.bytes.len()
     }
 
+    /// Checks the checksum of a batch that is not to be decoded. Below magic 2 each message has its own, which
+    /// is not looked at.
+    ///
+    /// # Errors
+    /// It is wrong.
+    pub fn check(&self) -> Result<(), Error> {
+        match self.header.magic {
+            2 => self.check_v2(),
+            _ => Ok(()),
+        }
+        .map_err(|kind| Error::new(self.base_offset(), kind))
+    }
+
+    pub(super) fn check_v2(&self) -> Result<(), ErrorKind> {
+        let expected = Cursor::new(&self.bytes, CRC_AT).u32()?;
+        let actual = crc32c::crc32c(&self.bytes[ATTRIBUTES_AT..]);
+        match expected == actual {
+            true => Ok(()),
+            false => Err(ErrorKind::CrcMismatch { expected, actual }),
+        }
+    }
+
     /// The batch as it was on the wire.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
@@ -161,6 +188,10 @@ impl fmt::Debug for Batch {
 }
 
 impl Header {
+    pub(super) fn tells_start(&self) -> bool {
+        self.magic == 2 || self.codec == Codec::None
+    }
+
     /// The header of a batch of magic 2, checked as far as it can be without the records.
     pub(super) fn read_v2(bytes: &[u8]) -> Result<Self, ErrorKind> {
         const TOO_SHORT: Malformed = Malformed("a batch is shorter than its header");

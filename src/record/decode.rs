@@ -2,7 +2,7 @@
 
 use super::{
     Batch, Block, Decompressor, Error, Limits, TimestampType,
-    batch::{ATTRIBUTES_AT, CRC_AT, HEADER_SIZE},
+    batch::HEADER_SIZE,
     block::{BlockSource, Header, View},
     codec::Codec,
     cursor::Cursor,
@@ -76,11 +76,7 @@ fn decode_v2(
     decompressor: &mut Decompressor,
 ) -> Result<Vec<Block>, ErrorKind> {
     let bytes = &batch.bytes;
-    let expected = Cursor::new(bytes, CRC_AT).u32()?;
-    let actual = crc32c::crc32c(&bytes[ATTRIBUTES_AT..]);
-    if expected != actual {
-        return Err(ErrorKind::CrcMismatch { expected, actual });
-    }
+    batch.check_v2()?;
     let (records, start) = match batch.header.codec {
         Codec::None => (bytes.clone(), HEADER_SIZE),
         // What compaction leaves of an emptied batch is its header.

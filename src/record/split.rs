@@ -3,7 +3,6 @@
 use super::{
     Batch, Error, Limits, Recycler,
     batch::{Header, LOG_OVERHEAD, MAGIC_AT},
-    codec::Codec,
     cursor::Cursor,
     error::ErrorKind,
     legacy,
@@ -174,8 +173,7 @@ impl Walk {
             }
             return Err(End::Broken(Error::new(header.base_offset, DISORDER)));
         }
-        let tells_start = header.magic == 2 || header.codec == Codec::None;
-        self.behind_gap = tells_start && header.base_offset > self.expected;
+        self.behind_gap = header.tells_start() && header.base_offset > self.expected;
         self.next_offset = header.last_offset + 1;
         self.expected = self.next_offset;
         Ok(())

@@ -291,12 +291,17 @@ impl Fetcher {
         );
         let mut broken = fetched.broken;
         let mut got = false;
+        let mut largest = 0;
         let mut stale = None;
         for batch in fetched.batches {
             if batch.last_offset() < next {
                 // Brokers answer from the batch on that holds the offset. What is below it may have got
-                // there by a damaged offset, for no checksum covers that: it must not hide a hole.
-                stale = Some(batch.base_offset());
+                // there by a damaged offset, for no checksum covers that: it must not hide a hole. But a broker that
+                // makes a message set of a newer batch gives it the offset of its last record, and compaction may
+                // have removed records behind that.
+                if batch.tells_start() {
+                    stale = Some(batch.base_offset());
+                }
                 continue;
             }
             if let Some(offset) = stale
@@ -318,8 +323,13 @@ impl Fetcher {
                     }
                 }
             } else if !(self.settings.read_committed && aborted.hides(&batch)) {
+                largest = largest.max(batch.encoded_len());
                 self.budget.charge(batch.encoded_len());
                 reading.buffer.fill(batch);
+            } else if let Err(error) = batch.check() {
+                // It is not decoded, but it says where to go on.
+                broken = Some(error.into());
+                break;
             }
             next = read_to;
             got = true;
@@ -334,6 +344,7 @@ impl Fetcher {
             self.turns.served += 1;
             reading.turn = self.turns.served;
             reading.fetch_size = self.settings.default_bytes;
+            reading.batch_size = largest;
             reading.needs = 0;
         }
         // A log without news is as good an answer as one with records.
@@ -367,6 +378,7 @@ impl Fetcher {
             .expect("the caller has found it");
         if needed <= most && needed > reading.fetch_size {
             reading.fetch_size = needed.next_power_of_two().min(most);
+            reading.needs = needed;
             return;
         }
         if needed <= reading.fetch_size && needed > reading.asked_for {

@@ -6,7 +6,8 @@
 pub(super) struct Budget {
     limit: usize,
     reserved: usize,
-    charged: usize,
+    encoded: usize,
+    decoded: usize,
 }
 
 impl Budget {
@@ -15,13 +16,14 @@ impl Budget {
         Self {
             limit,
             reserved: 0,
-            charged: 0,
+            encoded: 0,
+            decoded: 0,
         }
     }
 
-    /// What is neither reserved nor charged.
+    /// What is neither reserved nor held.
     pub(super) fn free(&self) -> usize {
-        self.limit.saturating_sub(self.reserved + self.charged)
+        self.limit.saturating_sub(self.reserved + self.held())
     }
 
     /// The limit.
@@ -29,9 +31,15 @@ impl Budget {
         self.limit
     }
 
-    /// Whether nothing at all is held.
+    /// Whether nothing at all is held, nor will be.
     pub(super) fn is_unused(&self) -> bool {
-        self.reserved + self.charged == 0
+        self.reserved + self.held() == 0
+    }
+
+    /// Whether more may be decoded. Nobody knows how large it becomes: so what waits is left as it is while half of
+    /// all is decoded.
+    pub(super) fn may_decode(&self) -> bool {
+        self.decoded < self.limit / 2
     }
 
     /// A request goes out whose answer may have so many bytes.
@@ -48,19 +56,31 @@ impl Budget {
         self.reserved -= bytes;
     }
 
-    /// Bytes are held. One batch that is larger than the budget passes, so this may exceed it.
-    pub(super) fn charge(&mut self, bytes: usize) {
-        self.charged += bytes;
+    /// Batches are held. One that is larger than the budget passes, so this may exceed it.
+    pub(super) fn charge(&mut self, encoded: usize) {
+        self.encoded += encoded;
     }
 
-    /// Bytes are held no longer.
-    pub(super) fn release(&mut self, bytes: usize) {
-        assert!(bytes <= self.charged, "only what was charged is released");
-        self.charged -= bytes;
+    /// Blocks have taken the place of batches.
+    pub(super) fn decode(&mut self, encoded: usize, decoded: usize) {
+        self.drop_encoded(encoded);
+        self.decoded += decoded;
+    }
+
+    /// Batches are held no longer.
+    pub(super) fn drop_encoded(&mut self, bytes: usize) {
+        assert!(bytes <= self.encoded, "only what was charged is released");
+        self.encoded -= bytes;
+    }
+
+    /// Blocks are held no longer.
+    pub(super) fn drop_decoded(&mut self, bytes: usize) {
+        assert!(bytes <= self.decoded, "only what was decoded is released");
+        self.decoded -= bytes;
     }
 
     /// What is held.
-    pub(super) fn charged(&self) -> usize {
-        self.charged
+    pub(super) fn held(&self) -> usize {
+        self.encoded + self.decoded
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Instant};
 
-use super::{Aim, Asked, Fetcher, Outcome};
+use super::{Aim, Asked, Fetcher, Outcome, readings::Wanted};
 use crate::{
     core::{Channel, ChannelId, ClaimId},
     record::{self, Batch, Block, Codec, Decompressor, Limits},
@@ -21,6 +21,8 @@ pub struct Job {
     pub from_offset: i64,
     /// The most records of one block.
     pub block_records: usize,
+    /// What is decoded once that has made so many bytes is left.
+    pub enough: usize,
 }
 
 /// What became of a job.
@@ -36,10 +38,19 @@ pub struct Decoded {
     pub decoded_to: Option<i64>,
     /// What is wrong with the first one that could not.
     pub failed: Option<record::Error>,
+    /// The batches that are still to be decoded, for what came before them has become large enough.
+    pub left: Vec<Batch>,
 }
 
 /// The most encoded bytes of a job, unless one batch has more.
 const JOB_BYTES: usize = 256 * 1024;
+
+/// A job is over when it has made so many bytes, or the share of its claim.
+const ENOUGH: usize = 2 * 1024 * 1024;
+
+/// So many jobs are on their way at the most of which nobody knows how large they become: each of them can grow to
+/// the limit of a batch. More decoders would find no work, for blocks are decoded as far ahead as channels are large.
+pub const MOST_GROWING: usize = 4;
 
 /// A job up to this size, and not compressed, takes a few microseconds: less than to hand it to
 /// another thread and to be woken for the result.
@@ -58,8 +69,8 @@ impl Job {
         codecs.any(|codec| codec != Codec::None)
     }
 
-    /// Decodes the batches, up to the first that cannot be.
-    pub fn decode(&self, limits: &Limits, decompressor: &mut Decompressor) -> Decoded {
+    /// Decodes the batches, up to the first that cannot be, or until that makes enough.
+    pub fn decode(self, limits: &Limits, decompressor: &mut Decompressor) -> Decoded {
         let limits = Limits {
             block_records: self.block_records,
             ..*limits
@@ -70,19 +81,32 @@ impl Job {
             blocks: Vec::new(),
             decoded_to: None,
             failed: None,
+            left: Vec::new(),
         };
-        for batch in &self.batches {
-            match record::decode(batch, self.from_offset, &limits, decompressor) {
-                Ok(record::Decoded::Records(blocks)) => done.blocks.extend(blocks),
+        let mut from_offset = self.from_offset;
+        let mut made = 0;
+        let mut batches = self.batches.into_iter();
+        while made < self.enough
+            && let Some(batch) = batches.next()
+        {
+            match record::decode(&batch, from_offset, &limits, decompressor) {
+                Ok(record::Decoded::Records(blocks)) => {
+                    made += blocks.iter().map(Block::bytes).sum::<usize>();
+                    done.blocks.extend(blocks);
+                }
                 // Markers end where they are fetched.
                 Ok(record::Decoded::Control(_)) => {}
                 Err(error) => {
                     done.failed = Some(error);
-                    break;
+                    return done;
                 }
             }
+            // A log that was cut back may have its batches start elsewhere than before, and of a compressed message
+            // set nobody knows where it starts.
+            from_offset = from_offset.max(batch.next_offset());
             done.decoded_to = Some(batch.next_offset());
         }
+        done.left = batches.collect();
         done
     }
 }
@@ -91,7 +115,15 @@ impl Fetcher {
     /// The next job for the decoder: for the claim whose turn it is, among those whose channel will
     /// want more soon.
     pub fn poll_job(&mut self, channels: &BTreeMap<ChannelId, Channel>) -> Option<Job> {
-        let claim = self.readings.next_to_decode(self.turns.decoded)?;
+        if self.growing.len() >= MOST_GROWING {
+            return None;
+        }
+        let wanted = match self.budget.may_decode() {
+            true => Wanted::Soon,
+            false => Wanted::Now,
+        };
+        let claim = self.readings.next_to_decode(wanted, self.turns.decoded)?;
+        let enough = ENOUGH.min(self.readings.share()).max(1);
         let mut reading = self
             .readings
             .change(claim)
@@ -99,18 +131,24 @@ impl Fetcher {
         self.turns.decoded = Some((reading.channel, claim));
         let channel = &channels[&reading.channel];
         let batches = reading.buffer.decode(channel.capacity() / 2, JOB_BYTES);
-        Some(Job {
+        let job = Job {
             claim,
             epoch: reading.epoch,
             from_offset: reading.delivered_to,
             block_records: channel.block_records(),
+            enough,
             batches,
-        })
+        };
+        if job.is_compressed() {
+            self.growing.insert((claim, job.epoch));
+        }
+        Some(job)
     }
 
     /// The decoder has done a job.
     pub fn decoded(&mut self, now: Instant, done: Decoded) -> Vec<Outcome> {
         let mut outcomes = Vec::new();
+        self.growing.remove(&(done.claim, done.epoch));
         // The claim has ended meanwhile: its bytes were released then.
         let reading = self.readings.change(done.claim);
         let Some(mut reading) = reading.filter(|r| r.epoch == done.epoch) else {
@@ -123,11 +161,10 @@ impl Fetcher {
         if reading.stuck_at.take_if(|at| delivered_to > *at).is_some() {
             reading.retry.reset();
         }
-        let (released, charged) = reading.buffer.decoded(done.blocks);
-        self.budget.release(released);
-        self.budget.charge(charged);
+        let (encoded, decoded) = reading.buffer.decoded(done.blocks, done.left);
+        self.budget.decode(encoded, decoded);
         if let Some(error) = done.failed {
-            self.budget.release(reading.buffer.drop_waiting());
+            self.budget.drop_encoded(reading.buffer.drop_waiting());
             reading.bump();
             reading.asked = Asked::No;
             reading.aim = Aim::Read(reading.delivered_to);

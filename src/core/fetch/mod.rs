@@ -3,7 +3,8 @@
 //!
 //! One request at a time is on its way to each broker. A claim takes part in it while it has credit:
 //! while what is buffered for it is less than two fetches and less than its share of the budget. So a
-//! claim whose reader stands still costs the others nothing.
+//! claim whose reader stands still costs the others nothing. Where large batches fill the budget all the same, a
+//! claim that has a channel of its own and nothing in it gets its next batch beyond it.
 
 mod answer;
 mod budget;
@@ -18,12 +19,12 @@ mod suspects;
 mod tests;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
     time::{Duration, Instant},
 };
 
-pub use deliver::{Decoded, Job};
+pub use deliver::{Decoded, Job, MOST_GROWING};
 pub use onward::Onward;
 
 use self::{
@@ -107,6 +108,8 @@ pub struct Fetcher {
     loops: BTreeMap<Broker, Loop>,
     budget: Budget,
     turns: Turns,
+    /// The jobs on their way of which nobody knows how large they become, each with its epoch.
+    growing: BTreeSet<(ClaimId, u32)>,
     /// Leaders are not told the rack before: a replica that one of them named has not served us, and would be
     /// named again and again.
     rackless_until: Option<Instant>,
@@ -184,6 +187,7 @@ impl Fetcher {
             settings,
             loops: BTreeMap::new(),
             turns: Turns::default(),
+            growing: BTreeSet::new(),
             rackless_until: None,
             rng: fastrand::Rng::with_seed(seed),
         }
@@ -251,6 +255,7 @@ impl Fetcher {
             doubt: None,
             leaderless: 0,
             fetch_size: self.settings.default_bytes,
+            batch_size: 0,
             asked_for: 0,
             needs: 0,
             paused: false,
@@ -271,7 +276,9 @@ impl Fetcher {
     /// Returns the epoch that its reading was in.
     pub fn remove(&mut self, claim: ClaimId) -> Option<u32> {
         let mut reading = self.readings.remove(claim)?;
-        self.budget.release(reading.buffer.drop_all());
+        let (encoded, decoded) = reading.buffer.drop_all();
+        self.budget.drop_encoded(encoded);
+        self.budget.drop_decoded(decoded);
         Some(reading.epoch)
     }
 
@@ -329,7 +336,7 @@ impl Fetcher {
 
     /// Bytes of a claim have left the user's channel.
     pub fn taken(&mut self, claim: ClaimId, bytes: usize) -> Option<Outcome> {
-        self.budget.release(bytes);
+        self.budget.drop_decoded(bytes);
         self.readings.change(claim)?.delivered -= bytes;
         self.end_if_taken(claim)
     }
@@ -366,7 +373,7 @@ impl Fetcher {
 
     /// Bytes buffered, those in the user's channels included.
     pub fn buffered(&self) -> usize {
-        self.budget.charged()
+        self.budget.held()
     }
 
     /// Whether no broker has more than was read, as far as they have said.

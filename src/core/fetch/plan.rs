@@ -16,6 +16,18 @@ pub(super) const SMALLEST_REQUEST: usize = 64 * 1024;
 /// room for what users read meanwhile.
 const ANSWERS: usize = 4;
 
+/// How long a broker may wait that is asked beyond the budget.
+const SCANT_POLL: Duration = Duration::from_millis(50);
+
+/// For which of its claims a broker is asked.
+#[derive(Debug, Clone, Copy)]
+enum Scope {
+    /// For all that have credit, and so many bytes.
+    All(usize),
+    /// For those whose readers have nothing, so many bytes at the most: the budget is used up.
+    Dry(usize),
+}
+
 impl Fetcher {
     /// The next fetch that can go out.
     pub fn poll_fetch(
@@ -43,7 +55,7 @@ impl Fetcher {
         let smallest = SMALLEST_REQUEST
             .min(self.budget.limit() / (2 * sources.len().max(1)))
             .min(largest);
-        let (broker, bytes) = askable.into_iter().find_map(|(broker, source)| {
+        let ample = askable.iter().find_map(|(broker, source)| {
             let bytes = source.bytes.min(largest).min(quota);
             // A batch larger than the whole budget passes alone.
             let bytes = if self.budget.is_unused() {
@@ -51,9 +63,16 @@ impl Fetcher {
             } else {
                 bytes
             };
-            (bytes >= smallest.min(source.bytes) && bytes > 0).then(|| (broker.clone(), bytes))
-        })?;
-        Some(self.ask(now, broker, bytes, cluster, tokens))
+            let is_worth = bytes >= smallest.min(source.bytes) && bytes > 0;
+            is_worth.then(|| ((*broker).clone(), Scope::All(bytes)))
+        });
+        // What others hold may stay for ever.
+        let scant = || {
+            let found = askable.iter().find(|(_, source)| !source.dry.is_empty());
+            found.map(|(broker, _)| ((*broker).clone(), Scope::Dry(largest)))
+        };
+        let (broker, scope) = ample.or_else(scant)?;
+        Some(self.ask(now, broker, scope, cluster, tokens))
     }
 
     fn is_free(&self, broker: &Broker, now: Instant) -> bool {
@@ -79,16 +98,32 @@ impl Fetcher {
         &mut self,
         now: Instant,
         broker: Broker,
-        mut bytes: usize,
+        scope: Scope,
         cluster: &Cluster,
         tokens: &mut Tokens,
     ) -> (Target, Token, Call, Duration) {
         let source = &self.readings.sources()[&broker];
         let mut max_wait = self.max_wait(now, source);
-        let credited = source.credited.iter();
-        let mut credited: Vec<(ClaimId, usize)> = credited
-            .map(|((_, claim), bytes)| (*claim, *bytes))
-            .collect();
+        let mut bytes;
+        let mut credited: Vec<(ClaimId, usize)>;
+        match scope {
+            Scope::All(most) => {
+                let all = source.credited.iter();
+                credited = all.map(|((_, claim), credit)| (*claim, *credit)).collect();
+                bytes = most;
+            }
+            Scope::Dry(most) => {
+                let dry = source.dry.iter().filter_map(|(_, claim)| {
+                    let reading = self.readings.get(*claim)?;
+                    Some((*claim, reading.least()))
+                });
+                credited = dry.collect();
+                bytes = credited.iter().map(|(_, credit)| credit).sum();
+                bytes = bytes.min(most);
+                // There may be room for the others soon.
+                max_wait = max_wait.min(SCANT_POLL);
+            }
+        }
         if let Some(work) = self.loops.get_mut(&broker)
             && work.suspects.choose(&mut credited)
         {

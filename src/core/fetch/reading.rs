@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::readings::Filed;
+use super::{plan::SMALLEST_REQUEST, readings::Filed};
 use crate::{
     call::{Broker, list_offsets::At},
     core::{Backoff, ChannelId, ClaimId, Cluster},
@@ -51,6 +51,8 @@ pub(super) struct Reading {
     pub(super) leaderless: u32,
     /// The fetch size, grown where a record is larger.
     pub(super) fetch_size: usize,
+    /// The largest batch of the last answer.
+    pub(super) batch_size: usize,
     /// How many bytes it was asked for last.
     pub(super) asked_for: usize,
     /// The size of the next batch, where it did not fit into what was left of the share; else 0.
@@ -212,10 +214,9 @@ impl Reading {
     /// How many bytes may be asked for by one that may hold `share`; `None` while enough is buffered.
     pub(super) fn credit(&self, share: usize) -> Option<usize> {
         let unread = self.buffer.bytes();
-        let held = unread + self.delivered;
+        let held = self.held();
         if held == 0 {
-            // Whatever the shares: one fetch must be able to hold the next record.
-            return Some(self.fetch_size);
+            return Some(self.fetch_size.min(share.max(self.least())));
         }
         if unread >= 2 * self.fetch_size || held >= share {
             return None;
@@ -224,11 +225,34 @@ impl Reading {
         (bytes >= self.needs).then_some(bytes)
     }
 
+    /// How many bytes are asked for, at the least and whatever the shares, where nothing is held: so many that the next
+    /// batch has room, and that it is worth a request.
+    pub(super) fn least(&self) -> usize {
+        let batches = self.needs.max(2 * self.batch_size);
+        self.fetch_size.min(batches.max(SMALLEST_REQUEST))
+    }
+
+    /// Bytes held, what is in the user's channel included.
+    pub(super) fn held(&self) -> usize {
+        self.buffer.bytes() + self.delivered
+    }
+
+    /// The same of what is decoded.
+    pub(super) fn decoded(&self) -> usize {
+        self.buffer.ready_bytes + self.delivered
+    }
+
+    /// Whether there is something to decode for one that may hold `share`, and the decoder is not at it.
+    pub(super) fn wants_decoding(&self, share: usize) -> bool {
+        let decoded = self.decoded();
+        self.buffer.wants_decoding() && (decoded == 0 || decoded < share)
+    }
+
     /// How long it will take until half of what is held is gone; `None` where nothing moves. The longer nothing has
     /// moved, the longer it takes.
     pub(super) fn room_in(&self, now: Instant) -> Option<Duration> {
         let rate = self.buffer.moved.rate_at(now);
-        let held = (self.buffer.bytes() + self.delivered) as f64;
+        let held = self.held() as f64;
         (rate >= 1.0).then(|| Duration::from_secs_f64((held / 2.0 / rate).min(60.0)))
     }
 
@@ -259,8 +283,7 @@ impl Buffer {
         self.waiting.push_back(batch);
     }
 
-    /// Whether there is something to decode and the decoder is not at it.
-    pub(super) fn wants_decoding(&self) -> bool {
+    fn wants_decoding(&self) -> bool {
         self.decoding_bytes == 0 && !self.waiting.is_empty()
     }
 
@@ -282,15 +305,21 @@ impl Buffer {
         job
     }
 
-    /// The decoder is done: blocks take the place of batches. Returns (released, charged) bytes.
-    pub(super) fn decoded(&mut self, blocks: Vec<Block>) -> (usize, usize) {
-        let released = std::mem::take(&mut self.decoding_bytes);
+    /// The decoder is done: blocks take the place of batches, but for those that are left. Returns how many bytes of
+    /// (batches, blocks).
+    pub(super) fn decoded(&mut self, blocks: Vec<Block>, left: Vec<Batch>) -> (usize, usize) {
+        let mut encoded = std::mem::take(&mut self.decoding_bytes);
         self.decoding_records = 0;
-        let charged = blocks.iter().map(Block::bytes).sum();
-        self.ready_bytes += charged;
+        for batch in left.into_iter().rev() {
+            encoded -= batch.encoded_len();
+            self.waiting_bytes += batch.encoded_len();
+            self.waiting.push_front(batch);
+        }
+        let decoded = blocks.iter().map(Block::bytes).sum();
+        self.ready_bytes += decoded;
         self.ready_records += blocks.iter().map(Block::len).sum::<usize>();
         self.ready.extend(blocks);
-        (released, charged)
+        (encoded, decoded)
     }
 
     /// The next block to deliver.
@@ -318,9 +347,9 @@ impl Buffer {
         std::mem::take(&mut self.waiting_bytes)
     }
 
-    /// Forgets everything. Returns the bytes released.
-    pub(super) fn drop_all(&mut self) -> usize {
-        let bytes = self.bytes();
+    /// Forgets everything. Returns how many bytes of (batches, blocks).
+    pub(super) fn drop_all(&mut self) -> (usize, usize) {
+        let bytes = (self.waiting_bytes + self.decoding_bytes, self.ready_bytes);
         *self = Self::default();
         bytes
     }

@@ -44,6 +44,8 @@ pub(super) struct Lines {
     queues: BTreeMap<ChannelId, Queue>,
     /// Queues that the decoder could do something for.
     hungry: BTreeSet<ChannelId>,
+    /// Those of them whose readers have nothing left, and will get nothing before.
+    dry: BTreeSet<ChannelId>,
     /// Channels for which there is something new.
     stirred: BTreeSet<ChannelId>,
     /// How many readings wait for a user to take something.
@@ -59,8 +61,19 @@ pub(super) struct Source {
     pub(super) credited: BTreeMap<(u64, ClaimId), usize>,
     /// The sum of that.
     pub(super) bytes: usize,
+    /// Those of them whose reader has a channel of its own, and nothing is buffered for it.
+    pub(super) dry: BTreeSet<(u64, ClaimId)>,
     /// The claims that have none for now.
     pub(super) starved: BTreeSet<ClaimId>,
+}
+
+/// What is to be decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// What some channel will want soon.
+    Soon,
+    /// What some reader waits for.
+    Now,
 }
 
 /// What is buffered for one channel.
@@ -69,6 +82,8 @@ struct Queue {
     capacity: usize,
     /// Records decoded, or being decoded.
     ahead: usize,
+    /// Bytes decoded, those in the channel included.
+    decoded: usize,
     undecoded: BTreeSet<ClaimId>,
     ready: BTreeSet<ClaimId>,
 }
@@ -80,6 +95,7 @@ pub(super) struct Filed {
     source: Option<(Broker, Standing)>,
     wait: Option<Instant>,
     ahead: usize,
+    decoded: usize,
     undecoded: bool,
     ready: bool,
     buffering: bool,
@@ -88,7 +104,11 @@ pub(super) struct Filed {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Standing {
-    Credited { turn: u64, bytes: usize },
+    Credited {
+        turn: u64,
+        bytes: usize,
+        is_dry: bool,
+    },
     Starved,
 }
 
@@ -199,10 +219,23 @@ impl Readings {
         self.lines.stirred.pop_first()
     }
 
+    /// How many bytes one claim may hold.
+    pub(super) fn share(&self) -> usize {
+        self.lines.share
+    }
+
     /// The claim for which batches are to be decoded next, behind `last` in a circle.
-    pub(super) fn next_to_decode(&self, last: Option<(ChannelId, ClaimId)>) -> Option<ClaimId> {
+    pub(super) fn next_to_decode(
+        &self,
+        wanted: Wanted,
+        last: Option<(ChannelId, ClaimId)>,
+    ) -> Option<ClaimId> {
         let (channel, claim) = last.unzip();
-        let channel = behind(&self.lines.hungry, channel).next()?;
+        let queues = match wanted {
+            Wanted::Soon => &self.lines.hungry,
+            Wanted::Now => &self.lines.dry,
+        };
+        let channel = behind(queues, channel).next()?;
         behind(&self.lines.queues[&channel].undecoded, claim).next()
     }
 
@@ -300,10 +333,12 @@ impl Lines {
             && !reading.paused
             && reading.not_before.is_none()
             && reading.asked != Asked::Elsewhere;
+        let claim = reading.claim;
         let standing = match reading.credit(self.share) {
             Some(bytes) => Standing::Credited {
                 turn: reading.turn,
                 bytes,
+                is_dry: reading.channel == ChannelId::Of(claim) && reading.held() == 0,
             },
             None => Standing::Starved,
         };
@@ -313,7 +348,6 @@ impl Lines {
             return;
         }
         let place = place.map(|(broker, standing)| (broker.clone(), standing));
-        let claim = reading.claim;
         if let Some((broker, standing)) = std::mem::replace(&mut reading.filed.source, place) {
             let source = self.sources.get_mut(&broker);
             let source = source.expect("a source lasts while somebody stands in its lines");
@@ -336,10 +370,12 @@ impl Lines {
     /// What is buffered, and what is to be done about it.
     fn file_queue(&mut self, reading: &mut Reading) {
         let ahead = reading.buffer.ahead();
-        let undecoded = reading.buffer.wants_decoding();
+        let decoded = reading.decoded();
+        let undecoded = reading.wants_decoding(self.share);
         let ready = reading.buffer.peek().is_some() && !reading.paused;
         let filed = &mut reading.filed;
-        if (ahead, undecoded, ready) == (filed.ahead, filed.undecoded, filed.ready) {
+        let was = (filed.ahead, filed.decoded, filed.undecoded, filed.ready);
+        if (ahead, decoded, undecoded, ready) == was {
             return;
         }
         let (claim, id, capacity) = (reading.claim, reading.channel, reading.capacity);
@@ -348,15 +384,19 @@ impl Lines {
             .entry(id)
             .or_insert_with(|| Queue::new(capacity));
         queue.ahead = queue.ahead - filed.ahead + ahead;
+        queue.decoded = queue.decoded - filed.decoded + decoded;
         set(&mut queue.undecoded, claim, undecoded);
         set(&mut queue.ready, claim, ready);
         if ready && !filed.ready {
             self.stirred.insert(id);
         }
-        (filed.ahead, filed.undecoded, filed.ready) = (ahead, undecoded, ready);
+        (filed.ahead, filed.decoded, filed.undecoded, filed.ready) =
+            (ahead, decoded, undecoded, ready);
         let is_hungry = queue.ahead < queue.capacity && !queue.undecoded.is_empty();
+        let is_dry = is_hungry && queue.ahead == 0 && queue.decoded == 0;
         let is_empty = queue.is_empty();
         set(&mut self.hungry, id, is_hungry);
+        set(&mut self.dry, id, is_dry);
         if is_empty {
             self.queues.remove(&id);
         }
@@ -386,9 +426,14 @@ impl Reading {
 impl Source {
     fn join(&mut self, claim: ClaimId, standing: Standing) {
         match standing {
-            Standing::Credited { turn, bytes } => {
+            Standing::Credited {
+                turn,
+                bytes,
+                is_dry,
+            } => {
                 self.credited.insert((turn, claim), bytes);
                 self.bytes += bytes;
+                set(&mut self.dry, (turn, claim), is_dry);
             }
             Standing::Starved => _ = self.starved.insert(claim),
         }
@@ -396,9 +441,10 @@ impl Source {
 
     fn leave(&mut self, claim: ClaimId, standing: Standing) {
         match standing {
-            Standing::Credited { turn, bytes } => {
+            Standing::Credited { turn, bytes, .. } => {
                 self.credited.remove(&(turn, claim));
                 self.bytes -= bytes;
+                self.dry.remove(&(turn, claim));
             }
             Standing::Starved => _ = self.starved.remove(&claim),
         }
@@ -414,13 +460,14 @@ impl Queue {
         Self {
             capacity,
             ahead: 0,
+            decoded: 0,
             undecoded: BTreeSet::new(),
             ready: BTreeSet::new(),
         }
     }
 
     fn is_empty(&self) -> bool {
-        self.ahead == 0 && self.undecoded.is_empty() && self.ready.is_empty()
+        (self.ahead, self.decoded) == (0, 0) && self.undecoded.is_empty() && self.ready.is_empty()
     }
 }
 

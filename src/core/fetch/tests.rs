@@ -18,7 +18,7 @@ use crate::{
     protocol::ErrorCode,
     record::{
         self, Decompressor, Limits,
-        build::{BatchBuilder, NewRecord},
+        build::{BatchBuilder, MessageSetBuilder, NewRecord},
     },
 };
 
@@ -67,7 +67,16 @@ impl Sent {
 }
 
 impl Bench {
+    /// Each partition has a channel of its own.
     fn new(settings: Settings, partitions: i32) -> Self {
+        Self::with_channels(settings, partitions, ChannelId::Of)
+    }
+
+    fn with_channels(
+        settings: Settings,
+        partitions: i32,
+        channel_of: impl Fn(ClaimId) -> ChannelId,
+    ) -> Self {
         let now = Instant::now();
         let mut cluster = Cluster::new(
             cluster::Settings::of(&Config::default()),
@@ -88,18 +97,13 @@ impl Bench {
         };
         for partition in 0..partitions {
             let claim = claim(partition);
-            bench
-                .channels
-                .insert(ChannelId::Of(claim), Channel::new(16));
+            let channel = channel_of(claim);
+            bench.channels.insert(channel, Channel::new(16));
             let topic = Arc::from("t");
             let at = (partition, 0);
-            bench.fetcher.read(
-                claim,
-                (ChannelId::Of(claim), 16),
-                &topic,
-                at,
-                &bench.cluster,
-            );
+            bench
+                .fetcher
+                .read(claim, (channel, 16), &topic, at, &bench.cluster);
         }
         bench
     }
@@ -202,6 +206,28 @@ impl Bench {
         self.answer(sent, partitions)
     }
 
+    /// Answers as a broker does that has much: as far as the answer may go, in the order asked for.
+    fn fill(&mut self, sent: &Sent) -> Vec<Outcome> {
+        let mut left = sent.ask.max_bytes as usize;
+        let mut sizes = Vec::new();
+        for p in &sent.ask.partitions {
+            let size = left.min(p.max_bytes as usize).saturating_sub(200);
+            if size > 0 {
+                sizes.push((p.partition, size));
+                left -= size + 200;
+            }
+        }
+        self.feed(sent, &sizes)
+    }
+
+    /// The user takes all that is in the channel of a claim.
+    fn take(&mut self, claim: ClaimId) {
+        let channel = self.channels.get_mut(&ChannelId::Of(claim)).unwrap();
+        for (claim, bytes) in channel.take_all() {
+            self.fetcher.taken(claim, bytes);
+        }
+    }
+
     /// Decodes and delivers what can be; the user takes nothing.
     fn deliver(&mut self) -> Vec<(ClaimId, i64)> {
         let mut delivered = Vec::new();
@@ -230,6 +256,7 @@ fn what_is_small_and_not_compressed_is_decoded_on_the_way() {
             batches: batches.map(|(at, size)| batch(at as i64, *size)).collect(),
             from_offset: 0,
             block_records: 16,
+            enough: KIB,
         }
     };
     assert!(job(&[10]).is_quick());
@@ -491,29 +518,17 @@ fn a_batch_that_does_not_fit_into_the_rest_of_the_share_is_asked_for_when_it_doe
 
 #[test]
 fn what_is_asked_for_and_held_never_exceeds_the_budget() {
-    let mut bench = Bench::new(
-        Settings {
-            budget: 256 * KIB,
-            ..settings()
-        },
-        8,
-    );
+    let settings = Settings {
+        budget: 256 * KIB,
+        ..settings()
+    };
+    let mut bench = Bench::with_channels(settings, 8, |_| ChannelId::Shared);
     let mut most = 0;
     for _ in 0..50 {
         let Some(sent) = bench.try_fetch() else { break };
         let asked = sent.ask.max_bytes as usize;
         assert!(bench.fetcher.buffered() + asked <= 256 * KIB);
-        // The broker fills the answer as far as it may, in the order asked for.
-        let mut left = asked;
-        let mut sizes = Vec::new();
-        for p in &sent.ask.partitions {
-            let size = left.min(p.max_bytes as usize).saturating_sub(200);
-            if size > 0 {
-                sizes.push((p.partition, size));
-                left -= size + 200;
-            }
-        }
-        bench.feed(&sent, &sizes);
+        bench.fill(&sent);
         most = most.max(bench.fetcher.buffered());
     }
     assert!(most > 128 * KIB, "it is made use of: {most}");
@@ -521,6 +536,36 @@ fn what_is_asked_for_and_held_never_exceeds_the_budget() {
         bench.try_fetch().is_none(),
         "nobody reads, so nothing more is asked for"
     );
+}
+
+/// With a channel each, for in one channel the others' records would have to wait all the same.
+#[test]
+fn claims_whose_users_stand_still_starve_no_other() {
+    let settings = Settings {
+        budget: 256 * KIB,
+        ..settings()
+    };
+    // Half of them have enough to do: their shares together, or more than the budget.
+    for (claims, is_large) in [(4, false), (8, false), (8, true)] {
+        let mut bench = Bench::new(settings.clone(), claims);
+        let mut got = BTreeMap::<ClaimId, usize>::new();
+        for _ in 0..100 {
+            if let Some(sent) = bench.try_fetch() {
+                match is_large {
+                    true => bench.feed(&sent, &[(sent.partitions()[0], 200 * KIB)]),
+                    false => bench.fill(&sent),
+                };
+            }
+            for (claim, _) in bench.deliver() {
+                *got.entry(claim).or_default() += 1;
+            }
+            for moving in claims / 2..claims {
+                bench.take(claim(moving));
+            }
+        }
+        let moving: Vec<_> = (claims / 2..claims).map(|p| got[&claim(p)]).collect();
+        assert!(moving.iter().all(|records| *records >= 10), "{got:?}");
+    }
 }
 
 #[test]
@@ -604,6 +649,144 @@ fn the_next_fetch_goes_out_before_the_answer_is_decoded() {
         "the header alone tells where to go on"
     );
     assert_eq!(bench.deliver(), [(claim(0), 0)]);
+}
+
+/// A record of 4 MiB in a few KiB.
+#[cfg(feature = "lz4")]
+fn bomb(offset: i64) -> record::Batch {
+    let value = vec![0; 4096 * KIB];
+    let record = NewRecord {
+        value: Some(&value),
+        ..NewRecord::default()
+    };
+    let mut batch = BatchBuilder::new(offset).codec(record::Codec::Lz4);
+    split(&batch.push(&record).build())
+}
+
+/// What decompresses to much waits as it came until there is room, and comes to everybody in the end.
+#[cfg(feature = "lz4")]
+#[test]
+fn a_few_bytes_that_become_many_stay_within_the_budget() {
+    const LARGEST: usize = 4100 * KIB;
+    let budget = 8 * LARGEST;
+    let settings = Settings {
+        budget,
+        ..settings()
+    };
+    let mut bench = Bench::new(settings, 8);
+    let sent = bench.fetch();
+    let of =
+        |p: &fetch::Partition| fetched(p.partition, ErrorCode::NONE, (0..4).map(bomb).collect());
+    let partitions = sent.ask.partitions.iter().map(of).collect();
+    bench.answer(&sent, partitions);
+    let mut got = Vec::new();
+    while got.len() < 8 * 4 {
+        let mut jobs = Vec::new();
+        while let Some(job) = bench.fetcher.poll_job(&bench.channels) {
+            jobs.push(job);
+        }
+        assert!(jobs.len() <= 4, "each can become large");
+        for job in jobs {
+            let done = job.decode(&Limits::default(), &mut Decompressor::default());
+            assert!(done.blocks.len() <= 1, "one makes enough");
+            bench.fetcher.decoded(bench.now, done);
+        }
+        // Half of the budget, what was on its way, and one for each who had none.
+        let most = budget / 2 + 4 * LARGEST + 8 * LARGEST;
+        assert!(bench.fetcher.buffered() <= most);
+        let new = bench.deliver();
+        assert!(!new.is_empty(), "it goes on");
+        got.extend(new);
+        for partition in 0..8 {
+            bench.take(claim(partition));
+        }
+    }
+    for partition in 0..8 {
+        let of_claim = got.iter().filter(|(c, _)| *c == claim(partition));
+        assert!(of_claim.map(|(_, offset)| *offset).eq(0..4));
+    }
+}
+
+/// The log was cut back and written anew: where its batches start is not where they started before.
+#[test]
+fn batches_that_overlap_bring_no_record_twice() {
+    let mut bench = Bench::new(settings(), 1);
+    let sent = bench.fetch();
+    let three = |offset| {
+        let mut batch = BatchBuilder::new(offset);
+        for _ in 0..3 {
+            batch.push(&NewRecord::default());
+        }
+        split(&batch.build())
+    };
+    bench.answer(&sent, vec![fetched(0, ErrorCode::NONE, vec![three(0)])]);
+    let sent = bench.fetch();
+    assert_eq!(sent.ask.partitions[0].offset, 3);
+    bench.answer(&sent, vec![fetched(0, ErrorCode::NONE, vec![three(2)])]);
+    let offsets = bench.deliver().into_iter().map(|(_, offset)| offset);
+    assert_eq!(offsets.collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
+}
+
+/// What a broker makes of a newer batch for an older client ends with its last record, behind which compaction may
+/// have removed others.
+#[cfg(feature = "lz4")]
+#[test]
+fn a_message_set_from_below_the_offset_hides_nothing() {
+    let set = |offset| {
+        let mut batch = MessageSetBuilder::new(1, offset).codec(record::Codec::Lz4);
+        for _ in 0..2 {
+            batch.push(&NewRecord::default());
+        }
+        split(&batch.build())
+    };
+    let mut bench = Bench::new(settings(), 1);
+    let sent = bench.fetch();
+    bench.answer(&sent, vec![fetched(0, ErrorCode::NONE, vec![set(0)])]);
+    bench.fetcher.remove(claim(0));
+    let channel = (ChannelId::Of(claim(0)), 16);
+    let topic = Arc::from("t");
+    // Offset 2 is gone, and 3 is to be read.
+    bench
+        .fetcher
+        .read(claim(0), channel, &topic, (0, 3), &bench.cluster);
+    let sent = bench.fetch();
+    let at_the_end = vec![fetched(0, ErrorCode::NONE, vec![set(0)])];
+    assert!(reports(&bench.answer(&sent, at_the_end)).is_empty());
+    let sent = bench.fetch();
+    let more = vec![fetched(0, ErrorCode::NONE, vec![set(0), set(3)])];
+    assert!(reports(&bench.answer(&sent, more)).is_empty());
+    assert_eq!(bench.deliver(), [(claim(0), 3), (claim(0), 4)]);
+}
+
+/// It is not decoded, and yet it says where to go on.
+#[test]
+fn a_damaged_batch_of_an_aborted_transaction_is_not_passed_over() {
+    let mut bench = Bench::new(
+        Settings {
+            read_committed: true,
+            ..settings()
+        },
+        1,
+    );
+    let sent = bench.fetch();
+    let mut bytes = BatchBuilder::new(0)
+        .producer(7, 0, 0)
+        .transactional()
+        .push(&NewRecord::default())
+        .build();
+    // The last of the four bytes that tell its last offset.
+    bytes[26] ^= 16;
+    let aborted = fetch::Fetched {
+        aborted: vec![fetch::Aborted {
+            producer_id: 7,
+            first_offset: 0,
+        }],
+        ..fetched(0, ErrorCode::NONE, vec![split(&bytes)])
+    };
+    let outcomes = bench.answer(&sent, vec![aborted]);
+    assert_eq!(*reports(&outcomes)[0].kind(), ErrorKind::Record);
+    bench.now += RETRY;
+    assert_eq!(bench.fetch().ask.partitions[0].offset, 0);
 }
 
 /// Scenario 20: a batch that is damaged on its way.

@@ -145,7 +145,7 @@ impl Member {
         if self.jobs.front().is_some_and(|(at, _)| *at <= now)
             && let Some((_, job)) = self.jobs.pop_front()
         {
-            let done = self.decode(&job, weather);
+            let done = self.decode(job, weather);
             self.desk.handle(now, Event::Decoded(done));
         }
         if self.desk.deadline().is_some_and(|at| at <= now) {
@@ -164,26 +164,22 @@ impl Member {
     }
 
     /// A batch may have been damaged on its way.
-    fn decode(&mut self, job: &Job, weather: Weather) -> Decoded {
-        let limits = Limits::default();
+    fn decode(&mut self, mut job: Job, weather: Weather) -> Decoded {
         let rng = &mut self.rng;
         let mut is_damaged = || strikes(rng, weather.damage_one_in);
-        let Some(damaged) = job.batches.iter().position(|_| is_damaged()) else {
-            return job.decode(&limits, &mut Decompressor::default());
-        };
-        let offset = job.batches[damaged].base_offset();
-        let sound = Job {
-            batches: job.batches[..damaged].to_vec(),
-            ..*job
-        };
-        let mismatch = record::ErrorKind::CrcMismatch {
-            expected: 0,
-            actual: 1,
-        };
-        Decoded {
-            failed: Some(record::Error::new(offset, mismatch)),
-            ..sound.decode(&limits, &mut Decompressor::default())
+        let sound = job.batches.iter().take_while(|_| !is_damaged()).count();
+        let rest = job.batches.split_off(sound);
+        let mut done = job.decode(&Limits::default(), &mut Decompressor::default());
+        if !done.left.is_empty() {
+            done.left.extend(rest);
+        } else if let Some(damaged) = rest.first() {
+            let mismatch = record::ErrorKind::CrcMismatch {
+                expected: 0,
+                actual: 1,
+            };
+            done.failed = Some(record::Error::new(damaged.base_offset(), mismatch));
         }
+        done
     }
 
     /// The user has done something.

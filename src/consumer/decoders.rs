@@ -95,7 +95,7 @@ impl Work {
                 drop(self.done.send(Message::Decoded(done)));
             }
         };
-        threads::spawn(name, run, move |panic| {
+        threads::spawn(&name, run, move |panic| {
             drop(panicked.send(Message::DecoderPanicked(panic)));
         })
     }

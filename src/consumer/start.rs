@@ -75,7 +75,7 @@ pub(super) fn start(lease: Lease, group_id: &str, subscription: Subscription) ->
         drop((lease, end));
     };
     let panicked = |panic| log::error!("coordinator: {panic}");
-    let thread = threads::spawn(format!("kafka-{group_id}"), work, panicked)?;
+    let thread = threads::spawn(&format!("kafka-{group_id}"), work, panicked)?;
     let closer = Closer::new(inbox.clone(), Arc::clone(&ends.shared), ended, thread);
     Ok(Parts {
         ends,

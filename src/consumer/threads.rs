@@ -15,7 +15,7 @@ thread_local! {
 
 /// Starts a named thread. A panic in it is caught and told.
 pub(super) fn spawn(
-    name: String,
+    name: &str,
     work: impl FnOnce() + Send + 'static,
     panicked: impl FnOnce(String) + Send + 'static,
 ) -> io::Result<JoinHandle<()>> {
@@ -39,4 +39,16 @@ pub(super) fn panic_message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "without a message".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_is_named_after_any_group() {
+        let thread = spawn("kafka-\0-g", || (), |_| ()).unwrap();
+        assert_eq!(thread.thread().name(), Some("kafka--g"));
+        thread.join().unwrap();
+    }
 }

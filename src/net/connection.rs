@@ -269,8 +269,7 @@ impl Connection {
             cutoff: &self.cutoff,
             stop: &self.stop,
         };
-        let (exchange, versions) =
-            handshake::open(&dialer, &self.shared, timeout.min(config.net.dial_timeout))?;
+        let (exchange, versions) = handshake::open(&dialer, &self.shared, timeout)?;
         log::debug!("connection to {} is open", self.target);
         Ok(Open { exchange, versions })
     }

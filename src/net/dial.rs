@@ -26,12 +26,12 @@ pub(super) struct Dialer<'a> {
 }
 
 impl Dialer<'_> {
-    /// Resolves the broker's name and connects to the first of its addresses that accepts.
-    pub(super) fn dial(&self, deadline: Instant) -> Result<Stream, Error> {
-        let addresses = resolve::addresses(self.broker, deadline, self.stop)?;
-        self.connect_to_any(&addresses, deadline)
+    /// Resolves the broker's name.
+    pub(super) fn resolve(&self, deadline: Instant) -> Result<Vec<SocketAddr>, Error> {
+        resolve::addresses(self.broker, deadline, self.stop)
     }
 
+    /// Connects to the first of these addresses that accepts.
     pub(super) fn connect_to_any(
         &self,
         addresses: &[SocketAddr],

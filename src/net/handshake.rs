@@ -10,6 +10,7 @@
 use std::{
     collections::HashSet,
     io,
+    net::SocketAddr,
     sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
@@ -75,17 +76,26 @@ fn address(broker: &Broker) -> (String, u16) {
     (broker.host.clone(), broker.port)
 }
 
-/// Opens a connection within that time.
+/// Opens a connection within that time, or within what the dial timeout leaves. That it takes long to find out where
+/// the broker is says nothing of the broker, and the name is not asked for again.
 pub(super) fn open(
     dialer: &Dialer<'_>,
     shared: &Shared,
     timeout: Duration,
 ) -> Result<(Exchange, Versions), Error> {
+    let longest = Instant::now() + shared.config.net.dial_timeout;
+    let addresses = dialer.resolve(longest)?;
+    let now = Instant::now();
+    let limit = timeout.min(longest - now);
     let handshake = Handshake {
         dialer,
         shared,
-        deadline: Deadline::after(timeout),
-        patience: shared.timing.patience.min(timeout / 4),
+        addresses,
+        deadline: Deadline {
+            at: now + limit,
+            limit: timeout.min(shared.config.net.dial_timeout),
+        },
+        patience: shared.timing.patience.min(limit / 4),
     };
     let release = shared.config.version;
     if release < KafkaVersion::V0_10_0_0 || shared.ages.is_old(dialer.broker) {
@@ -101,6 +111,7 @@ pub(super) fn open(
 struct Handshake<'a> {
     dialer: &'a Dialer<'a>,
     shared: &'a Shared,
+    addresses: Vec<SocketAddr>,
     deadline: Deadline,
     /// How long the first question may take, so that there is time for another one.
     patience: Duration,
@@ -116,7 +127,9 @@ enum Refusal {
 
 impl Handshake<'_> {
     fn dial(&self) -> Result<Exchange, Error> {
-        self.dialer.dial(self.deadline.at).map(Exchange::new)
+        self.dialer
+            .connect_to_any(&self.addresses, self.deadline.at)
+            .map(Exchange::new)
     }
 
     /// What a broker without ApiVersions is spoken to in.
@@ -129,7 +142,7 @@ impl Handshake<'_> {
         let mut exchange = self.dial()?;
         match self.ask_versions(&mut exchange, self.first_try()) {
             Ok(versions) => return Ok((exchange, versions)),
-            Err(refusal) => self.may_try_again(exchange, refusal)?,
+            Err(refusal) => self.may_try_again(exchange, refusal, true)?,
         }
         let mut exchange = self.dial()?;
         let is_old = self.ask_age(&mut exchange, self.deadline.at);
@@ -139,10 +152,16 @@ impl Handshake<'_> {
     /// Asks how old the broker is, and then for the versions.
     fn look(&self) -> Result<(Exchange, Versions), Error> {
         let mut exchange = self.dial()?;
-        match self.ask_age(&mut exchange, self.first_try()) {
+        // An old broker that has a pause must not be asked what it does not know, so it has to have had its time.
+        let has_time = self.patience == self.shared.timing.patience;
+        let until = match has_time {
+            true => self.first_try(),
+            false => self.deadline.at - self.patience,
+        };
+        match self.ask_age(&mut exchange, until) {
             Ok(is_old) => return self.begin(exchange, is_old),
             // Whoever does not take that request may take the other.
-            Err(refusal) => self.may_try_again(exchange, refusal)?,
+            Err(refusal) => self.may_try_again(exchange, refusal, has_time)?,
         }
         self.begin(self.dial()?, false)
     }
@@ -152,16 +171,24 @@ impl Handshake<'_> {
         self.deadline.at.min(Instant::now() + self.patience)
     }
 
-    /// Whether it makes sense to ask something else, on another connection.
-    fn may_try_again(&self, mut exchange: Exchange, refusal: Refusal) -> Result<(), Error> {
+    /// Whether it makes sense to ask something else, on another connection; perhaps not of a broker that is silent.
+    fn may_try_again(
+        &self,
+        mut exchange: Exchange,
+        refusal: Refusal,
+        even_if_silent: bool,
+    ) -> Result<(), Error> {
         let Refusal::Nothing(_, failure) = &refusal else {
             return Err(refusal.into_error());
         };
         let until = self.deadline.at.min(Instant::now() + self.patience / 5);
-        if matches!(failure, Failure::Late(_))
-            && let Some(protocol) = exchange.provoke(until)
-        {
-            return Err(Error::new(ErrorKind::NotKafka(protocol), CONTEXT));
+        if matches!(failure, Failure::Late(_)) {
+            if let Some(protocol) = exchange.provoke(until) {
+                return Err(Error::new(ErrorKind::NotKafka(protocol), CONTEXT));
+            }
+            if !even_if_silent {
+                return Err(refusal.into_error());
+            }
         }
         Ok(())
     }

@@ -205,7 +205,8 @@ fn a_port_that_is_silent_costs_the_dial_timeout() {
     );
 }
 
-/// Others wait behind the call: it must be over by its own time. That leaves some for the proof, too.
+/// Others wait behind the call: it must be over by its own time. That is too little to ask what an old broker that has
+/// a pause does not know.
 #[test]
 fn a_port_that_is_silent_costs_no_call_more_than_its_time() {
     let broker = Broker::start(|_, mut peer| peer.wait_for_end());
@@ -213,6 +214,20 @@ fn a_port_that_is_silent_costs_no_call_more_than_its_time() {
     let token = client.send(&target(broker.address), SHORT);
     let error = client.error(token);
     assert_kind(&error, &ErrorKind::Timeout(SHORT));
+    assert_eq!(broker.connections(), 1);
+}
+
+/// A client that has met a newer broker begins otherwise, and then there is time for the proof.
+#[test]
+fn a_call_that_is_soon_over_finds_out_an_old_broker_all_the_same() {
+    let greetings = Arc::<AtomicUsize>::default();
+    let broker = Broker::start({
+        let greetings = Arc::clone(&greetings);
+        move |_, mut peer| old_broker(&mut peer, Unknown::Silence, &greetings)
+    });
+    let mut client = worldly_client();
+    let token = client.send(&target(broker.address), 4 * SHORT);
+    assert_eq!(client.result(token).unwrap(), 9);
     assert_eq!(broker.connections(), 2);
 }
 

@@ -29,6 +29,8 @@ pub(super) struct Release {
     waived: BTreeSet<ClaimId>,
     /// When a claim that is quiet will count as finished.
     quiet_until: Option<Instant>,
+    /// Whether a commit was sent that is to be the last one.
+    has_committed: bool,
     /// After a commit that failed: when to try again.
     retry_at: Option<Instant>,
 }
@@ -67,6 +69,7 @@ impl Release {
             quiet: BTreeMap::new(),
             waived: BTreeSet::new(),
             quiet_until: None,
+            has_committed: false,
             retry_at: None,
         }
     }
@@ -250,6 +253,7 @@ impl Engine {
             return;
         }
         release.retry_at = None;
+        release.has_committed = true;
         match self.commit(now, progress) {
             Commit::Sent => {}
             Commit::Nothing => self.released(now),
@@ -330,12 +334,12 @@ impl Engine {
 
     /// A commit was given up. A close ends without it if it was to be the last one; a rebalance has time for others.
     pub(super) fn last_commit_failed(&mut self, now: Instant) {
-        if !self.is_last_commit() {
+        let Some(release) = &mut self.release else {
             return;
-        }
-        if self.closing.is_some() {
+        };
+        if self.closing.is_some() && release.has_committed {
             self.released(now);
-        } else if let Some(release) = &mut self.release {
+        } else if release.step == Step::Committing {
             release.retry_at = Some(now + COORDINATOR_WAIT);
         }
     }

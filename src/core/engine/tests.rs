@@ -390,6 +390,25 @@ fn a_close_goes_on_when_a_commit_fails_that_is_not_the_last_one() {
     assert_eq!((story.last, story.closed), (vec!["LeaveGroup"], Some(true)));
 }
 
+/// Though its users are finished by then, and it waited for that commit alone.
+#[test]
+fn a_close_commits_what_was_marked_behind_a_commit_that_is_given_up() {
+    let mut story = Story::with(5, described(), |config| {
+        config.consumer.offsets.retry.max = 0;
+    });
+    (story.mark, story.in_hand) = (6, true);
+    story.pass(Duration::from_secs(1));
+    assert_eq!(story.committing(), [6]);
+    (story.mark, story.in_hand) = (7, false);
+    story.handle(Event::Close);
+    story.commits_fail();
+    assert!(story.last.is_empty());
+    story.pass(Duration::from_millis(100));
+    assert_eq!(story.committing(), [7]);
+    story.commits_are_answered();
+    assert_eq!((story.last, story.closed), (vec!["LeaveGroup"], Some(true)));
+}
+
 /// Each time with some time between.
 #[test]
 fn the_last_commit_before_a_rebalance_is_made_again_after_it_was_given_up() {

@@ -99,6 +99,7 @@ fn fetched(asked: &fetch::Partition, base: i64) -> fetch::Fetched {
         preferred_read_replica: None,
         batches: batches(base),
         needs_bytes: None,
+        converted_to_nothing: false,
         broken: None,
     }
 }

@@ -84,6 +84,8 @@ pub struct Fetched {
     /// The size of the batch at the end that was cut off, if it was the first one: the fetch size
     /// must grow to this before anything comes.
     pub needs_bytes: Option<usize>,
+    /// The broker has read something, and none of it is left in the format that it was asked for.
+    pub converted_to_nothing: bool,
     /// What is wrong with the bytes behind the last of the batches, or with what the answer says of the
     /// partition: nothing of that is taken then. The other partitions do not suffer from it.
     pub broken: Option<Error>,
@@ -274,6 +276,7 @@ impl Fetched {
                 preferred_read_replica: None,
                 batches: Vec::new(),
                 needs_bytes: None,
+                converted_to_nothing: false,
                 broken: Some(broken),
             }
         })
@@ -287,9 +290,10 @@ impl Fetched {
             )?),
             _ => None,
         };
+        let converted_to_nothing = split.end == End::Filled && split.batches.is_empty();
         let (needs_bytes, broken) = match split.end {
             End::CutOff { needed } if split.batches.is_empty() => (Some(needed), None),
-            End::Clean | End::CutOff { .. } => (None, None),
+            End::Clean | End::CutOff { .. } | End::Filled => (None, None),
             End::Broken(error) => (None, Some(error.into())),
         };
         let aborted = answered.aborted_transactions.unwrap_or_default();
@@ -308,6 +312,7 @@ impl Fetched {
             preferred_read_replica: preferred,
             batches: split.batches,
             needs_bytes,
+            converted_to_nothing,
             broken,
         })
     }

@@ -105,6 +105,11 @@ impl Batch {
         self.header.codec
     }
 
+    /// Whether nobody knows how large the records are before they are decompressed.
+    pub fn is_compressed(&self) -> bool {
+        self.header.codec != Codec::None
+    }
+
     /// Whether the batch holds a transaction's end or another note of the brokers, no records.
     pub fn is_control(&self) -> bool {
         self.header.control

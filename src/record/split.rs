@@ -28,6 +28,9 @@ pub enum End {
         /// The size of the batch that is cut off, or the least that shows it.
         needed: usize,
     },
+    /// The rest is filler: what a broker has read became smaller when it was converted to an older format, and the
+    /// answer has to be as long as it was announced (KIP-283). If there is nothing before it, nothing was left.
+    Filled,
     /// The bytes break the format. Nothing behind them can be found.
     Broken(Error),
 }
@@ -44,6 +47,9 @@ pub fn split_from(records: &[u8], from_offset: i64, limits: &Limits, memory: &Re
     let end = loop {
         if rest.is_empty() {
             break End::Clean;
+        }
+        if is_filler(rest, rest.len()) {
+            break End::Filled;
         }
         match first_batch(rest, limits) {
             Ok(First::Whole { header, size }) => {
@@ -82,6 +88,7 @@ pub fn split_as_read<E>(
         left -= head.len();
         let size = match entry_size(head, limits) {
             _ if head.is_empty() => break End::Clean,
+            _ if is_filler(head, head.len() + left) => break End::Filled,
             Ok(Some(size)) if head.len() == MAGIC_AT + 1 => size,
             Ok(needed) => {
                 let needed = needed.unwrap_or(MAGIC_AT + 1);
@@ -220,6 +227,16 @@ fn first_batch(bytes: &[u8], limits: &Limits) -> Result<First, ErrorKind> {
     }
     let (header, size) = legacy::first_group(bytes, size, limits)?;
     Ok(First::Whole { header, size })
+}
+
+/// Whether the rest of an answer, so many bytes that start with these, is what fills it: the offset is none, and it
+/// claims to be longer.
+fn is_filler(bytes: &[u8], left: usize) -> bool {
+    let mut fields = Cursor::new(bytes, 0);
+    let (Ok(offset), Ok(length)) = (fields.i64(), fields.i32()) else {
+        return false;
+    };
+    offset == -1 && usize::try_from(length).is_ok_and(|length| length > left - LOG_OVERHEAD)
 }
 
 /// The size of the batch or message that `bytes` start with, which may be more than there is;

@@ -356,7 +356,8 @@ impl Engine {
         {
             claim.first_unacked = Some(first_unacked);
             claim.ack_room_reported = false;
-            self.fetcher.stir(self.settings.delivery.channel_of(id));
+            let channel = self.settings.delivery.channel_of(id);
+            self.fetcher.acknowledged(id, channel);
         }
     }
 

@@ -293,14 +293,16 @@ impl Fetcher {
         let mut got = false;
         let mut largest = 0;
         let mut stale = None;
+        let mut is_behind_last = fetched.converted_to_nothing;
         for batch in fetched.batches {
             if batch.last_offset() < next {
                 // Brokers answer from the batch on that holds the offset. What is below it may have got
                 // there by a damaged offset, for no checksum covers that: it must not hide a hole. But a broker that
                 // makes a message set of a newer batch gives it the offset of its last record, and compaction may
                 // have removed records behind that.
-                if batch.tells_start() {
-                    stale = Some(batch.base_offset());
+                match batch.tells_start() {
+                    true => stale = Some(batch.base_offset()),
+                    false => is_behind_last = true,
                 }
                 continue;
             }
@@ -362,6 +364,23 @@ impl Fetcher {
             self.grow(now, claim, needed, outcomes);
         } else if let Some(error) = broken {
             self.broken(now, claim, error, outcomes);
+        } else if is_behind_last && !got {
+            self.look_further(claim);
+        }
+    }
+
+    /// Nothing that was asked for is left in the format that it was asked for. What follows may be out of reach, or not
+    /// there yet.
+    fn look_further(&mut self, claim: ClaimId) {
+        let most = self.largest_request().min(self.settings.largest_answer);
+        let mut reading = self
+            .readings
+            .change(claim)
+            .expect("the caller has found it");
+        let more = (2 * reading.asked_for).min(most);
+        if more > reading.asked_for {
+            reading.fetch_size = reading.fetch_size.max(more);
+            reading.needs = more;
         }
     }
 

@@ -36,10 +36,10 @@ impl Budget {
         self.reserved + self.held() == 0
     }
 
-    /// Whether more may be decoded. Nobody knows how large it becomes: so what waits is left as it is while half of
-    /// all is decoded.
-    pub(super) fn may_decode(&self) -> bool {
-        self.decoded < self.limit / 2
+    /// Whether more may be decoded, if so many bytes of what is stand still. Nobody knows how large it becomes: so what
+    /// waits is left as it is while half of all is decoded.
+    pub(super) fn may_decode(&self, standing: usize) -> bool {
+        self.decoded < self.limit / 2 + standing
     }
 
     /// A request goes out whose answer may have so many bytes.

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Instant};
 use super::{Aim, Asked, Fetcher, Outcome, readings::Wanted};
 use crate::{
     core::{Channel, ChannelId, ClaimId},
-    record::{self, Batch, Block, Codec, Decompressor, Limits},
+    record::{self, Batch, Block, Decompressor, Limits},
 };
 
 /// Batches to decode, for a thread that has time.
@@ -65,8 +65,7 @@ impl Job {
 
     /// Whether there is something to decompress.
     pub fn is_compressed(&self) -> bool {
-        let mut codecs = self.batches.iter().map(Batch::codec);
-        codecs.any(|codec| codec != Codec::None)
+        self.batches.iter().any(Batch::is_compressed)
     }
 
     /// Decodes the batches, up to the first that cannot be, or until that makes enough.
@@ -115,12 +114,12 @@ impl Fetcher {
     /// The next job for the decoder: for the claim whose turn it is, among those whose channel will
     /// want more soon.
     pub fn poll_job(&mut self, channels: &BTreeMap<ChannelId, Channel>) -> Option<Job> {
-        if self.growing.len() >= MOST_GROWING {
-            return None;
-        }
-        let wanted = match self.budget.may_decode() {
-            true => Wanted::Soon,
-            false => Wanted::Now,
+        let may_grow = self.growing.len() < MOST_GROWING;
+        let wanted = match (self.budget.may_decode(self.readings.standing()), may_grow) {
+            (true, true) => Wanted::Soon,
+            (true, false) => Wanted::Plain,
+            (false, true) => Wanted::Now,
+            (false, false) => return None,
         };
         let claim = self.readings.next_to_decode(wanted, self.turns.decoded)?;
         let enough = ENOUGH.min(self.readings.share()).max(1);
@@ -198,12 +197,23 @@ impl Fetcher {
         channel: &mut Channel,
         mut may_get: impl FnMut(ClaimId, usize) -> bool,
     ) -> Option<(ClaimId, Block)> {
-        let claim = self.readings.next_ready(id, self.turns.pushed, |reading| {
-            let next = reading.buffer.peek();
-            next.is_some_and(|block| {
-                channel.fits(block.len()) && may_get(reading.claim, block.len())
-            })
-        })?;
+        let mut refused = Vec::new();
+        let found = self.readings.next_ready(id, self.turns.pushed, |reading| {
+            let Some(block) = reading.buffer.peek() else {
+                return false;
+            };
+            if !channel.fits(block.len()) {
+                return false;
+            }
+            let may_get = may_get(reading.claim, block.len());
+            refused.extend((!may_get).then_some(reading.claim));
+            may_get
+        });
+        for claim in refused {
+            let mut reading = self.readings.change(claim)?;
+            reading.held_back = true;
+        }
+        let claim = found?;
         self.turns.pushed = Some(claim);
         let mut reading = self.readings.change(claim)?;
         let block = reading.buffer.pop(now)?;

@@ -259,6 +259,7 @@ impl Fetcher {
             asked_for: 0,
             needs: 0,
             paused: false,
+            held_back: false,
             high_watermark: None,
             buffer: Buffer::default(),
             delivered: 0,
@@ -299,6 +300,14 @@ impl Fetcher {
         if let Some(mut reading) = self.readings.change(claim) {
             reading.paused = paused;
         }
+    }
+
+    /// Something was acknowledged: what was held back for that may go to the user.
+    pub fn acknowledged(&mut self, claim: ClaimId, channel: ChannelId) {
+        if let Some(mut reading) = self.readings.change(claim) {
+            reading.held_back = false;
+        }
+        self.readings.stir(channel);
     }
 
     /// The offset after the last replicated record of each partition that is read.

@@ -48,10 +48,7 @@ impl Fetcher {
         // What is free is shared by the brokers that could be asked now. A share of all of them is
         // enough, for the others may have theirs for as long as their logs are silent.
         let quota = self.budget.free() / askable.len().max(1);
-        let portion = self.budget.limit() / ANSWERS;
-        let largest = portion
-            .max(self.settings.default_bytes)
-            .min(self.settings.max_bytes);
+        let largest = self.largest_request();
         let smallest = SMALLEST_REQUEST
             .min(self.budget.limit() / (2 * sources.len().max(1)))
             .min(largest);
@@ -73,6 +70,14 @@ impl Fetcher {
         };
         let (broker, scope) = ample.or_else(scant)?;
         Some(self.ask(now, broker, scope, cluster, tokens))
+    }
+
+    /// The most bytes of one answer.
+    pub(super) fn largest_request(&self) -> usize {
+        let portion = self.budget.limit() / ANSWERS;
+        portion
+            .max(self.settings.default_bytes)
+            .min(self.settings.max_bytes)
     }
 
     fn is_free(&self, broker: &Broker, now: Instant) -> bool {
@@ -132,6 +137,14 @@ impl Fetcher {
             bytes = bytes.min(credited.iter().map(|(_, credit)| credit).sum());
         }
         let sum_of_credits = credited.iter().map(|(_, credit)| credit).sum();
+        // Many logs are silent, mostly: as long as there is much room, who has something new is served by more than
+        // a share.
+        if self.budget.free() >= self.budget.limit() / 2 && matches!(scope, Scope::All(_)) {
+            for (claim, credit) in &mut credited {
+                let reading = self.readings.get(*claim);
+                *credit = reading.map_or(*credit, |r| r.ample(*credit));
+            }
+        }
         let mut claims = Vec::with_capacity(credited.len());
         let mut partitions = Vec::with_capacity(credited.len());
         for (claim, credit) in credited {

@@ -58,6 +58,8 @@ pub(super) struct Reading {
     /// The size of the next batch, where it did not fit into what was left of the share; else 0.
     pub(super) needs: usize,
     pub(super) paused: bool,
+    /// What is decoded may not go to the user before something is acknowledged.
+    pub(super) held_back: bool,
     pub(super) high_watermark: Option<i64>,
     pub(super) buffer: Buffer,
     /// Bytes in the user's channel.
@@ -232,20 +234,47 @@ impl Reading {
         self.fetch_size.min(batches.max(SMALLEST_REQUEST))
     }
 
+    /// The same where there is much room.
+    pub(super) fn ample(&self, credit: usize) -> usize {
+        match self.held() {
+            0 => self.fetch_size,
+            _ => credit,
+        }
+    }
+
     /// Bytes held, what is in the user's channel included.
     pub(super) fn held(&self) -> usize {
         self.buffer.bytes() + self.delivered
     }
 
-    /// The same of what is decoded.
-    pub(super) fn decoded(&self) -> usize {
-        self.buffer.ready_bytes + self.delivered
+    /// Bytes decoded that its channel has or will get, and others that stand still.
+    pub(super) fn decoded(&self) -> (usize, usize) {
+        match self.held_back {
+            true => (self.delivered, self.buffer.ready_bytes),
+            false => (self.delivered + self.buffer.ready_bytes, 0),
+        }
+    }
+
+    /// How many records are decoded, or are being decoded, for its channel.
+    pub(super) fn ahead(&self) -> usize {
+        match self.held_back {
+            true => 0,
+            false => self.buffer.ready_records + self.buffer.decoding_records,
+        }
     }
 
     /// Whether there is something to decode for one that may hold `share`, and the decoder is not at it.
     pub(super) fn wants_decoding(&self, share: usize) -> bool {
-        let decoded = self.decoded();
-        self.buffer.wants_decoding() && (decoded == 0 || decoded < share)
+        let (decoded, _) = self.decoded();
+        !self.held_back && self.buffer.wants_decoding() && (decoded == 0 || decoded < share)
+    }
+
+    /// Whether what is to be decoded next cannot grow.
+    pub(super) fn is_plain(&self) -> bool {
+        self.buffer
+            .waiting
+            .front()
+            .is_some_and(|batch| !batch.is_compressed())
     }
 
     /// How long it will take until half of what is held is gone; `None` where nothing moves. The longer nothing has
@@ -294,7 +323,8 @@ impl Buffer {
             let more = batch.record_count().map_or(1, |n| n as usize);
             let full = self.decoding_records + more > records
                 || self.decoding_bytes + batch.encoded_len() > bytes;
-            if full && !job.is_empty() {
+            let is_other = |first: &Batch| first.is_compressed() != batch.is_compressed();
+            if !job.is_empty() && (full || job.first().is_some_and(is_other)) {
                 break;
             }
             self.decoding_records += more;
@@ -334,11 +364,6 @@ impl Buffer {
         self.ready_records -= block.len();
         self.moved.note(now, block.bytes());
         Some(block)
-    }
-
-    /// Records decoded, or being decoded.
-    pub(super) fn ahead(&self) -> usize {
-        self.ready_records + self.decoding_records
     }
 
     /// Forgets what waits, not what is decoded. Returns the bytes released.

@@ -46,6 +46,10 @@ pub(super) struct Lines {
     hungry: BTreeSet<ChannelId>,
     /// Those of them whose readers have nothing left, and will get nothing before.
     dry: BTreeSet<ChannelId>,
+    /// Those of them for which there is something that is not compressed.
+    plain: BTreeSet<ChannelId>,
+    /// How many bytes are decoded and stand still.
+    standing: usize,
     /// Channels for which there is something new.
     stirred: BTreeSet<ChannelId>,
     /// How many readings wait for a user to take something.
@@ -72,6 +76,8 @@ pub(super) struct Source {
 pub(super) enum Wanted {
     /// What some channel will want soon.
     Soon,
+    /// Of that, what is not compressed.
+    Plain,
     /// What some reader waits for.
     Now,
 }
@@ -85,6 +91,8 @@ struct Queue {
     /// Bytes decoded, those in the channel included.
     decoded: usize,
     undecoded: BTreeSet<ClaimId>,
+    /// Those of them whose next batch is not compressed.
+    plain: BTreeSet<ClaimId>,
     ready: BTreeSet<ClaimId>,
 }
 
@@ -94,12 +102,20 @@ pub(super) struct Filed {
     lookup: bool,
     source: Option<(Broker, Standing)>,
     wait: Option<Instant>,
-    ahead: usize,
-    decoded: usize,
-    undecoded: bool,
-    ready: bool,
+    queued: Queued,
     buffering: bool,
     full: bool,
+}
+
+/// What of it is in the queue of its channel.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Queued {
+    ahead: usize,
+    decoded: usize,
+    standing: usize,
+    undecoded: bool,
+    plain: bool,
+    ready: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -219,6 +235,11 @@ impl Readings {
         self.lines.stirred.pop_first()
     }
 
+    /// How many bytes are decoded and stand still.
+    pub(super) fn standing(&self) -> usize {
+        self.lines.standing
+    }
+
     /// How many bytes one claim may hold.
     pub(super) fn share(&self) -> usize {
         self.lines.share
@@ -233,10 +254,15 @@ impl Readings {
         let (channel, claim) = last.unzip();
         let queues = match wanted {
             Wanted::Soon => &self.lines.hungry,
+            Wanted::Plain => &self.lines.plain,
             Wanted::Now => &self.lines.dry,
         };
-        let channel = behind(queues, channel).next()?;
-        behind(&self.lines.queues[&channel].undecoded, claim).next()
+        let queue = &self.lines.queues[&behind(queues, channel).next()?];
+        let claims = match wanted {
+            Wanted::Plain => &queue.plain,
+            Wanted::Soon | Wanted::Now => &queue.undecoded,
+        };
+        behind(claims, claim).next()
     }
 
     /// The first claim that is wanted, of those that have a block ready for this channel, in a circle
@@ -369,13 +395,18 @@ impl Lines {
 
     /// What is buffered, and what is to be done about it.
     fn file_queue(&mut self, reading: &mut Reading) {
-        let ahead = reading.buffer.ahead();
-        let decoded = reading.decoded();
+        let (decoded, standing) = reading.decoded();
         let undecoded = reading.wants_decoding(self.share);
-        let ready = reading.buffer.peek().is_some() && !reading.paused;
-        let filed = &mut reading.filed;
-        let was = (filed.ahead, filed.decoded, filed.undecoded, filed.ready);
-        if (ahead, decoded, undecoded, ready) == was {
+        let is = Queued {
+            ahead: reading.ahead(),
+            decoded,
+            standing,
+            undecoded,
+            plain: undecoded && reading.is_plain(),
+            ready: reading.buffer.peek().is_some() && !reading.paused,
+        };
+        let was = std::mem::replace(&mut reading.filed.queued, is);
+        if is == was {
             return;
         }
         let (claim, id, capacity) = (reading.claim, reading.channel, reading.capacity);
@@ -383,20 +414,22 @@ impl Lines {
             .queues
             .entry(id)
             .or_insert_with(|| Queue::new(capacity));
-        queue.ahead = queue.ahead - filed.ahead + ahead;
-        queue.decoded = queue.decoded - filed.decoded + decoded;
-        set(&mut queue.undecoded, claim, undecoded);
-        set(&mut queue.ready, claim, ready);
-        if ready && !filed.ready {
+        queue.ahead = queue.ahead - was.ahead + is.ahead;
+        queue.decoded = queue.decoded - was.decoded + is.decoded;
+        self.standing = self.standing - was.standing + is.standing;
+        set(&mut queue.undecoded, claim, is.undecoded);
+        set(&mut queue.plain, claim, is.plain);
+        set(&mut queue.ready, claim, is.ready);
+        if is.ready && !was.ready {
             self.stirred.insert(id);
         }
-        (filed.ahead, filed.decoded, filed.undecoded, filed.ready) =
-            (ahead, decoded, undecoded, ready);
         let is_hungry = queue.ahead < queue.capacity && !queue.undecoded.is_empty();
-        let is_dry = is_hungry && queue.ahead == 0 && queue.decoded == 0;
+        let is_dry = is_hungry && (queue.ahead, queue.decoded) == (0, 0);
+        let is_plain = is_hungry && !queue.plain.is_empty();
         let is_empty = queue.is_empty();
         set(&mut self.hungry, id, is_hungry);
         set(&mut self.dry, id, is_dry);
+        set(&mut self.plain, id, is_plain);
         if is_empty {
             self.queues.remove(&id);
         }
@@ -462,6 +495,7 @@ impl Queue {
             ahead: 0,
             decoded: 0,
             undecoded: BTreeSet::new(),
+            plain: BTreeSet::new(),
             ready: BTreeSet::new(),
         }
     }

@@ -222,7 +222,11 @@ impl Bench {
 
     /// The user takes all that is in the channel of a claim.
     fn take(&mut self, claim: ClaimId) {
-        let channel = self.channels.get_mut(&ChannelId::Of(claim)).unwrap();
+        self.take_from(ChannelId::Of(claim));
+    }
+
+    fn take_from(&mut self, channel: ChannelId) {
+        let channel = self.channels.get_mut(&channel).unwrap();
         for (claim, bytes) in channel.take_all() {
             self.fetcher.taken(claim, bytes);
         }
@@ -230,6 +234,11 @@ impl Bench {
 
     /// Decodes and delivers what can be; the user takes nothing.
     fn deliver(&mut self) -> Vec<(ClaimId, i64)> {
+        self.deliver_to(|_| true)
+    }
+
+    /// The same, where not all may get something.
+    fn deliver_to(&mut self, may_get: impl Fn(ClaimId) -> bool) -> Vec<(ClaimId, i64)> {
         let mut delivered = Vec::new();
         while let Some(job) = self.fetcher.poll_job(&self.channels) {
             let done = job.decode(&Limits::default(), &mut Decompressor::default());
@@ -237,7 +246,8 @@ impl Bench {
         }
         for (id, channel) in &mut self.channels {
             while let Some((claim, block)) =
-                self.fetcher.poll_block(self.now, *id, channel, |_, _| true)
+                self.fetcher
+                    .poll_block(self.now, *id, channel, |claim, _| may_get(claim))
             {
                 delivered.extend((0..block.len()).map(|i| (claim, block.record(i).offset())));
             }
@@ -404,6 +414,7 @@ fn fetched(partition: i32, error: ErrorCode, batches: Vec<record::Batch>) -> fet
         preferred_read_replica: None,
         batches,
         needs_bytes: None,
+        converted_to_nothing: false,
         broken: None,
     }
 }
@@ -651,6 +662,116 @@ fn the_next_fetch_goes_out_before_the_answer_is_decoded() {
     assert_eq!(bench.deliver(), [(claim(0), 0)]);
 }
 
+/// With one channel, and little records or large ones.
+#[test]
+fn a_claim_that_waits_for_an_acknowledgement_holds_up_no_other() {
+    for size in [10, 20 * KIB] {
+        let settings = Settings {
+            default_bytes: 256 * KIB,
+            ..settings()
+        };
+        let mut bench = Bench::with_channels(settings, 2, |_| ChannelId::Shared);
+        let mut got = 0;
+        for _ in 0..200 {
+            if let Some(sent) = bench.try_fetch() {
+                let of = |p: &fetch::Partition| {
+                    let batches = (0..8).map(|i| batch(p.offset + i, size));
+                    fetched(p.partition, ErrorCode::NONE, batches.collect())
+                };
+                let partitions = sent.ask.partitions.iter().map(of).collect();
+                bench.answer(&sent, partitions);
+            }
+            got += bench.deliver_to(|to| to == claim(1)).len();
+            bench.take_from(ChannelId::Shared);
+        }
+        assert!(got >= 1000, "{got}");
+        let moving = bench.deliver_to(|to| to == claim(0));
+        assert!(moving.first() == Some(&(claim(0), 0)), "{moving:?}");
+        bench.fetcher.acknowledged(claim(0), ChannelId::Shared);
+        bench.fetcher.readings.check();
+        let mut all = moving;
+        for _ in 0..4 {
+            bench.take_from(ChannelId::Shared);
+            all.extend(bench.deliver_to(|to| to == claim(0)));
+        }
+        assert!(all.len() > 16, "it goes on: {all:?}");
+        assert!(
+            all.iter()
+                .map(|(_, offset)| *offset)
+                .eq(0..all.len() as i64)
+        );
+    }
+}
+
+/// Decompression takes long, and what needs none is decoded on the way.
+#[cfg(feature = "lz4")]
+#[test]
+fn what_is_not_compressed_waits_for_no_decoder() {
+    let mut bench = Bench::new(settings(), 6);
+    let sent = bench.fetch();
+    let of = |p: &fetch::Partition| {
+        let compressed = vec![bomb(0)];
+        let mixed = vec![batch(0, 10), bomb(1)];
+        let batches = if p.partition == 5 { mixed } else { compressed };
+        fetched(p.partition, ErrorCode::NONE, batches)
+    };
+    let partitions = sent.ask.partitions.iter().map(of).collect();
+    bench.answer(&sent, partitions);
+    let jobs = std::iter::from_fn(|| bench.fetcher.poll_job(&bench.channels));
+    let jobs: Vec<Job> = jobs.collect();
+    assert_eq!(jobs.len(), 5);
+    let quick: Vec<_> = jobs.iter().filter(|job| job.is_quick()).collect();
+    assert!(matches!(quick[..], [job] if job.claim == claim(5) && job.batches.len() == 1));
+}
+
+/// Most logs are silent, mostly.
+#[test]
+fn while_there_is_much_room_a_claim_is_asked_for_more_than_a_share() {
+    let settings = Settings {
+        default_bytes: 256 * KIB,
+        budget: 4096 * KIB,
+        ..settings()
+    };
+    let mut bench = Bench::new(settings, 32);
+    let mut asked = Vec::new();
+    while let Some(sent) = bench.try_fetch() {
+        let most = sent
+            .ask
+            .partitions
+            .iter()
+            .map(|p| p.max_bytes as usize / KIB);
+        asked.push(most.max().unwrap());
+        bench.fill(&sent);
+    }
+    assert_eq!(asked.first(), Some(&256));
+    assert!(asked.is_sorted_by(|one, next| one >= next) && asked.contains(&128));
+}
+
+/// A broker that converts to an older format has to fill the answer, and may have nothing else to say.
+#[test]
+fn where_nothing_is_left_by_conversion_more_is_asked_for() {
+    let mut bench = Bench::new(settings(), 1);
+    let mut asked = Vec::new();
+    for _ in 0..6 {
+        let sent = bench.fetch();
+        asked.push(sent.ask.partitions[0].max_bytes as usize / KIB);
+        let nothing = fetch::Fetched {
+            converted_to_nothing: true,
+            ..fetched(0, ErrorCode::NONE, Vec::new())
+        };
+        let outcomes = bench.answer(&sent, vec![nothing]);
+        assert!(reports(&outcomes).is_empty());
+    }
+    assert_eq!(
+        asked,
+        [64, 128, 256, 256, 256, 256],
+        "a quarter of the budget"
+    );
+    let sent = bench.fetch();
+    bench.feed(&sent, &[(0, 10)]);
+    assert_eq!(bench.fetch().ask.partitions[0].max_bytes as usize, 64 * KIB);
+}
+
 /// A record of 4 MiB in a few KiB.
 #[cfg(feature = "lz4")]
 fn bomb(offset: i64) -> record::Batch {
@@ -753,6 +874,11 @@ fn a_message_set_from_below_the_offset_hides_nothing() {
     let at_the_end = vec![fetched(0, ErrorCode::NONE, vec![set(0)])];
     assert!(reports(&bench.answer(&sent, at_the_end)).is_empty());
     let sent = bench.fetch();
+    let asked = sent.ask.partitions[0].max_bytes as usize;
+    assert!(
+        asked > 64 * KIB,
+        "the next one may be out of reach: {asked}"
+    );
     let more = vec![fetched(0, ErrorCode::NONE, vec![set(0), set(3)])];
     assert!(reports(&bench.answer(&sent, more)).is_empty());
     assert_eq!(bench.deliver(), [(claim(0), 3), (claim(0), 4)]);

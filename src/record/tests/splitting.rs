@@ -1,7 +1,7 @@
 //! Walking record sets by their headers.
 
 use super::*;
-use crate::record::ErrorKind;
+use crate::record::{ErrorKind, split_as_read};
 
 fn batch(base_offset: i64, records: usize) -> Vec<u8> {
     let mut batch = BatchBuilder::new(base_offset);
@@ -189,10 +189,12 @@ fn a_header_that_lies_is_a_typed_error() {
     for count in [-1, i32::MIN, 4, i32::MAX] {
         assert_eq!(broken(&with_i32(COUNT_AT, count)), misfit);
     }
-    assert_eq!(
-        broken(&with(0, &(-1_i64).to_be_bytes())),
-        ErrorKind::Corrupt("a negative offset")
-    );
+    for offset in [-1_i64, -2] {
+        assert_eq!(
+            broken(&with(0, &offset.to_be_bytes())),
+            ErrorKind::Corrupt("a negative offset")
+        );
+    }
     // Behind the last offset there must be room for a next one.
     assert!(matches!(
         broken(&with(0, &(i64::MAX - 2).to_be_bytes())),
@@ -202,6 +204,31 @@ fn a_header_that_lies_is_a_typed_error() {
         split(&with(0, &(i64::MAX - 3).to_be_bytes()), &Limits::default()).end,
         End::Clean
     );
+}
+
+/// What brokers since 2.0 put behind records that they have converted to an older format.
+#[test]
+fn filler_is_no_damage() {
+    for batches in [Vec::new(), batch(10, 5), message_set(1, 10, Codec::None)] {
+        for (more, extra) in [(12, 49), (100, 1)] {
+            let mut filler = vec![0; more];
+            filler[..8].copy_from_slice(&(-1_i64).to_be_bytes());
+            filler[8..12].copy_from_slice(&(more as i32 - 12 + extra).to_be_bytes());
+            let bytes = [&batches[..], &filler[..]].concat();
+            let found = split(&bytes, &Limits::default());
+            assert_eq!(found.end, End::Filled);
+            assert_eq!(found.batches.is_empty(), batches.is_empty());
+            let mut rest = &bytes[..];
+            let fill = |into: &mut [u8]| {
+                let (now, later) = rest.split_at(into.len());
+                into.copy_from_slice(now);
+                rest = later;
+                Ok::<(), ()>(())
+            };
+            let read = split_as_read(bytes.len(), &Limits::default(), &Recycler::new(), fill);
+            assert_eq!(read.unwrap().end, End::Filled);
+        }
+    }
 }
 
 #[test]

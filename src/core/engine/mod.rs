@@ -281,6 +281,9 @@ impl Engine {
                     .sent += block.len() as u64;
                 self.actions.push_back(Action::Push { claim, block });
             }
+            for claim in &held_back {
+                self.fetcher.hold_back(*claim);
+            }
             self.report_full_windows(&held_back);
         }
         while let Some(job) = self.fetcher.poll_job(&self.channels) {

@@ -175,6 +175,14 @@ impl Story {
         self.handle_all(answers);
     }
 
+    /// And nothing else is waited for.
+    #[track_caller]
+    fn closes_when_commits_are_answered(&mut self) {
+        self.commits_are_answered();
+        assert_eq!(self.last, ["LeaveGroup"]);
+        assert_eq!(self.closed, Some(true));
+    }
+
     fn commits_fail(&mut self) {
         let answers = self.answers(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS);
         self.handle_all(answers);
@@ -346,8 +354,7 @@ fn a_mark_that_is_made_while_a_commit_is_renewed_is_committed_before_the_close_e
     story.commits_are_answered();
     assert_eq!(story.committing(), [6]);
     assert!(story.last.is_empty());
-    story.commits_are_answered();
-    assert_eq!((story.last, story.closed), (vec!["LeaveGroup"], Some(true)));
+    story.closes_when_commits_are_answered();
 }
 
 /// The handle is gone when the commit is answered that its user has taken back.
@@ -365,8 +372,7 @@ fn a_reset_is_not_lost_where_its_claim_is_given_up_while_the_commit_before_it_is
     story.handle_all(events);
     assert_eq!(story.committing(), [5]);
     assert!(story.last.is_empty());
-    story.commits_are_answered();
-    assert_eq!((story.last, story.closed), (vec!["LeaveGroup"], Some(true)));
+    story.closes_when_commits_are_answered();
 }
 
 /// The users have their time, and what they mark then is committed.
@@ -386,8 +392,7 @@ fn a_close_goes_on_when_a_commit_fails_that_is_not_the_last_one() {
     (story.mark, story.in_hand) = (7, false);
     story.pass(Duration::from_secs(1));
     assert_eq!(story.committing(), [7]);
-    story.commits_are_answered();
-    assert_eq!((story.last, story.closed), (vec!["LeaveGroup"], Some(true)));
+    story.closes_when_commits_are_answered();
 }
 
 /// Though its users are finished by then, and it waited for that commit alone.
@@ -405,8 +410,7 @@ fn a_close_commits_what_was_marked_behind_a_commit_that_is_given_up() {
     assert!(story.last.is_empty());
     story.pass(Duration::from_millis(100));
     assert_eq!(story.committing(), [7]);
-    story.commits_are_answered();
-    assert_eq!((story.last, story.closed), (vec!["LeaveGroup"], Some(true)));
+    story.closes_when_commits_are_answered();
 }
 
 /// Each time with some time between.

@@ -197,23 +197,12 @@ impl Fetcher {
         channel: &mut Channel,
         mut may_get: impl FnMut(ClaimId, usize) -> bool,
     ) -> Option<(ClaimId, Block)> {
-        let mut refused = Vec::new();
-        let found = self.readings.next_ready(id, self.turns.pushed, |reading| {
-            let Some(block) = reading.buffer.peek() else {
-                return false;
-            };
-            if !channel.fits(block.len()) {
-                return false;
-            }
-            let may_get = may_get(reading.claim, block.len());
-            refused.extend((!may_get).then_some(reading.claim));
-            may_get
-        });
-        for claim in refused {
-            let mut reading = self.readings.change(claim)?;
-            reading.held_back = true;
-        }
-        let claim = found?;
+        let claim = self.readings.next_ready(id, self.turns.pushed, |reading| {
+            let next = reading.buffer.peek();
+            next.is_some_and(|block| {
+                channel.fits(block.len()) && may_get(reading.claim, block.len())
+            })
+        })?;
         self.turns.pushed = Some(claim);
         let mut reading = self.readings.change(claim)?;
         let block = reading.buffer.pop(now)?;

@@ -302,6 +302,13 @@ impl Fetcher {
         }
     }
 
+    /// What is decoded for a claim may not go to the user before something is acknowledged.
+    pub fn hold_back(&mut self, claim: ClaimId) {
+        if let Some(mut reading) = self.readings.change(claim) {
+            reading.held_back = true;
+        }
+    }
+
     /// Something was acknowledged: what was held back for that may go to the user.
     pub fn acknowledged(&mut self, claim: ClaimId, channel: ChannelId) {
         if let Some(mut reading) = self.readings.change(claim) {

@@ -244,13 +244,19 @@ impl Bench {
             let done = job.decode(&Limits::default(), &mut Decompressor::default());
             self.fetcher.decoded(self.now, done);
         }
+        let mut held_back = Vec::new();
         for (id, channel) in &mut self.channels {
             while let Some((claim, block)) =
-                self.fetcher
-                    .poll_block(self.now, *id, channel, |claim, _| may_get(claim))
+                self.fetcher.poll_block(self.now, *id, channel, |claim, _| {
+                    held_back.extend((!may_get(claim)).then_some(claim));
+                    may_get(claim)
+                })
             {
                 delivered.extend((0..block.len()).map(|i| (claim, block.record(i).offset())));
             }
+        }
+        for claim in held_back {
+            self.fetcher.hold_back(claim);
         }
         delivered
     }

@@ -220,11 +220,7 @@ fn a_port_that_is_silent_costs_no_call_more_than_its_time() {
 /// A client that has met a newer broker begins otherwise, and then there is time for the proof.
 #[test]
 fn a_call_that_is_soon_over_finds_out_an_old_broker_all_the_same() {
-    let greetings = Arc::<AtomicUsize>::default();
-    let broker = Broker::start({
-        let greetings = Arc::clone(&greetings);
-        move |_, mut peer| old_broker(&mut peer, Unknown::Silence, &greetings)
-    });
+    let (broker, _) = start_old_broker(Unknown::Silence);
     let mut client = worldly_client();
     let token = client.send(&target(broker.address), 4 * SHORT);
     assert_eq!(client.result(token).unwrap(), 9);
@@ -237,6 +233,16 @@ enum Unknown {
     /// The connection answers nothing any more.
     Silence,
     Close,
+}
+
+/// A 0.9 broker, and how many requests have come that it does not know.
+fn start_old_broker(unknown: Unknown) -> (Broker, Arc<AtomicUsize>) {
+    let greetings = Arc::<AtomicUsize>::default();
+    let broker = Broker::start({
+        let greetings = Arc::clone(&greetings);
+        move |_, mut peer| old_broker(&mut peer, unknown, &greetings)
+    });
+    (broker, greetings)
 }
 
 /// Speaks as a 0.9 broker, and counts the requests that it does not know.
@@ -281,11 +287,7 @@ fn old_metadata(peer: &mut Peer, asked: &Asked) {
 
 #[test]
 fn a_0_9_is_known_by_its_metadata_and_never_asked_what_it_does_not_know() {
-    let greetings = Arc::<AtomicUsize>::default();
-    let broker = Broker::start({
-        let greetings = Arc::clone(&greetings);
-        move |_, mut peer| old_broker(&mut peer, Unknown::Silence, &greetings)
-    });
+    let (broker, greetings) = start_old_broker(Unknown::Silence);
     let to = target(broker.address);
     let mut client = Client::new();
     assert_eq!(client.beat(&to).unwrap(), 9);
@@ -319,11 +321,7 @@ fn worldly_client() -> Client {
 #[test]
 fn a_0_9_among_newer_ones_is_recognised_by_the_second_question_and_remembered() {
     for unknown in [Unknown::Silence, Unknown::Close] {
-        let greetings = Arc::<AtomicUsize>::default();
-        let broker = Broker::start({
-            let greetings = Arc::clone(&greetings);
-            move |_, mut peer| old_broker(&mut peer, unknown, &greetings)
-        });
+        let (broker, greetings) = start_old_broker(unknown);
         let to = target(broker.address);
         let mut client = worldly_client();
         assert_eq!(client.beat(&to).unwrap(), 9);

@@ -7,7 +7,8 @@ use std::time::Duration;
 pub struct Net {
     /// How long it may take to reach a broker: name resolution, connecting and the exchange of
     /// protocol versions together. A new client tries all its bootstrap addresses within one such
-    /// time. For a request that may take less, as a heartbeat may, it is no more than that.
+    /// time. For a request that may take less, as a heartbeat may, it is no more than that once the
+    /// name is resolved.
     ///
     /// Default 30 s. Go: `Net.DialTimeout`; Java: `socket.connection.setup.timeout.ms` (KIP-601).
     pub dial_timeout: Duration,

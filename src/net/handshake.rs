@@ -55,6 +55,8 @@ pub(super) struct Ages {
     /// A broker has told its versions. Then the others know the question too, except in the middle of
     /// an upgrade from 0.9.
     is_modern: AtomicBool,
+    /// Those that did not answer that question while there was no time for another one.
+    silent: Mutex<HashSet<(String, u16)>>,
 }
 
 impl Ages {
@@ -64,6 +66,16 @@ impl Ages {
 
     fn add_old(&self, broker: &Broker) {
         self.old.lock().insert(address(broker));
+    }
+
+    fn add_silent(&self, broker: &Broker) {
+        self.silent.lock().insert(address(broker));
+    }
+
+    /// Whether to begin with the question that all brokers know; the next time it is the other one again.
+    fn begin_with_age(&self, broker: &Broker) -> bool {
+        let is_silent = self.silent.lock().remove(&address(broker));
+        is_silent || !self.is_modern.load(Ordering::Relaxed)
     }
 
     /// A connection to this broker was refused or lost.
@@ -101,10 +113,10 @@ pub(super) fn open(
     if release < KafkaVersion::V0_10_0_0 || shared.ages.is_old(dialer.broker) {
         return Ok((handshake.dial()?, handshake.oldest()));
     }
-    if shared.ages.is_modern.load(Ordering::Relaxed) {
-        handshake.greet()
-    } else {
+    if shared.ages.begin_with_age(dialer.broker) {
         handshake.look()
+    } else {
+        handshake.greet()
     }
 }
 
@@ -137,12 +149,23 @@ impl Handshake<'_> {
         Versions::of_release(self.shared.config.version.min(KafkaVersion::V0_9_0_0))
     }
 
-    /// Asks for the versions, and on silence how old the broker is.
+    /// Asks for the versions, and on silence how old the broker is: now, or where time is short, the next time. For
+    /// most are slow rather than old.
     fn greet(&self) -> Result<(Exchange, Versions), Error> {
         let mut exchange = self.dial()?;
-        match self.ask_versions(&mut exchange, self.first_try()) {
+        let has_time = self.has_time();
+        let until = match has_time {
+            true => self.first_try(),
+            false => self.deadline.at - self.time_to_provoke(),
+        };
+        match self.ask_versions(&mut exchange, until) {
             Ok(versions) => return Ok((exchange, versions)),
-            Err(refusal) => self.may_try_again(exchange, refusal, true)?,
+            Err(refusal) => {
+                if !has_time && refusal.is_silence() {
+                    self.shared.ages.add_silent(self.dialer.broker);
+                }
+                self.may_try_again(exchange, refusal, has_time)?;
+            }
         }
         let mut exchange = self.dial()?;
         let is_old = self.ask_age(&mut exchange, self.deadline.at);
@@ -153,7 +176,7 @@ impl Handshake<'_> {
     fn look(&self) -> Result<(Exchange, Versions), Error> {
         let mut exchange = self.dial()?;
         // An old broker that has a pause must not be asked what it does not know, so it has to have had its time.
-        let has_time = self.patience == self.shared.timing.patience;
+        let has_time = self.has_time();
         let until = match has_time {
             true => self.first_try(),
             false => self.deadline.at - self.patience,
@@ -164,6 +187,16 @@ impl Handshake<'_> {
             Err(refusal) => self.may_try_again(exchange, refusal, has_time)?,
         }
         self.begin(self.dial()?, false)
+    }
+
+    /// Whether the first question may take as long as it should, and leave time for another one.
+    fn has_time(&self) -> bool {
+        self.patience == self.shared.timing.patience
+    }
+
+    /// How long to wait for what a silent port says to something else.
+    fn time_to_provoke(&self) -> Duration {
+        self.patience / 5
     }
 
     /// When the first question has to be answered.
@@ -178,11 +211,14 @@ impl Handshake<'_> {
         refusal: Refusal,
         even_if_silent: bool,
     ) -> Result<(), Error> {
-        let Refusal::Nothing(_, failure) = &refusal else {
+        if matches!(refusal, Refusal::Else(_)) {
             return Err(refusal.into_error());
-        };
-        let until = self.deadline.at.min(Instant::now() + self.patience / 5);
-        if matches!(failure, Failure::Late(_)) {
+        }
+        let until = self
+            .deadline
+            .at
+            .min(Instant::now() + self.time_to_provoke());
+        if refusal.is_silence() {
             if let Some(protocol) = exchange.provoke(until) {
                 return Err(Error::new(ErrorKind::NotKafka(protocol), CONTEXT));
             }
@@ -307,6 +343,11 @@ impl Refusal {
             api,
             Error::new(ErrorKind::Protocol, CONTEXT).because(source),
         )
+    }
+
+    /// The connection is open, and nothing has come.
+    fn is_silence(&self) -> bool {
+        matches!(self, Self::Nothing(_, Failure::Late(_)))
     }
 
     fn into_error(self) -> Error {

@@ -86,7 +86,7 @@ impl Pool {
     /// exactly once, whatever happens.
     ///
     /// The timeout counts from the call's turn, on an open connection. Opening one takes as long at most, and
-    /// not longer than the dial timeout.
+    /// not longer than the dial timeout; finding out its address may take that time of its own.
     pub fn send(&mut self, to: &Target, token: Token, call: Call, timeout: Duration) {
         self.ending.retain(|ending| !ending.is_over());
         self.connections

@@ -1,7 +1,7 @@
 //! A broker that does what a test says.
 
 use std::{
-    io::{Read, Write},
+    io::{ErrorKind, Read, Write},
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
     panic::resume_unwind,
     sync::{
@@ -9,6 +9,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread::{self, JoinHandle},
+    time::Duration,
 };
 
 use parking_lot::Mutex;
@@ -171,6 +172,14 @@ impl Peer {
     pub(super) fn beat(&mut self, code: i16) {
         let asked = self.expect(ApiKey::Heartbeat);
         self.answer::<heartbeat::Request>(&asked, &beaten(code));
+    }
+
+    /// Is silent for so long, and the client does not go.
+    pub(super) fn is_waited_for(&mut self, time: Duration) {
+        self.stream.set_read_timeout(Some(time)).unwrap();
+        let said = self.stream.read(&mut [0]).map_err(|error| error.kind());
+        self.stream.set_read_timeout(None).unwrap();
+        assert_eq!(said, Err(ErrorKind::WouldBlock));
     }
 
     /// Is silent, until the client goes.

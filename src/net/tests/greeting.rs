@@ -227,6 +227,35 @@ fn a_call_that_is_soon_over_finds_out_an_old_broker_all_the_same() {
     assert_eq!(broker.connections(), 2);
 }
 
+/// Where there is no time for two questions, the one that has to be asked anyway gets it.
+#[test]
+fn a_slow_broker_is_reached_by_a_call_that_is_soon_over() {
+    let limit = 8 * SHORT;
+    let broker = Broker::start(move |_, mut peer| {
+        let asked = peer.expect(ApiKey::ApiVersions);
+        peer.is_waited_for(limit / 3);
+        peer.answer::<api_versions::Request>(&asked, &heartbeats(0, 1));
+        peer.beat(5);
+    });
+    let mut client = worldly(Client::with_patience(LONG, |_| ()));
+    let token = client.send(&target(broker.address), limit);
+    assert_eq!(client.result(token).unwrap(), 5);
+    assert_eq!(broker.connections(), 1);
+}
+
+/// And the next one begins with the other question.
+#[test]
+fn an_old_broker_is_found_out_by_the_second_call_that_is_soon_over() {
+    let (broker, greetings) = start_old_broker(Unknown::Silence);
+    let to = target(broker.address);
+    let mut client = worldly(Client::with_patience(LONG, |_| ()));
+    let token = client.send(&to, SHORT);
+    assert_kind(&client.error(token), &ErrorKind::Timeout(SHORT));
+    assert_eq!(client.beat(&to).unwrap(), 9);
+    assert_eq!(broker.connections(), 2);
+    assert_eq!(greetings.load(Ordering::SeqCst), 1);
+}
+
 /// What a 0.9 broker does with a request that it does not know.
 #[derive(Clone, Copy)]
 enum Unknown {
@@ -307,12 +336,15 @@ fn suspicious_client() -> Client {
 
 /// A client that has met a newer broker, which is another one than its next.
 fn worldly_client() -> Client {
+    worldly(suspicious_client())
+}
+
+fn worldly(mut client: Client) -> Client {
     let modern = Broker::start(|_, mut peer| {
         peer.greet();
         peer.beat(0);
         peer.expect_end();
     });
-    let mut client = suspicious_client();
     assert_eq!(client.beat(&target(modern.address)).unwrap(), 0);
     client.pool.disconnect(&target(modern.address));
     client

@@ -88,9 +88,21 @@ pub enum Snapshot {
     Call(Token, Call, Duration),
     /// There is nothing to commit, or nothing that has not been refused.
     Nothing,
-    /// There is no generation to commit under.
+    /// There is no generation, or no group coordinator, to commit under.
     NoSession,
 }
+
+/// What is missing for a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Missing {
+    /// The member is in no generation: a commit comes too late.
+    Generation,
+    /// The group coordinator is being looked for.
+    Coordinator,
+}
+
+/// How soon to look whether there is a group coordinator again.
+pub const COORDINATOR_WAIT: Duration = Duration::from_millis(100);
 
 /// Who need not wait any longer, and for what result.
 pub type Told = (Vec<Ticket>, Result<()>);
@@ -261,6 +273,11 @@ impl Committer {
         self.is_closing = true;
     }
 
+    /// What follows has all its tries.
+    pub fn begin_tries(&mut self) {
+        self.retry.reset();
+    }
+
     /// Why the last look at the marks has left one that is not committed, if it has.
     pub fn failure(&self) -> Option<&Error> {
         self.failure.as_ref()
@@ -333,24 +350,29 @@ impl Committer {
         &mut self,
         now: Instant,
         items: Vec<Item>,
-        session: Option<&Session>,
+        session: std::result::Result<&Session, Missing>,
         tokens: &mut Tokens,
     ) -> (Snapshot, Option<Told>) {
         assert!(self.in_flight.is_none(), "one commit at a time");
         self.due = self.settings.interval.map(|every| now + every);
         self.retry_at = None;
         let (items, refused) = self.worth(now, items);
+        let is_new = items.iter().any(|item| !item.is_renewal);
+        if is_new && session == Err(Missing::Coordinator) {
+            // Who asks waits for it, too; not longer than for the generation's end.
+            self.due = Some(now + COORDINATOR_WAIT);
+            return (Snapshot::NoSession, None);
+        }
         let mut tickets = std::mem::take(&mut self.waiting);
         let mut told = None;
-        let is_new = items.iter().any(|item| !item.is_renewal);
         if !is_new {
             self.retry.reset();
             self.failure.clone_from(&refused);
             told = Some(self.verdict(std::mem::take(&mut tickets), refused.clone()));
         }
         let session = match session {
-            Some(session) if !items.is_empty() => session,
-            None if is_new => {
+            Ok(session) if !items.is_empty() => session,
+            Err(_) if is_new => {
                 if !self.is_closing {
                     self.retry.reset();
                 }

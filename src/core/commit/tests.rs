@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Committer, Item, Outcome, Settings, Snapshot, Ticket};
+use super::{COORDINATOR_WAIT, Committer, Item, Missing, Outcome, Settings, Snapshot, Ticket};
 use crate::{
     call::{Broker, Lane, Target, offset_commit},
     core::{ClaimId, Tokens, group::Session},
@@ -77,7 +77,7 @@ impl Stage {
     fn look(&mut self, items: &[Item]) -> (bool, Vec<(Ticket, bool)>) {
         let due = self.committer.deadline().expect("somebody waits");
         self.now = self.now.max(due);
-        let session = Some(&self.session);
+        let session = Ok(&self.session);
         let (snapshot, told) =
             self.committer
                 .snapshot(self.now, items.to_vec(), session, &mut self.tokens);
@@ -210,7 +210,7 @@ fn who_comes_while_it_is_tried_again_does_not_wait_for_an_interval() {
     }
 }
 
-/// The time of a try has come, but the group coordinator is not known, or nothing is left to commit.
+/// The time of a try has come, but there is no generation, or nothing is left to commit.
 #[test]
 fn who_comes_after_a_try_that_could_not_be_made_does_not_wait_for_an_interval() {
     for has_session in [false, true] {
@@ -220,8 +220,8 @@ fn who_comes_after_a_try_that_could_not_be_made_does_not_wait_for_an_interval() 
         stage.answer(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS);
         stage.now = stage.committer.deadline().unwrap();
         let (items, session) = match has_session {
-            true => (vec![], Some(&stage.session)),
-            false => (vec![item()], None),
+            true => (vec![], Ok(&stage.session)),
+            false => (vec![item()], Err(Missing::Generation)),
         };
         let (snapshot, told) =
             stage
@@ -237,6 +237,36 @@ fn who_comes_after_a_try_that_could_not_be_made_does_not_wait_for_an_interval() 
             assert_eq!(stage.answer(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS), []);
         }
     }
+}
+
+/// As long as there is a generation. Where there is nothing to commit nobody waits.
+#[test]
+fn who_asks_while_the_group_coordinator_is_looked_for_waits_until_it_is_found() {
+    let mut stage = Stage::new();
+    stage.ask(ONE);
+    for _ in 0..2 * RETRIES {
+        stage.now = stage.committer.deadline().unwrap();
+        let session = Err(Missing::Coordinator);
+        let (snapshot, told) =
+            stage
+                .committer
+                .snapshot(stage.now, vec![item()], session, &mut stage.tokens);
+        assert!(matches!(snapshot, Snapshot::NoSession) && told.is_none());
+        let again = stage.now + COORDINATOR_WAIT;
+        assert_eq!(stage.committer.deadline(), Some(again));
+    }
+    stage.ask(OTHER);
+    stage.send();
+    let told = stage.answer(ErrorCode::NONE);
+    assert_eq!(told, [(ONE, true), (OTHER, true)]);
+
+    stage.ask(ONE);
+    let session = Err(Missing::Coordinator);
+    let (_, told) = stage
+        .committer
+        .snapshot(stage.now, vec![], session, &mut stage.tokens);
+    let (tickets, result) = told.unwrap();
+    assert!(tickets == [ONE] && result.is_ok());
 }
 
 #[test]

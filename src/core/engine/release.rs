@@ -10,7 +10,7 @@ use super::{Action, Engine, Progress, claims::Stage};
 use crate::{
     core::{
         ClaimId,
-        commit::{self, Snapshot},
+        commit::{self, COORDINATOR_WAIT, Missing, Snapshot},
     },
     error::{Error, ErrorKind},
 };
@@ -43,9 +43,6 @@ enum Step {
     Committing,
 }
 
-/// How soon to look whether there is a group coordinator again.
-const COORDINATOR_WAIT: Duration = Duration::from_millis(100);
-
 /// The time kept for the last commit, out of the time for the release.
 const COMMIT_TIME: Duration = Duration::from_secs(1);
 
@@ -61,7 +58,7 @@ enum Commit {
 
 impl Release {
     fn new(now: Instant, until: Option<Instant>, deadline: Instant) -> Self {
-        let latest = deadline - COMMIT_TIME.min((deadline.saturating_duration_since(now)) / 4);
+        let latest = latest(now, deadline);
         Self {
             until: until.map_or(latest, |at| at.min(latest)),
             deadline,
@@ -71,6 +68,14 @@ impl Release {
             quiet_until: None,
             has_committed: false,
             retry_at: None,
+        }
+    }
+
+    /// It has to be over by then.
+    fn hasten(&mut self, now: Instant, deadline: Instant) {
+        if deadline < self.deadline {
+            self.deadline = deadline;
+            self.until = self.until.min(latest(now, deadline));
         }
     }
 
@@ -127,11 +132,18 @@ impl Release {
     }
 }
 
+/// How long users can be waited for at most, if all is to be over by the deadline.
+fn latest(now: Instant, deadline: Instant) -> Instant {
+    deadline - COMMIT_TIME.min(deadline.saturating_duration_since(now) / 4)
+}
+
 impl Engine {
-    /// A rebalance asks for the claims.
+    /// A rebalance asks for the claims. A close gives them up anyway, and now has no more time for it than others do.
     pub(super) fn release_for_rebalance(&mut self, now: Instant, deadline: Instant) {
         if self.closing.is_none() {
             self.begin_release(now, None, deadline);
+        } else if let Some(release) = &mut self.release {
+            release.hasten(now, deadline);
         }
     }
 
@@ -253,7 +265,9 @@ impl Engine {
             return;
         }
         release.retry_at = None;
-        release.has_committed = true;
+        if !std::mem::replace(&mut release.has_committed, true) && self.closing.is_some() {
+            self.committer.begin_tries();
+        }
         match self.commit(now, progress) {
             Commit::Sent => {}
             Commit::Nothing => self.released(now),
@@ -309,9 +323,13 @@ impl Engine {
     fn commit(&mut self, now: Instant, progress: &[Progress]) -> Commit {
         let items = self.items(now, progress);
         let session = self.group.session();
-        let (snapshot, told) =
-            self.committer
-                .snapshot(now, items, session.as_ref(), &mut self.tokens);
+        let session = session.as_ref().ok_or(match self.group.has_generation() {
+            true => Missing::Coordinator,
+            false => Missing::Generation,
+        });
+        let (snapshot, told) = self
+            .committer
+            .snapshot(now, items, session, &mut self.tokens);
         if let Some((tickets, result)) = told.filter(|(tickets, _)| !tickets.is_empty()) {
             self.actions.push_back(Action::CommitDone(tickets, result));
         }

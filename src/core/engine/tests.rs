@@ -37,6 +37,8 @@ struct Story {
     closed: Option<bool>,
     /// What heartbeats are told.
     heartbeat: ErrorCode,
+    /// What is told to who looks for the group coordinator.
+    finding: ErrorCode,
 }
 
 impl Story {
@@ -73,6 +75,7 @@ impl Story {
             done: Vec::new(),
             closed: None,
             heartbeat: ErrorCode::NONE,
+            finding: ErrorCode::NONE,
         };
         story.handle(Event::Start);
         assert_ne!(story.claim, ClaimId(0), "it reads");
@@ -154,6 +157,13 @@ impl Story {
             Call::Heartbeat(_) => Answer::Heartbeat(heartbeat::Answer {
                 error: self.heartbeat,
             }),
+            Call::FindCoordinator(_) if self.finding != ErrorCode::NONE => {
+                Answer::FindCoordinator(find_coordinator::Answer {
+                    error: self.finding,
+                    message: None,
+                    coordinator: None,
+                })
+            }
             call => match answer(&call, self.committed) {
                 Some(answer) => answer,
                 None => return,
@@ -410,6 +420,76 @@ fn a_close_commits_what_was_marked_behind_a_commit_that_is_given_up() {
     assert!(story.last.is_empty());
     story.pass(Duration::from_millis(100));
     assert_eq!(story.committing(), [7]);
+    story.closes_when_commits_are_answered();
+}
+
+/// Those before have used them up, but not for this one.
+#[test]
+fn the_last_commit_of_a_close_has_all_its_tries() {
+    let mut story = Story::at(5);
+    (story.mark, story.in_hand) = (6, true);
+    for _ in 0..3 {
+        story.pass(Duration::from_secs(2));
+        assert_eq!(story.committing(), [6]);
+        story.commits_fail();
+    }
+    (story.mark, story.in_hand) = (7, false);
+    story.handle(Event::Close);
+    for _ in 0..3 {
+        assert_eq!(story.committing(), [7]);
+        story.commits_fail();
+        assert!(story.last.is_empty());
+        story.pass(Duration::from_secs(2));
+    }
+    story.closes_when_commits_are_answered();
+}
+
+/// It is in its generation all the while. That a rebalance begins meanwhile changes nothing.
+#[test]
+fn who_commits_while_the_group_coordinator_is_looked_for_is_told_when_it_is_found() {
+    for rebalances in [false, true] {
+        let mut story = Story::with(5, described(), |config| {
+            config.consumer.offsets.auto_commit.enable = false;
+        });
+        story.mark = 6;
+        if rebalances {
+            story.in_hand = true;
+            story.heartbeat = ErrorCode::REBALANCE_IN_PROGRESS;
+            story.pass(Duration::from_secs(4));
+        }
+        story.handle(Event::Commit(Ticket(1)));
+        assert_eq!(story.committing(), [6]);
+        story.finding = ErrorCode::COORDINATOR_NOT_AVAILABLE;
+        let answers = story.answers(ErrorCode::NOT_COORDINATOR);
+        story.handle_all(answers);
+        story.in_hand = false;
+        story.pass(Duration::from_secs(5));
+        assert_eq!((story.committing(), &story.done[..]), (vec![], &[][..]));
+
+        story.finding = ErrorCode::NONE;
+        story.pass(Duration::from_secs(2));
+        assert_eq!(story.committing(), [6]);
+        story.commits_are_answered();
+        assert_eq!(story.done, [(Ticket(1), true)]);
+    }
+}
+
+/// The others wait no longer than that, and would go on without what is marked.
+#[test]
+fn a_close_is_over_in_the_time_that_a_rebalance_has() {
+    let long = Duration::from_secs(600);
+    let mut story = Story::with(5, described(), |config| {
+        config.close_timeout = long;
+        config.group.offsets.synchronization.dwell_time = long;
+        config.consumer.offsets.commit_interval = long;
+    });
+    (story.mark, story.in_hand) = (6, true);
+    story.handle(Event::Close);
+    story.heartbeat = ErrorCode::REBALANCE_IN_PROGRESS;
+    while story.committing().is_empty() {
+        assert!(story.last.is_empty());
+        story.pass(Duration::from_secs(1));
+    }
     story.closes_when_commits_are_answered();
 }
 

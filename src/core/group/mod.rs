@@ -311,6 +311,11 @@ impl Group {
         })
     }
 
+    /// Whether the member is in a generation, also while the group coordinator is not known.
+    pub fn has_generation(&self) -> bool {
+        self.state.membership().is_some()
+    }
+
     /// The group coordinator, where it is known.
     pub fn coordinator(&self) -> Option<&Target> {
         self.seek.target()

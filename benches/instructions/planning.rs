@@ -117,6 +117,7 @@ fn settings() -> Settings {
         max_wait: Duration::from_millis(500),
         read_timeout: Duration::from_secs(30),
         read_committed: false,
+        is_converted: false,
         rack_id: String::new(),
         budget: 64 << 20,
         largest_answer: 100 << 20,

@@ -100,6 +100,9 @@ pub struct Aborted {
     pub first_offset: i64,
 }
 
+/// From here on records come in the format that they are stored in.
+const FIRST_UNCONVERTED: i16 = 4;
+
 /// From here on topics have no names.
 const FIRST_WITH_TOPIC_IDS: i16 = 13;
 
@@ -200,7 +203,7 @@ impl Ask {
                         record::split_from(records, from, &limits.records, memory)
                     }
                 };
-                let fetched = Fetched::new(name, partition, split);
+                let fetched = Fetched::new(name, partition, split, version);
                 ends[index] = fetched.end(from);
                 partitions.push(fetched);
             }
@@ -262,9 +265,9 @@ impl Fetched {
         (is_plain && fits && self.high_watermark <= Some(read_to)).then_some(read_to)
     }
 
-    fn new(topic: &str, answered: wire::ResponsePartition, split: Split) -> Self {
+    fn new(topic: &str, answered: wire::ResponsePartition, split: Split, version: i16) -> Self {
         let partition = answered.partition_index;
-        Self::check(topic, answered, split).unwrap_or_else(|unfit| {
+        Self::check(topic, answered, split, version).unwrap_or_else(|unfit| {
             let broken = Error::new(ErrorKind::Protocol, "fetch").because(unfit);
             Self {
                 topic: topic.to_owned(),
@@ -282,7 +285,12 @@ impl Fetched {
         })
     }
 
-    fn check(topic: &str, answered: wire::ResponsePartition, split: Split) -> Result<Self, Unfit> {
+    fn check(
+        topic: &str,
+        answered: wire::ResponsePartition,
+        split: Split,
+        version: i16,
+    ) -> Result<Self, Unfit> {
         let high_watermark = match answered.error_code {
             ErrorCode::NONE => Some(check::not_negative(
                 answered.high_watermark,
@@ -290,9 +298,15 @@ impl Fetched {
             )?),
             _ => None,
         };
-        let converted_to_nothing = split.end == End::Filled && split.batches.is_empty();
+        let may_be_converted = version < FIRST_UNCONVERTED;
+        let converted_to_nothing =
+            may_be_converted && split.end == End::Filled && split.batches.is_empty();
         let (needs_bytes, broken) = match split.end {
             End::CutOff { needed } if split.batches.is_empty() => (Some(needed), None),
+            End::Filled if !may_be_converted => {
+                let damage = record::ErrorKind::Corrupt("a negative offset");
+                (None, Some(record::Error::new(-1, damage).into()))
+            }
             End::Clean | End::CutOff { .. } | End::Filled => (None, None),
             End::Broken(error) => (None, Some(error.into())),
         };

@@ -111,9 +111,9 @@ pub struct Fetch {
 
     /// How many bytes one client buffers, whatever the number of partitions: from the request for
     /// a batch until the last of its messages has left the channel, counted uncompressed once that
-    /// is known. A batch larger than all of it passes, alone; and in partition mode the next batch of a
-    /// partition that has nothing buffered does, so that partitions that nobody reads keep no other
-    /// waiting. What the user holds of messages received does not count.
+    /// is known. A batch larger than all of it passes, alone; and the next batch of a partition for which
+    /// nothing is buffered does while its reader has nothing to read, so that partitions that nobody reads
+    /// or acknowledges keep no other waiting. What the user holds of messages received does not count.
     ///
     /// Default 64 MiB. In Go nothing bounds this.
     pub budget: usize,

@@ -310,6 +310,25 @@ fn broken_records_concern_their_partition_alone() {
     assert!(second.broken.is_none());
 }
 
+/// As brokers put it behind what they have converted (KIP-283).
+#[test]
+fn filler_is_damage_where_nothing_is_converted() {
+    let mut filler = vec![0; 12];
+    filler[..8].copy_from_slice(&(-1_i64).to_be_bytes());
+    filler[8..].copy_from_slice(&49_i32.to_be_bytes());
+    for (version, is_damage) in [(3, false), (4, true)] {
+        for batches in [Vec::new(), batch(100)] {
+            let bytes = [&batches[..], &filler].concat();
+            let answer = answer(version, vec![records(&bytes)]).unwrap().into_fetch();
+            let fetched = &answer.partitions[0];
+            assert_eq!(fetched.broken.is_some(), is_damage);
+            assert_eq!(fetched.batches.is_empty(), batches.is_empty());
+            let is_nothing = batches.is_empty() && !is_damage;
+            assert_eq!(fetched.converted_to_nothing, is_nothing);
+        }
+    }
+}
+
 #[test]
 fn an_error_of_the_whole_fetch_is_an_answer() {
     let response = Response {

@@ -237,6 +237,20 @@ impl Engine {
             });
         }
         // The next fetch goes out before anything is done about what the last one brought.
+        self.fetch(now);
+        if self.deliver(now) {
+            self.fetch(now);
+        }
+        while let Some(onward) = self.fetcher.poll_onward(&mut self.tokens) {
+            self.actions.push_back(Action::GoOn(onward));
+        }
+        let is_asked = self.committer.is_awaited();
+        if self.committer.is_due(now) && (is_asked || !self.is_last_commit()) {
+            self.observe();
+        }
+    }
+
+    fn fetch(&mut self, now: Instant) {
         while let Some((to, token, call, timeout)) =
             self.fetcher
                 .poll_fetch(now, &self.cluster, &mut self.tokens)
@@ -248,18 +262,12 @@ impl Engine {
                 timeout,
             });
         }
-        self.deliver(now);
-        while let Some(onward) = self.fetcher.poll_onward(&mut self.tokens) {
-            self.actions.push_back(Action::GoOn(onward));
-        }
-        let is_asked = self.committer.is_awaited();
-        if self.committer.is_due(now) && (is_asked || !self.is_last_commit()) {
-            self.observe();
-        }
     }
 
-    /// Decoded blocks go to the user, batches to the decoder.
-    fn deliver(&mut self, now: Instant) {
+    /// Decoded blocks go to the user, batches to the decoder. Whether something is held back, so that others may be
+    /// fetched for in its place.
+    fn deliver(&mut self, now: Instant) -> bool {
+        let mut is_held_back = false;
         while let Some(id) = self.fetcher.poll_stirred() {
             let channel = self.channels.get_mut(&id);
             let Some(channel) = channel.filter(|channel| channel.is_low()) else {
@@ -285,10 +293,12 @@ impl Engine {
                 self.fetcher.hold_back(*claim);
             }
             self.report_full_windows(&held_back);
+            is_held_back |= !held_back.is_empty();
         }
         while let Some(job) = self.fetcher.poll_job(&self.channels) {
             self.actions.push_back(Action::Decode(job));
         }
+        is_held_back
     }
 
     fn taken(&mut self, now: Instant, id: ChannelId, total: u64) {

@@ -5,8 +5,8 @@ use std::time::Duration;
 use crate::{
     call::list_offsets::At,
     config::{
-        Config, ConsumerMode, InitialOffset, IsolationLevel, OutOfRange, Subscription,
-        group::Topics,
+        Config, ConsumerMode, InitialOffset, IsolationLevel, KafkaVersion, OutOfRange,
+        Subscription, group::Topics,
     },
     core::{ChannelId, ClaimId, Waits, cluster, commit, fetch, group as membership},
 };
@@ -155,6 +155,7 @@ impl fetch::Settings {
             max_wait: consumer.max_wait_time,
             read_timeout: config.net.read_timeout,
             read_committed: consumer.isolation_level == IsolationLevel::ReadCommitted,
+            is_converted: config.version < KafkaVersion::V0_11_0_0,
             rack_id: config.rack_id.clone().unwrap_or_default(),
             budget: fetch.budget,
             largest_answer: config.limits.response.min(config.limits.batch),

@@ -300,9 +300,9 @@ impl Fetcher {
                 // there by a damaged offset, for no checksum covers that: it must not hide a hole. But a broker that
                 // makes a message set of a newer batch gives it the offset of its last record, and compaction may
                 // have removed records behind that.
-                match batch.tells_start() {
-                    true => stale = Some(batch.base_offset()),
-                    false => is_behind_last = true,
+                match self.settings.is_converted && !batch.tells_start() {
+                    true => is_behind_last = true,
+                    false => stale = Some(batch.base_offset()),
                 }
                 continue;
             }
@@ -365,13 +365,13 @@ impl Fetcher {
         } else if let Some(error) = broken {
             self.broken(now, claim, error, outcomes);
         } else if is_behind_last && !got {
-            self.look_further(claim);
+            self.look_further(now, claim);
         }
     }
 
     /// Nothing that was asked for is left in the format that it was asked for. What follows may be out of reach, or not
-    /// there yet.
-    fn look_further(&mut self, claim: ClaimId) {
+    /// there yet, and then the broker would say so again at once.
+    fn look_further(&mut self, now: Instant, claim: ClaimId) {
         let most = self.largest_request().min(self.settings.largest_answer);
         let mut reading = self
             .readings
@@ -381,6 +381,8 @@ impl Fetcher {
         if more > reading.asked_for {
             reading.fetch_size = reading.fetch_size.max(more);
             reading.needs = more;
+        } else {
+            reading.not_before = Some(now + self.settings.max_wait);
         }
     }
 

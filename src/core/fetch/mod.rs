@@ -4,7 +4,7 @@
 //! One request at a time is on its way to each broker. A claim takes part in it while it has credit:
 //! while what is buffered for it is less than two fetches and less than its share of the budget. So a
 //! claim whose reader stands still costs the others nothing. Where large batches fill the budget all the same, a
-//! claim that has a channel of its own and nothing in it gets its next batch beyond it.
+//! claim whose reader has nothing gets its next batch beyond it.
 
 mod answer;
 mod budget;
@@ -58,6 +58,8 @@ pub struct Settings {
     pub read_timeout: Duration,
     /// Whether aborted and open transactions are left out.
     pub read_committed: bool,
+    /// Whether brokers are asked for records in a format that is older than theirs may be, so that they convert them.
+    pub is_converted: bool,
     /// The own rack.
     pub rack_id: String,
     /// The most bytes buffered.

@@ -65,6 +65,9 @@ impl Fetcher {
         });
         // What others hold may stay for ever.
         let scant = || {
+            if !self.readings.readers_may_have_nothing() {
+                return None;
+            }
             let found = askable.iter().find(|(_, source)| !source.dry.is_empty());
             found.map(|(broker, _)| ((*broker).clone(), Scope::Dry(largest)))
         };

@@ -65,7 +65,7 @@ pub(super) struct Source {
     pub(super) credited: BTreeMap<(u64, ClaimId), usize>,
     /// The sum of that.
     pub(super) bytes: usize,
-    /// Those of them whose reader has a channel of its own, and nothing is buffered for it.
+    /// Those of them for which nothing is buffered.
     pub(super) dry: BTreeSet<(u64, ClaimId)>,
     /// The claims that have none for now.
     pub(super) starved: BTreeSet<ClaimId>,
@@ -235,6 +235,13 @@ impl Readings {
         self.lines.stirred.pop_first()
     }
 
+    /// Whether claims for which nothing is buffered have readers who get nothing: with a channel each they have, and
+    /// the one reader of all claims has if nothing is buffered for any, but for what is held back.
+    pub(super) fn readers_may_have_nothing(&self) -> bool {
+        let shared = self.lines.queues.get(&ChannelId::Shared);
+        shared.is_none_or(Queue::has_nothing_to_come)
+    }
+
     /// How many bytes are decoded and stand still.
     pub(super) fn standing(&self) -> usize {
         self.lines.standing
@@ -364,7 +371,7 @@ impl Lines {
             Some(bytes) => Standing::Credited {
                 turn: reading.turn,
                 bytes,
-                is_dry: reading.channel == ChannelId::Of(claim) && reading.held() == 0,
+                is_dry: reading.held() == 0,
             },
             None => Standing::Starved,
         };
@@ -424,7 +431,7 @@ impl Lines {
             self.stirred.insert(id);
         }
         let is_hungry = queue.ahead < queue.capacity && !queue.undecoded.is_empty();
-        let is_dry = is_hungry && (queue.ahead, queue.decoded) == (0, 0);
+        let is_dry = is_hungry && queue.is_dry();
         let is_plain = is_hungry && !queue.plain.is_empty();
         let is_empty = queue.is_empty();
         set(&mut self.hungry, id, is_hungry);
@@ -500,8 +507,17 @@ impl Queue {
         }
     }
 
+    /// Whether the reader has nothing left, and nothing is decoded for it.
+    fn is_dry(&self) -> bool {
+        (self.ahead, self.decoded) == (0, 0)
+    }
+
+    fn has_nothing_to_come(&self) -> bool {
+        self.is_dry() && self.undecoded.is_empty()
+    }
+
     fn is_empty(&self) -> bool {
-        (self.ahead, self.decoded) == (0, 0) && self.undecoded.is_empty() && self.ready.is_empty()
+        self.has_nothing_to_come() && self.ready.is_empty()
     }
 }
 

@@ -35,6 +35,7 @@ fn settings() -> Settings {
         max_wait: MAX_WAIT,
         read_timeout: Duration::from_secs(30),
         read_committed: false,
+        is_converted: false,
         rack_id: String::new(),
         budget: 1024 * KIB,
         largest_answer: 1024 * KIB,
@@ -709,6 +710,31 @@ fn a_claim_that_waits_for_an_acknowledgement_holds_up_no_other() {
     }
 }
 
+/// Though all that may be buffered is theirs.
+#[test]
+fn claims_that_wait_for_acknowledgements_starve_no_other() {
+    let claims = 8;
+    let moving = claim(claims - 1);
+    let mut bench = Bench::with_channels(settings(), claims, |_| ChannelId::Shared);
+    let mut got = 0;
+    for _ in 0..100 {
+        if let Some(sent) = bench.try_fetch() {
+            bench.feed(&sent, &[(sent.partitions()[0], 200 * KIB)]);
+        }
+        got += bench.deliver_to(|to| to == moving).len();
+        bench.take_from(ChannelId::Shared);
+    }
+    assert!(got >= 10, "{got}");
+    // What is beyond the budget is what one of them needs.
+    assert!(bench.fetcher.buffered() < 1024 * KIB + 2 * 200 * KIB);
+    for standing in (0..claims - 1).map(claim) {
+        bench.fetcher.acknowledged(standing, ChannelId::Shared);
+    }
+    assert!(!bench.deliver().is_empty());
+    let nothing = bench.try_fetch().is_none();
+    assert!(nothing, "its reader has enough, so all share the budget");
+}
+
 /// Decompression takes long, and what needs none is decoded on the way.
 #[cfg(feature = "lz4")]
 #[test]
@@ -758,7 +784,14 @@ fn while_there_is_much_room_a_claim_is_asked_for_more_than_a_share() {
 fn where_nothing_is_left_by_conversion_more_is_asked_for() {
     let mut bench = Bench::new(settings(), 1);
     let mut asked = Vec::new();
-    for _ in 0..6 {
+    for round in 0..6 {
+        if round > 2 {
+            assert!(
+                bench.try_fetch().is_none(),
+                "it would be answered so at once"
+            );
+            bench.now += MAX_WAIT;
+        }
         let sent = bench.fetch();
         asked.push(sent.ask.partitions[0].max_bytes as usize / KIB);
         let nothing = fetch::Fetched {
@@ -773,6 +806,7 @@ fn where_nothing_is_left_by_conversion_more_is_asked_for() {
         [64, 128, 256, 256, 256, 256],
         "a quarter of the budget"
     );
+    bench.now += MAX_WAIT;
     let sent = bench.fetch();
     bench.feed(&sent, &[(0, 10)]);
     assert_eq!(bench.fetch().ask.partitions[0].max_bytes as usize, 64 * KIB);
@@ -866,28 +900,41 @@ fn a_message_set_from_below_the_offset_hides_nothing() {
         }
         split(&batch.build())
     };
-    let mut bench = Bench::new(settings(), 1);
-    let sent = bench.fetch();
-    bench.answer(&sent, vec![fetched(0, ErrorCode::NONE, vec![set(0)])]);
-    bench.fetcher.remove(claim(0));
-    let channel = (ChannelId::Of(claim(0)), 16);
-    let topic = Arc::from("t");
-    // Offset 2 is gone, and 3 is to be read.
-    bench
-        .fetcher
-        .read(claim(0), channel, &topic, (0, 3), &bench.cluster);
-    let sent = bench.fetch();
-    let at_the_end = vec![fetched(0, ErrorCode::NONE, vec![set(0)])];
-    assert!(reports(&bench.answer(&sent, at_the_end)).is_empty());
-    let sent = bench.fetch();
-    let asked = sent.ask.partitions[0].max_bytes as usize;
-    assert!(
-        asked > 64 * KIB,
-        "the next one may be out of reach: {asked}"
-    );
-    let more = vec![fetched(0, ErrorCode::NONE, vec![set(0), set(3)])];
-    assert!(reports(&bench.answer(&sent, more)).is_empty());
-    assert_eq!(bench.deliver(), [(claim(0), 3), (claim(0), 4)]);
+    for is_converted in [true, false] {
+        let settings = Settings {
+            is_converted,
+            ..settings()
+        };
+        let mut bench = Bench::new(settings, 1);
+        let sent = bench.fetch();
+        bench.answer(&sent, vec![fetched(0, ErrorCode::NONE, vec![set(0)])]);
+        bench.fetcher.remove(claim(0));
+        let channel = (ChannelId::Of(claim(0)), 16);
+        let topic = Arc::from("t");
+        // Offset 2 is gone, and 3 is to be read.
+        bench
+            .fetcher
+            .read(claim(0), channel, &topic, (0, 3), &bench.cluster);
+        let sent = bench.fetch();
+        if !is_converted {
+            // Its offset is damaged, so it may be what belongs there.
+            let after_it = vec![fetched(0, ErrorCode::NONE, vec![set(0), set(3)])];
+            assert_eq!(reports(&bench.answer(&sent, after_it)).len(), 1);
+            assert_eq!(bench.deliver(), []);
+            continue;
+        }
+        let at_the_end = vec![fetched(0, ErrorCode::NONE, vec![set(0)])];
+        assert!(reports(&bench.answer(&sent, at_the_end)).is_empty());
+        let sent = bench.fetch();
+        let asked = sent.ask.partitions[0].max_bytes as usize;
+        assert!(
+            asked > 64 * KIB,
+            "the next one may be out of reach: {asked}"
+        );
+        let more = vec![fetched(0, ErrorCode::NONE, vec![set(0), set(3)])];
+        assert!(reports(&bench.answer(&sent, more)).is_empty());
+        assert_eq!(bench.deliver(), [(claim(0), 3), (claim(0), 4)]);
+    }
 }
 
 /// It is not decoded, and yet it says where to go on.

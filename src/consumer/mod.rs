@@ -243,7 +243,8 @@ impl Consumer {
         self.ends.user_side.ack(delivered);
     }
 
-    /// Commits all marks now and waits for the answer.
+    /// Commits all marks now and waits for the answer. While the group coordinator is looked for it waits for that, too,
+    /// as long as the session lasts.
     ///
     /// # Errors
     ///

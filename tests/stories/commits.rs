@@ -277,7 +277,7 @@ fn who_commits_by_hand_too_late_for_a_rebalance_is_told() {
 }
 
 #[test]
-fn while_nobody_coordinates_the_group_a_commit_says_that_it_rebalances() {
+fn while_the_group_coordinator_is_looked_for_a_commit_waits_for_it() {
     let world = World::with(&[("t", 1)]);
     world.produce("t", 0, 1);
     let reader = world.start("a", "t", by_hand(&world));
@@ -293,23 +293,22 @@ fn while_nobody_coordinates_the_group_a_commit_says_that_it_rebalances() {
         .kafka
         .await_requests(PATIENCE, ApiKey::FindCoordinator, asked + 1);
     reader.mark(&delivery);
-    let error = reader.consumer.commit_offsets().unwrap_err();
-    assert_eq!(*error.kind(), ErrorKind::RebalanceInProgress);
-    world.kafka.lift(unknown);
-    // No heartbeat goes out while nobody knows the coordinator.
-    let beats = world.kafka.requests_seen(ApiKey::Heartbeat);
-    world
-        .kafka
-        .await_requests(PATIENCE, ApiKey::Heartbeat, beats + 1);
-    reader.consumer.commit_offsets().unwrap();
+    thread::scope(|scope| {
+        let commit = scope.spawn(|| reader.consumer.commit_offsets());
+        world
+            .kafka
+            .await_requests(PATIENCE, ApiKey::FindCoordinator, asked + 3);
+        assert!(!commit.is_finished());
+        world.kafka.lift(unknown);
+        commit.join().unwrap().unwrap();
+    });
     assert_eq!(world.committed("t", 0), Some(1));
     world.judge();
 }
 
-/// The release of a close looks for the group coordinator now and then; who asks meanwhile does not wait
-/// for that, and nothing spins.
+/// It has waited for the group coordinator as long as it may.
 #[test]
-fn who_asks_for_a_commit_while_a_release_waits_for_the_group_coordinator_is_told_at_once() {
+fn who_asks_for_a_commit_while_a_close_waits_for_the_group_coordinator_is_told_when_that_is_over() {
     let world = World::with(&[("t", 1)]);
     world.produce("t", 0, 1);
     let mut config = world.config();
@@ -327,16 +326,14 @@ fn who_asks_for_a_commit_while_a_release_waits_for_the_group_coordinator_is_told
     world
         .kafka
         .await_requests(PATIENCE, ApiKey::FindCoordinator, asked + 1);
-    let told = thread::scope(|scope| {
-        scope.spawn(|| reader.consumer.close());
-        let kind = |error: sarama_cluster::Error| error.kind().clone();
-        let ask = || reader.consumer.commit_offsets().map_err(kind);
-        std::iter::repeat_with(ask)
-            .take_while(|result| *result == Err(ErrorKind::RebalanceInProgress))
-            .count()
+    let too_long = ErrorKind::Timeout(Duration::from_secs(2));
+    thread::scope(|scope| {
+        let commit = scope.spawn(|| reader.consumer.commit_offsets());
+        let error = reader.consumer.close().unwrap_err();
+        assert_eq!(*error.kind(), too_long);
+        let error = commit.join().unwrap().unwrap_err();
+        assert_eq!(*error.kind(), too_long);
     });
-    // The release looks at most 20 times.
-    assert!(told > 30, "{told}");
 }
 
 /// While one commit is on its way more marks come, and more who want them committed.

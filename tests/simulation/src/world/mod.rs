@@ -250,6 +250,7 @@ impl World {
         self.cluster.lift_all(self.now);
         for id in 1..=BROKERS {
             self.cluster.cut_off(self.now, id, false);
+            self.cluster.isolate(self.now, id, false);
             if !self.cluster.is_running(id) {
                 self.cluster.start_broker(self.now, id);
             }

@@ -203,7 +203,11 @@ impl Ask {
                         record::split_from(records, from, &limits.records, memory)
                     }
                 };
-                let fetched = Fetched::new(name, partition, split, version);
+                let split = match version < FIRST_UNCONVERTED {
+                    true => split,
+                    false => split.unconverted(),
+                };
+                let fetched = Fetched::new(name, partition, split);
                 ends[index] = fetched.end(from);
                 partitions.push(fetched);
             }
@@ -265,9 +269,9 @@ impl Fetched {
         (is_plain && fits && self.high_watermark <= Some(read_to)).then_some(read_to)
     }
 
-    fn new(topic: &str, answered: wire::ResponsePartition, split: Split, version: i16) -> Self {
+    fn new(topic: &str, answered: wire::ResponsePartition, split: Split) -> Self {
         let partition = answered.partition_index;
-        Self::check(topic, answered, split, version).unwrap_or_else(|unfit| {
+        Self::check(topic, answered, split).unwrap_or_else(|unfit| {
             let broken = Error::new(ErrorKind::Protocol, "fetch").because(unfit);
             Self {
                 topic: topic.to_owned(),
@@ -285,12 +289,7 @@ impl Fetched {
         })
     }
 
-    fn check(
-        topic: &str,
-        answered: wire::ResponsePartition,
-        split: Split,
-        version: i16,
-    ) -> Result<Self, Unfit> {
+    fn check(topic: &str, answered: wire::ResponsePartition, split: Split) -> Result<Self, Unfit> {
         let high_watermark = match answered.error_code {
             ErrorCode::NONE => Some(check::not_negative(
                 answered.high_watermark,
@@ -298,15 +297,9 @@ impl Fetched {
             )?),
             _ => None,
         };
-        let may_be_converted = version < FIRST_UNCONVERTED;
-        let converted_to_nothing =
-            may_be_converted && split.end == End::Filled && split.batches.is_empty();
+        let converted_to_nothing = split.end == End::Filled && split.batches.is_empty();
         let (needs_bytes, broken) = match split.end {
             End::CutOff { needed } if split.batches.is_empty() => (Some(needed), None),
-            End::Filled if !may_be_converted => {
-                let damage = record::ErrorKind::Corrupt("a negative offset");
-                (None, Some(record::Error::new(-1, damage).into()))
-            }
             End::Clean | End::CutOff { .. } | End::Filled => (None, None),
             End::Broken(error) => (None, Some(error.into())),
         };

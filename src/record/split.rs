@@ -133,6 +133,8 @@ const ANYWHERE: i64 = i64::MAX;
 const DISORDER: ErrorKind =
     ErrorKind::Corrupt("a batch starts before the end of the one before it");
 
+const NEGATIVE_OFFSET: ErrorKind = ErrorKind::Corrupt("a negative offset");
+
 impl Split {
     /// What it is, now that it is known that it was fetched from `from_offset` on: of two batches that
     /// are out of order the first is no longer believed if it is behind a gap.
@@ -144,6 +146,15 @@ impl Split {
             && only.base_offset() > from_offset
         {
             self.batches.clear();
+        }
+        self
+    }
+
+    /// What it is, now that it is known that nothing was converted: filler is damage there.
+    #[must_use]
+    pub fn unconverted(mut self) -> Self {
+        if self.end == End::Filled {
+            self.end = End::Broken(Error::new(-1, NEGATIVE_OFFSET));
         }
         self
     }
@@ -247,7 +258,7 @@ pub(super) fn entry_size(bytes: &[u8], limits: &Limits) -> Result<Option<usize>,
         return Ok(None);
     };
     if offset < 0 {
-        return Err(ErrorKind::Corrupt("a negative offset"));
+        return Err(NEGATIVE_OFFSET);
     }
     let size = usize::try_from(length)
         .map_err(|_| ErrorKind::Corrupt("a negative length"))?

@@ -1,6 +1,6 @@
 //! What went wrong, where, and what to do.
 
-use std::{error::Error as StdError, fmt, io, sync::Arc, time::Duration};
+use std::{error::Error as StdError, fmt, io, mem, sync::Arc, time::Duration};
 
 use crate::{
     call::Broker,
@@ -175,6 +175,21 @@ impl Error {
     #[must_use]
     pub fn because(self, source: impl StdError + Send + Sync + 'static) -> Self {
         self.edit(|e| e.source = Some(Arc::new(source)))
+    }
+
+    /// Whether it is the same thing that went wrong, be it at another place or with other numbers.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        mem::discriminant(self.kind()) == mem::discriminant(other.kind())
+            && self.code() == other.code()
+            && match (self.record(), other.record()) {
+                (Some(one), Some(other)) => one.is_like(other),
+                (one, other) => one.is_none() && other.is_none(),
+            }
+    }
+
+    fn record(&self) -> Option<&record::ErrorKind> {
+        let source = self.0.source.as_deref()?;
+        source.downcast_ref().map(record::Error::kind)
     }
 
     fn edit(mut self, change: impl FnOnce(&mut Inside)) -> Self {

@@ -1,6 +1,6 @@
 //! Why a batch cannot be read.
 
-use std::{error, fmt};
+use std::{error, fmt, mem};
 
 use super::codec::Codec;
 
@@ -79,6 +79,16 @@ impl fmt::Display for Error {
 }
 
 impl error::Error for Error {}
+
+impl ErrorKind {
+    /// Whether it is the same rule that is broken, be it by other numbers.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Corrupt(one), Self::Corrupt(other)) => one == other,
+            _ => mem::discriminant(self) == mem::discriminant(other),
+        }
+    }
+}
 
 impl fmt::Display for ErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

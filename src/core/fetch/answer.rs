@@ -102,19 +102,18 @@ impl Fetcher {
             .loops
             .get_mut(broker)
             .expect("the answer was found by its loop");
-        work.not_before = Some(work.retry.next(now, &mut self.rng));
+        work.not_before = Some(work.failures.add(now, &mut self.rng));
         // What makes no sense before that has nothing to do with partitions.
         let is_answer = error.api() == Some(ApiKey::Fetch.name());
         if *error.kind() == ErrorKind::Protocol && is_answer {
             return self.answer_unreadable(now, broker, &asked, error);
         }
-        let failures = work.retry.tries();
         let mut outcomes = vec![Outcome::StaleMetadata];
         let quiet = match has_to_be_mended(error) {
             true => 0,
             false => self.settings.quiet_retries,
         };
-        let loud = failures > quiet && (failures - quiet).is_power_of_two();
+        let loud = work.failures.is_told(error, quiet);
         let mut by_follower = false;
         for (claim, epoch) in asked.claims {
             let reading = self.readings.change(claim);
@@ -199,7 +198,7 @@ impl Fetcher {
             .loops
             .get_mut(broker)
             .expect("the answer was found by its loop");
-        work.retry.reset();
+        work.failures.forget();
         if fruitful {
             work.brought = Brought::Part;
         }
@@ -352,7 +351,7 @@ impl Fetcher {
         // A log without news is as good an answer as one with records.
         let is_good = got || !(is_sent_on || broken.is_some() || fetched.needs_bytes.is_some());
         if is_good && reading.stuck_at.is_none() {
-            reading.retry.reset();
+            reading.failures.forget();
         }
         drop(reading);
         if is_sent_nowhere {

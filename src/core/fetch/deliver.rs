@@ -158,7 +158,7 @@ impl Fetcher {
             .map_or(reading.delivered_to, |to| to.max(reading.delivered_to));
         let delivered_to = reading.delivered_to;
         if reading.stuck_at.take_if(|at| delivered_to > *at).is_some() {
-            reading.retry.reset();
+            reading.failures.forget();
         }
         let (encoded, decoded) = reading.buffer.decoded(done.blocks, done.left);
         self.budget.decode(encoded, decoded);

@@ -104,7 +104,7 @@ impl Fetcher {
             reading.asked = Asked::No;
             match (listed.take(&reading.topic, reading.partition), &failure) {
                 (Some(l), _) if l.error == ErrorCode::NONE && l.offset.is_some_and(|o| o >= 0) => {
-                    reading.retry.reset();
+                    reading.failures.forget();
                     reading.aim = Aim::Rest;
                     outcomes.extend(l.offset.map(|offset| Outcome::Resolved { claim, offset }));
                 }
@@ -177,13 +177,13 @@ impl Fetcher {
         };
         reading.fail(now, &mut self.rng);
         let quiet = if loud { 0 } else { self.settings.quiet_retries };
-        let failures = reading.retry.tries();
-        if self.settings.retry_max.is_some_and(|most| failures > most) {
+        let failed = reading.failures.count();
+        if self.settings.retry_max.is_some_and(|most| failed > most) {
             reading.aim = Aim::Rest;
             outcomes.push(Outcome::Report(claim, error));
             return;
         }
-        if failures > quiet && (failures - quiet).is_power_of_two() {
+        if reading.failures.is_told(&error, quiet) {
             outcomes.push(Outcome::Report(claim, error));
         }
     }

@@ -9,6 +9,7 @@
 mod answer;
 mod budget;
 mod deliver;
+mod failures;
 mod lookup;
 mod onward;
 mod plan;
@@ -29,6 +30,7 @@ pub use onward::Onward;
 
 use self::{
     budget::Budget,
+    failures::Failures,
     onward::Grant,
     reading::{Aim, Asked, Buffer, Reading},
     readings::{Filed, Readings},
@@ -131,7 +133,7 @@ struct Loop {
     /// Grows from fetch to fetch, over all brokers.
     turn: u64,
     lookup: Option<Question>,
-    retry: Backoff,
+    failures: Failures,
     not_before: Option<Instant>,
     /// Answers in a row that came early and brought nothing.
     fruitless: u32,
@@ -249,7 +251,7 @@ impl Fetcher {
             asked: Asked::No,
             turn: 0,
             not_before: None,
-            retry: Backoff::of(&self.settings.retry),
+            failures: Failures::new(Backoff::of(&self.settings.retry)),
             stuck_at: None,
             leader: None,
             follower: None,
@@ -430,7 +432,7 @@ impl Loop {
             grant_is_due: false,
             turn: 0,
             lookup: None,
-            retry: Backoff::new(FIRST_BROKER_BACKOFF, LONGEST_BROKER_BACKOFF),
+            failures: Failures::new(Backoff::new(FIRST_BROKER_BACKOFF, LONGEST_BROKER_BACKOFF)),
             not_before: None,
             fruitless: 0,
             suspects: Suspects::default(),

@@ -6,10 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{plan::SMALLEST_REQUEST, readings::Filed};
+use super::{failures::Failures, plan::SMALLEST_REQUEST, readings::Filed};
 use crate::{
     call::{Broker, list_offsets::At},
-    core::{Backoff, ChannelId, ClaimId, Cluster},
+    core::{ChannelId, ClaimId, Cluster},
     error::Error,
     protocol::ErrorCode,
     record::{Batch, Block},
@@ -37,7 +37,7 @@ pub(super) struct Reading {
     /// When it was served last, in turns of all.
     pub(super) turn: u64,
     pub(super) not_before: Option<Instant>,
-    pub(super) retry: Backoff,
+    pub(super) failures: Failures,
     /// Where the batch is that could not be decoded. That it comes again is no success.
     pub(super) stuck_at: Option<i64>,
     /// The leader as last heard, and a follower that the leader has named to read from.
@@ -287,7 +287,7 @@ impl Reading {
 
     /// A failure: wait, and tell the user where it does not heal quickly by itself.
     pub(super) fn fail(&mut self, now: Instant, rng: &mut fastrand::Rng) {
-        self.not_before = Some(self.retry.next(now, rng));
+        self.not_before = Some(self.failures.add(now, rng));
     }
 
     /// What is on its way or being decoded has become worthless.

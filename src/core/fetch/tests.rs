@@ -1017,6 +1017,39 @@ fn a_batch_that_can_never_be_decoded_is_told_ever_more_rarely() {
 }
 
 #[test]
+fn failures_of_two_kinds_that_take_turns_are_both_told() {
+    let mut bench = Bench::new(settings(), 1);
+    for _ in 0..2 {
+        let sent = bench.fetch();
+        bench.feed(&sent, &[(0, 10)]);
+    }
+    let stale = bytes_of(0, 10);
+    let mut damaged = bytes_of(2, 10);
+    *damaged.last_mut().unwrap() ^= 1;
+    let mut told = Vec::new();
+    // Counted together, none but the damaged one would come at 1, 2, 4 and 8.
+    let kinds = [
+        &damaged, &damaged, &stale, &damaged, &stale, &damaged, &stale, &damaged,
+    ];
+    for (attempt, bytes) in (1..).zip(kinds) {
+        let sent = bench.fetch();
+        let again = vec![split(bytes)];
+        let mut outcomes = bench.answer(&sent, vec![fetched(0, ErrorCode::NONE, again)]);
+        if let Some(job) = bench.fetcher.poll_job(&bench.channels) {
+            let done = job.decode(&Limits::default(), &mut Decompressor::default());
+            outcomes.extend(bench.fetcher.decoded(bench.now, done));
+        }
+        told.extend(reports(&outcomes).iter().map(|error| {
+            let why = std::error::Error::source(*error).unwrap().to_string();
+            (attempt, why.contains("below the offset"))
+        }));
+        bench.now += RETRY;
+    }
+    let each = [(1, false), (2, false), (3, true), (5, true), (6, false)];
+    assert_eq!(told, each);
+}
+
+#[test]
 fn records_from_below_the_offset_are_no_progress() {
     let mut bench = Bench::new(settings(), 1);
     for _ in 0..2 {

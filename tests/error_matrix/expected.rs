@@ -148,7 +148,7 @@ fn of_offset_commit(row: &Row) -> Expected {
 fn of_offset_fetch(row: &Row) -> Expected {
     let again = Ask(ApiKey::OffsetFetch);
     let mut expected = match row.reaction {
-        Reaction::RefreshMetadata => Expected::follow(&[again]).never(&[FIND, JOIN]),
+        Reaction::RefreshMetadata => Expected::follow(&[again]).and(&[LOOK]).never(&[FIND, JOIN]),
         _ => of_membership(row).and(&[again]),
     };
     expected.notices.splice(0..0, RELEASED);

@@ -115,6 +115,12 @@ pub(crate) fn fault(on: On, row: &Row, place: Place) -> Fault {
 /// A leader's first word that an offset is not in its log is doubted.
 pub(crate) const WORDS_OUT_OF_RANGE: u32 = 2;
 
+/// What makes a consumer that runs join again.
+pub(crate) fn rebalance() -> Fault {
+    let code = ErrorCode::REBALANCE_IN_PROGRESS;
+    Fault::on(ApiKey::Heartbeat).times(1).error(code)
+}
+
 /// What makes a consumer that runs ask this API; `None` where it does so all the time, or where it takes
 /// more than an answer.
 pub(crate) fn trigger(api: ApiKey) -> Option<Fault> {
@@ -122,9 +128,7 @@ pub(crate) fn trigger(api: ApiKey) -> Option<Fault> {
     let answered = |api, code| said(1, api, code);
     match api {
         ApiKey::FindCoordinator => answered(ApiKey::Heartbeat, ErrorCode::NOT_COORDINATOR),
-        ApiKey::JoinGroup | ApiKey::SyncGroup | ApiKey::OffsetFetch => {
-            answered(ApiKey::Heartbeat, ErrorCode::REBALANCE_IN_PROGRESS)
-        }
+        ApiKey::JoinGroup | ApiKey::SyncGroup => Some(rebalance()),
         ApiKey::ListOffsets => said(
             WORDS_OUT_OF_RANGE,
             ApiKey::Fetch,

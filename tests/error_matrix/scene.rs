@@ -43,9 +43,23 @@ fn strike(stage: &Stage, row: &Row, place: Place) -> Struck {
 fn set_off(stage: &Stage, api: ApiKey) {
     if api == ApiKey::OffsetCommit {
         stage.deliver_one();
+    } else if api == ApiKey::OffsetFetch {
+        rebalance_to_the_leaders_look(stage);
     } else if let Some(trigger) = place::trigger(api) {
         stage.kafka.inject(trigger);
     }
+}
+
+/// Offsets are asked for in a new generation, and not before the leader of the group has looked at what there is: it
+/// does so in each, and a look of its own for what an answer says could not be told from that.
+fn rebalance_to_the_leaders_look(stage: &Stage) {
+    let looks = stage.kafka.requests_seen(ApiKey::Metadata);
+    let assignment = stage.kafka.inject(Fault::on(ApiKey::SyncGroup).hold());
+    stage.kafka.inject(place::rebalance());
+    stage
+        .kafka
+        .await_requests(PATIENCE, ApiKey::Metadata, looks + 1);
+    stage.kafka.lift(assignment);
 }
 
 /// The code comes with a member id, so only a group coordinator can give it: to a member that joins as new.
@@ -59,7 +73,6 @@ fn forget_member(stage: &Stage) -> Struck {
 /// The reaction is seen, and consumption goes on.
 pub(crate) fn go_on(stage: &Stage, row: &Row, place: Place) {
     let expected = expected(row, place);
-    let looks = stage.kafka.requests_seen(ApiKey::Metadata);
     let struck = strike(stage, row, place);
     let mut told = Vec::new();
     // A broker that does not know the partition may come to know it.
@@ -72,12 +85,6 @@ pub(crate) fn go_on(stage: &Stage, row: &Row, place: Place) {
         for steps in &expected.follow {
             stage.await_steps(struck, steps);
         }
-    }
-    if (row.api, row.reaction) == (ApiKey::OffsetFetch, Reaction::RefreshMetadata) {
-        // It follows a rebalance, and in each of these the leader of the group looks once, too.
-        stage
-            .kafka
-            .await_requests(PATIENCE, ApiKey::Metadata, looks + 2);
     }
     stage.consume_one();
     stage.consumer.close().expect("all is committed");

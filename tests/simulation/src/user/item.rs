@@ -1,6 +1,6 @@
 //! What a user takes from a channel: messages, or batches of them.
 
-use crossbeam_channel::{Receiver, Select, TryRecvError};
+use crossbeam_channel::{Receiver, TryRecvError};
 use fastrand::Rng;
 use sarama_cluster::{
     Batches, ConsumerMessage, Delivered, MessageBatch, MessageView, Messages,
@@ -51,12 +51,12 @@ impl Source<'_> {
 
     /// Whether there is an item to take, or the end of them to see.
     pub(super) fn has_news(self) -> bool {
-        let mut select = Select::new();
-        match self {
-            Self::Messages(from) => select.recv(from),
-            Self::Batches(from) => select.recv(from),
+        // Nobody else fills an empty channel now, so nothing is taken here. (Asking a `Select` costs a dozen yields.)
+        let is_over = || match self {
+            Self::Messages(from) => Receiver::try_recv(from).is_err_and(|e| e.is_disconnected()),
+            Self::Batches(from) => Receiver::try_recv(from).is_err_and(|e| e.is_disconnected()),
         };
-        select.try_ready().is_ok()
+        !self.is_empty() || is_over()
     }
 }
 

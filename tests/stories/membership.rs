@@ -18,12 +18,12 @@ fn a_handler_slower_than_the_session_timeout_keeps_its_place() {
     let world = World::with(&[("t", 1)]);
     world.produce("t", 0, 3);
     let mut config = world.config();
-    config.group.session.timeout = Duration::from_secs(1);
+    config.group.session.timeout = Duration::from_secs(3);
     let reader = world.start("a", "t", config);
     let delivery = reader.recv();
     let generation = world.kafka.generation(GROUP);
     // The work itself takes so long; nothing is waited for.
-    thread::sleep(Duration::from_secs(3));
+    thread::sleep(Duration::from_secs(9));
     reader.mark(&delivery);
     world.await_committed("t", 0, 1);
     assert_eq!(world.kafka.generation(GROUP), generation);
@@ -40,7 +40,7 @@ fn a_handler_that_outlasts_the_rebalance_loses_its_marks() {
     let world = World::with(&[("t", 1)]);
     world.produce("t", 0, 3);
     let mut config = world.config();
-    config.group.rebalance.timeout = Duration::from_millis(1500);
+    config.group.rebalance.timeout = Duration::from_secs(6);
     let slow = world.start("a", "t", config.clone());
     let delivery = slow.recv();
     let before = world.kafka.members(GROUP);

@@ -177,7 +177,13 @@ impl Peer {
     /// Is silent for so long, and the client does not go.
     pub(super) fn is_waited_for(&mut self, time: Duration) {
         self.stream.set_read_timeout(Some(time)).unwrap();
-        let said = self.stream.read(&mut [0]).map_err(|error| error.kind());
+        let said = loop {
+            match self.stream.read(&mut [0]) {
+                // The process was stopped, and goes on.
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                said => break said.map_err(|error| error.kind()),
+            }
+        };
         self.stream.set_read_timeout(None).unwrap();
         assert_eq!(said, Err(ErrorKind::WouldBlock));
     }

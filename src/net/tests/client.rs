@@ -19,7 +19,7 @@ use crate::{
 /// Much longer than anything here takes.
 pub(super) const LONG: Duration = Duration::from_secs(20);
 
-/// Much shorter than [`LONG`]: what must be over at once is over by then, on a slow machine too.
+/// What must be over at once is over by then, on a slow machine too; what waits for [`LONG`] is not.
 pub(super) const SOON: Duration = Duration::from_secs(20);
 
 pub(super) struct Client {

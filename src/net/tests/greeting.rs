@@ -6,6 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    thread,
     time::{Duration, Instant},
 };
 
@@ -161,8 +162,9 @@ fn what_is_not_kafka_is_called_by_its_name_whatever_the_largest_answer() {
 
 #[test]
 fn an_http_server_that_waits_for_the_end_of_a_line_is_known_too() {
-    let patience = Duration::from_secs(2);
-    for dial_timeout in [LONG, patience] {
+    // With time for two questions, and without.
+    let times = [(LONG / 5, LONG), (LONG, LONG / 2)];
+    let at_once = |(patience, dial_timeout)| {
         let broker = Broker::start(|_, mut peer| {
             let mut lines = BufReader::new(peer.stream.try_clone().unwrap());
             let mut request = Vec::new();
@@ -175,7 +177,12 @@ fn an_http_server_that_waits_for_the_end_of_a_line_is_known_too() {
             Client::with_patience(patience, |config| config.net.dial_timeout = dial_timeout);
         let error = client.beat(&target(broker.address)).unwrap_err();
         assert_kind(&error, &ErrorKind::NotKafka("HTTP"));
-    }
+    };
+    thread::scope(|scope| {
+        for time in times {
+            scope.spawn(move || at_once(time));
+        }
+    });
 }
 
 #[test]

@@ -28,11 +28,11 @@ const GROUP: &str = "group";
 const RECORDS: usize = 5;
 
 /// Between two bytes of an answer that comes slowly.
-const DRIP: Duration = Duration::from_millis(500);
+const DRIP: Duration = Duration::from_millis(1200);
 /// Longer than anything else here takes.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-pub(crate) const READ_TIMEOUT: Duration = Duration::from_millis(700);
+pub(crate) const READ_TIMEOUT: Duration = Duration::from_secs(2);
 pub(crate) const RESPONSE_LIMIT: usize = 8 << 20;
 const ARRAY_LIMIT: usize = 4 << 20;
 const DECODED_LIMIT: usize = 2 << 20;
@@ -259,7 +259,7 @@ impl Given {
 fn config() -> Config {
     let millis = Duration::from_millis;
     let mut config = Config::default();
-    config.net.dial_timeout = millis(1500);
+    config.net.dial_timeout = 2 * READ_TIMEOUT;
     config.net.read_timeout = READ_TIMEOUT;
     config.metadata.retry.max = 1;
     config.metadata.retry.backoff = millis(10);

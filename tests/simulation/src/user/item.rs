@@ -52,11 +52,7 @@ impl Source<'_> {
     /// Whether there is an item to take, or the end of them to see.
     pub(super) fn has_news(self) -> bool {
         // Nobody else fills an empty channel now, so nothing is taken here. (Asking a `Select` costs a dozen yields.)
-        let is_over = || match self {
-            Self::Messages(from) => Receiver::try_recv(from).is_err_and(|e| e.is_disconnected()),
-            Self::Batches(from) => Receiver::try_recv(from).is_err_and(|e| e.is_disconnected()),
-        };
-        !self.is_empty() || is_over()
+        !self.is_empty() || self.take(true).is_err_and(|e| e.is_disconnected())
     }
 }
 

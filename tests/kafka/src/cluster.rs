@@ -96,7 +96,7 @@ impl Builder {
         }
         let detours = plan.detours().to_vec();
         let bootstrap = plan.ids().map(|id| plan.address(id).to_string()).collect();
-        let mut distribution = Distribution::of(self.release);
+        let mut distribution = distribution(self.release);
         if self.in_production {
             distribution = distribution.in_production();
         }
@@ -113,6 +113,15 @@ impl Builder {
             detours,
         }
     }
+}
+
+/// A release that is quick to start, once a broker of it has been up.
+fn distribution(release: Release) -> Distribution {
+    Distribution::of(release).with_classes(|distribution| {
+        let plan = Plan::new(release.quorum(), 1);
+        let first = Own::start(distribution, plan, |_| Properties::new());
+        first.broker(1).stop();
+    })
 }
 
 impl Cluster {
@@ -216,7 +225,7 @@ impl Cluster {
 
     /// Restarts a broker as one of a newer release, with its data and on its port.
     pub fn upgrade(&self, broker: i32, release: Release) {
-        let distribution = Distribution::of(release);
+        let distribution = distribution(release);
         self.broker(broker).replace(distribution);
         self.restart(broker);
     }

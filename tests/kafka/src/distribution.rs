@@ -53,7 +53,19 @@ pub(crate) struct Distribution {
     release: Release,
     classpath: String,
     machine: &'static [&'static str],
+    classes: Classes,
     log4j: PathBuf,
+}
+
+/// How a Java machine comes by its classes.
+#[derive(Debug, Clone)]
+enum Classes {
+    /// It loads them, which is most of what it does until a broker is up.
+    Loaded,
+    /// It loads them and leaves an archive of them here, if it ends in order.
+    Archived(PathBuf),
+    /// It finds them in this archive.
+    Mapped(PathBuf),
 }
 
 impl Distribution {
@@ -64,8 +76,7 @@ impl Distribution {
         let log4j = folder.join("log4j.properties");
         let cached = folder.join(format!("{}.cp", release.version()));
 
-        let lock = File::create(folder.join("lock")).expect("the target folder can be written");
-        lock.lock().expect("locks work in the target folder");
+        let _lock = lock(folder, "lock");
         fs::write(&log4j, LOG4J).expect("the target folder can be written");
         let classpath = match fs::read_to_string(&cached) {
             Ok(classpath) if env::split_paths(&classpath).all(|jar| jar.exists()) => classpath,
@@ -75,8 +86,34 @@ impl Distribution {
             release,
             classpath,
             machine: SMALL,
+            classes: Classes::Loaded,
             log4j,
         }
+    }
+
+    /// With an archive of the classes that a broker loads, which spares almost half of the work of a start. If there is
+    /// none yet, `run` has to start a broker and to stop it.
+    pub(crate) fn with_classes(mut self, run: impl FnOnce(Self)) -> Self {
+        let folder = Path::new(env!("KAFKA_DIST"));
+        let archive = folder.join(format!("{}.jsa", self.release.version()));
+        let _lock = lock(folder, &format!("{}.lock", self.release.version()));
+        if !archive.exists() {
+            let fresh = archive.with_extension("new");
+            self.classes = Classes::Archived(fresh.clone());
+            run(self.clone());
+            // Java before 13 leaves none, and need not be asked again.
+            if !fresh.exists() {
+                File::create(&fresh).expect("the target folder can be written");
+            }
+            fs::rename(&fresh, &archive).expect("both are in one folder");
+        }
+        let is_empty = fs::metadata(&archive).is_ok_and(|file| file.len() == 0);
+        self.classes = if is_empty {
+            Classes::Loaded
+        } else {
+            Classes::Mapped(archive)
+        };
+        self
     }
 
     /// With the Java machine that it has in production.
@@ -95,11 +132,34 @@ impl Distribution {
     pub(crate) fn java(&self, main: impl Into<OsString>, temporary: &Path) -> Vec<OsString> {
         let mut command = vec![OsString::from("java")];
         command.extend(self.machine.iter().chain(JVM).map(OsString::from));
+        command.extend(self.classes.options());
         command.push(format!("-Djava.io.tmpdir={}", temporary.display()).into());
         command.push(format!("-Dlog4j.configuration=file:{}", self.log4j.display()).into());
         command.extend(["-cp".into(), OsString::from(&self.classpath), main.into()]);
         command
     }
+}
+
+impl Classes {
+    fn options(&self) -> Vec<OsString> {
+        match self {
+            Self::Loaded => vec![],
+            Self::Archived(archive) => vec![
+                "-XX:+IgnoreUnrecognizedVMOptions".into(),
+                format!("-XX:ArchiveClassesAtExit={}", archive.display()).into(),
+            ],
+            Self::Mapped(archive) => {
+                vec![format!("-XX:SharedArchiveFile={}", archive.display()).into()]
+            }
+        }
+    }
+}
+
+/// Other processes wait until the file is dropped.
+fn lock(folder: &Path, name: &str) -> File {
+    let lock = File::create(folder.join(name)).expect("the target folder can be written");
+    lock.lock().expect("locks work in the target folder");
+    lock
 }
 
 fn fetch(release: Release, folder: &Path, classpath: &Path) -> String {

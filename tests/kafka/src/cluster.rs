@@ -19,6 +19,7 @@ use crate::{
     distribution::Distribution,
     metadata::{self, Metadata},
     own::Own,
+    producer,
     release::Release,
     stored::{self, Format},
 };
@@ -270,12 +271,7 @@ impl Cluster {
 
     /// The same for those that write.
     pub(crate) fn producer_config(&self) -> ClientConfig {
-        let mut config = self.client_config();
-        // A broker that has just started may not know a topic yet, which is no reason to give records up.
-        // librdkafka counts from when the topic was found, so this is longer than any story (and the most
-        // that it takes).
-        config.set("topic.metadata.propagation.max.ms", "3600000");
-        config
+        producer::patient(self.client_config())
     }
 
     /// Creates a topic and waits until every running broker knows a leader for each of its partitions.

@@ -31,7 +31,7 @@ pub use cluster::{Builder, Cluster, Shared};
 pub use java::write_by_java;
 pub use member::{Assignor, Event, Member, TopicPartition, library};
 pub use metadata::{Metadata, Partition};
-pub use producer::{Acknowledged, Codec, NewRecord, Producer, TransactionalProducer};
+pub use producer::{Acknowledged, Codec, NewRecord, Producer, TransactionalProducer, patient};
 pub use release::Release;
 pub use stored::Format;
 

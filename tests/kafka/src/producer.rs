@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use rdkafka::{
-    ClientContext, Message,
+    ClientConfig, ClientContext, Message,
     error::{KafkaError, RDKafkaErrorCode},
     message::{Header, OwnedHeaders},
     producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext},
@@ -106,6 +106,15 @@ pub struct Acknowledged {
     pub partition: i32,
     /// Its offset there.
     pub offset: i64,
+}
+
+/// Settings with which a producer does not give records up when a broker that has just started does not know
+/// their topic yet.
+pub fn patient(mut config: ClientConfig) -> ClientConfig {
+    // librdkafka counts from when the topic was found, so this is longer than any story. An hour, the most that it
+    // takes, would be none at all: it counts microseconds in an `int`.
+    config.set("topic.metadata.propagation.max.ms", "2000000");
+    config
 }
 
 /// Writes to one cluster, with acknowledgement by all replicas and, since 0.11, without duplicates of its

@@ -8,7 +8,7 @@ use rdkafka::{
     error::{KafkaError, RDKafkaErrorCode},
     producer::{BaseProducer, BaseRecord, Producer},
 };
-use sarama_cluster::testing::{ApiKey, FakeCluster, KafkaRelease};
+use sarama_cluster::testing::{ApiKey, ErrorCode, FakeCluster, Fault, KafkaRelease};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const RECORDS: usize = 200;
@@ -170,4 +170,26 @@ fn it_survives_a_broker_that_stops_and_a_coordinator_that_moves() {
     produce(&kafka, "lz4");
     read(&[&consumer], RECORDS);
     assert_eq!(kafka.members("g").len(), 1);
+}
+
+/// As the writers of the stories on real Kafka have to, while brokers start anew under them.
+#[test]
+fn a_patient_producer_waits_for_a_broker_that_does_not_know_the_topic() {
+    let kafka = FakeCluster::builder().topic("t", 1).start();
+    let producer: BaseProducer = kafka_tests::patient(config(&kafka)).create().unwrap();
+    let write = || producer.send(BaseRecord::<(), _>::to("t").payload("value"));
+    write().unwrap();
+    producer.flush(PATIENCE).unwrap();
+
+    let unknown = Fault::on(ApiKey::Metadata).error(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+    let unknown = kafka.inject(unknown);
+    let metadata = producer
+        .client()
+        .fetch_metadata(Some("t"), PATIENCE)
+        .unwrap();
+    assert!(metadata.topics()[0].error().is_some());
+    write().unwrap();
+    kafka.lift(unknown);
+    producer.flush(PATIENCE).unwrap();
+    assert_eq!(kafka.log_bounds("t", 0), Some((0, 2)));
 }

@@ -15,7 +15,7 @@ use sarama_cluster::{
 };
 
 /// What a loaded machine may add to a bound.
-const SLACK: Duration = Duration::from_secs(3);
+const SLACK: Duration = Duration::from_secs(10);
 
 const DIAL_TIMEOUT: Duration = Duration::from_millis(700);
 

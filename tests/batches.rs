@@ -9,7 +9,7 @@ use sarama_cluster::{
     testing::FakeCluster,
 };
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 const GROUP: &str = "group";
 const PARTITIONS: i32 = 4;
 const RECORDS: i64 = 5_000;

@@ -24,7 +24,7 @@ const KEPT: usize = 1_024;
 
 const PARTITIONS: i32 = 4;
 const RECORDS: usize = 50;
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 fn kafka() -> FakeCluster {
     let kafka = FakeCluster::builder()

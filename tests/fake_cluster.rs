@@ -17,7 +17,7 @@ use sarama_cluster::{
 };
 
 /// Longer than anything here takes, so only a test that fails waits for it.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 /// Long enough for a broker that would answer to do so.
 const MOMENT: Duration = Duration::from_millis(100);
 

@@ -10,7 +10,7 @@ use sarama_cluster::{
     testing::{ApiKey, FakeCluster},
 };
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The time of the measurement.
 const SPAN: Duration = Duration::from_secs(10);

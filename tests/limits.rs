@@ -21,7 +21,7 @@ use sarama_cluster::{
     testing::{ApiKey, FakeCluster, Fault},
 };
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 const TOPIC: &str = "topic";
 const PARTITIONS: i32 = 100;
 

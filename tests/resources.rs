@@ -14,7 +14,7 @@ use sarama_cluster::{
 
 use process::{Has, await_that, ours_are_gone};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 fn config() -> Config {
     let mut config = Config::default();

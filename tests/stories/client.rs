@@ -7,7 +7,7 @@ use sarama_cluster::{
     testing::{ApiKey, FakeCluster, Fault, Record},
 };
 
-use crate::world::{GROUP, PATIENCE, World};
+use crate::world::{GROUP, World};
 
 fn ids(brokers: &[Broker]) -> Vec<i32> {
     brokers.iter().map(Broker::id).collect()
@@ -64,7 +64,11 @@ fn a_refresh_takes_no_longer_than_it_may() {
     let began = Instant::now();
     let error = client.refresh_metadata(["t"]).unwrap_err();
     assert_eq!(*error.kind(), ErrorKind::Timeout(LIMIT), "{error:?}");
-    assert!(began.elapsed() < PATIENCE, "{:?}", began.elapsed());
+    assert!(
+        began.elapsed() < Duration::from_secs(20),
+        "{:?}",
+        began.elapsed()
+    );
     for broker in 1..=3 {
         kafka.reconnect(broker);
     }

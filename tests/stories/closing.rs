@@ -18,8 +18,8 @@ use crate::{
     world::{PATIENCE, World},
 };
 
-/// A machine under load may need that much longer than a bound says.
-const SLACK: Duration = Duration::from_secs(3);
+/// A machine under load may need that much longer than a bound says. It is less than a close has by default.
+const SLACK: Duration = Duration::from_secs(7);
 
 /// Scenario 4: what was marked is committed, the rest comes to the next member.
 #[test]
@@ -119,8 +119,11 @@ fn a_close_during_a_join_or_a_sync_is_quick() {
         let began = Instant::now();
         kept.consumer.close().unwrap();
         assert!(began.elapsed() < SLACK, "{api}: {:?}", began.elapsed());
-        let leaves = world.kafka.requests_seen(ApiKey::LeaveGroup);
-        assert_eq!(leaves, u64::from(is_known), "{api}");
+        if is_known {
+            world.kafka.await_requests(PATIENCE, ApiKey::LeaveGroup, 1);
+        } else {
+            assert_eq!(world.kafka.requests_seen(ApiKey::LeaveGroup), 0, "{api}");
+        }
     }
 }
 
@@ -186,7 +189,7 @@ fn a_close_whose_commit_is_not_answered_says_so_and_leaves_the_group() {
     let took = began.elapsed();
     assert!(took < close_timeout + SLACK, "{took:?}");
     assert_eq!(error.context(), "commit", "{error:?}");
-    assert_eq!(world.kafka.requests_seen(ApiKey::LeaveGroup), 1);
+    world.kafka.await_requests(PATIENCE, ApiKey::LeaveGroup, 1);
     world.judge();
 }
 
@@ -369,5 +372,5 @@ fn a_close_before_the_first_join_is_quick() {
     for _ in 0..5 {
         world.join("a").consumer.close().unwrap();
     }
-    assert!(began.elapsed() < 2 * SLACK, "{:?}", began.elapsed());
+    assert!(began.elapsed() < SLACK, "{:?}", began.elapsed());
 }

@@ -127,5 +127,5 @@ fn an_address_that_belongs_to_a_web_server_is_named_for_what_it_is() {
     let error = refused.expect_err("that is no Kafka");
     assert_eq!(*error.kind(), ErrorKind::NotKafka("HTTP"));
     assert!(error.to_string().contains(&address.to_string()), "{error}");
-    assert!(begin.elapsed() < PATIENCE);
+    assert!(begin.elapsed() < Duration::from_secs(20));
 }

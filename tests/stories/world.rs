@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Long enough for a loaded machine. Nothing waits so long unless something is wrong.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The group of all stories; each has a cluster of its own.
 pub(crate) const GROUP: &str = "group";

@@ -177,8 +177,12 @@ fn it_survives_a_broker_that_stops_and_a_coordinator_that_moves() {
 fn a_patient_producer_waits_for_a_broker_that_does_not_know_the_topic() {
     let kafka = FakeCluster::builder().topic("t", 1).start();
     let producer: BaseProducer = kafka_tests::patient(config(&kafka)).create().unwrap();
-    let write = || producer.send(BaseRecord::<(), _>::to("t").payload("value"));
-    write().unwrap();
+    let write = || {
+        producer
+            .send(BaseRecord::<(), _>::to("t").payload("value"))
+            .unwrap();
+    };
+    write();
     producer.flush(PATIENCE).unwrap();
 
     let unknown = Fault::on(ApiKey::Metadata).error(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
@@ -188,7 +192,7 @@ fn a_patient_producer_waits_for_a_broker_that_does_not_know_the_topic() {
         .fetch_metadata(Some("t"), PATIENCE)
         .unwrap();
     assert!(metadata.topics()[0].error().is_some());
-    write().unwrap();
+    write();
     kafka.lift(unknown);
     producer.flush(PATIENCE).unwrap();
     assert_eq!(kafka.log_bounds("t", 0), Some((0, 2)));

@@ -1,5 +1,7 @@
 //! Records that are read straight into their own memory, without a socket.
 
+use crc32c::crc32c;
+
 use crate::{
     call::{
         self, Answer, Call,
@@ -86,7 +88,8 @@ fn frame(version: i16, sets: &[Vec<u8>]) -> Vec<u8> {
     encode_response::<Request>(&response, version, 7).unwrap()
 }
 
-/// What a reader of the socket sees: everything of a partition, the records decoded.
+/// What a reader of the socket sees: everything of a partition, the records decoded, and of their values, which are
+/// many and large, the sums.
 fn seen(fetched: &Fetched) -> String {
     let records = fetched.batches.iter().map(|batch| {
         let decoded = decode(batch, 0, &Limits::default(), &mut Decompressor::new())?;
@@ -95,7 +98,7 @@ fn seen(fetched: &Fetched) -> String {
         };
         let records = blocks.iter().flat_map(|block| block.records());
         Ok(records
-            .map(|r| (r.offset(), r.value().map(<[u8]>::to_vec)))
+            .map(|r| (r.offset(), r.value().map(|v| (v.len(), crc32c(v)))))
             .collect())
     });
     let records: Vec<Result<Vec<_>, record::Error>> = records.collect();

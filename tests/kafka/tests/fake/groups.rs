@@ -18,7 +18,7 @@ pub(crate) fn members_come_rebalance_and_go(scene: &mut Scene) {
     scene.describe();
 
     scene.send_join("b", &join);
-    scene.waits("b");
+    scene.waits_among(2, "b");
     scene.describe();
     scene.beat("a", 1);
     scene.commit("a", 1);
@@ -49,7 +49,7 @@ pub(crate) fn members_come_rebalance_and_go(scene: &mut Scene) {
         ..join.clone()
     };
     scene.send_join("b", &changed);
-    scene.waits("b");
+    scene.waits_among(2, "b");
     scene.join("a", &join);
     scene.joined("b", &changed);
 
@@ -57,7 +57,7 @@ pub(crate) fn members_come_rebalance_and_go(scene: &mut Scene) {
     scene.send_sync("b", 3, None, &[]);
     scene.waits("b");
     scene.send_join("c", &join);
-    scene.waits("c");
+    scene.waits_among(3, "c");
     scene.synced("b");
     scene.waits("c");
     scene.leave("b", None);
@@ -154,7 +154,7 @@ pub(crate) fn a_member_id_is_required(scene: &mut Scene) {
     scene.describe();
     scene.beat("a", 1);
     scene.send_join("a", &join);
-    scene.waits("a");
+    scene.waits_among(1, "a");
     scene.join("b", &join);
     scene.joined("a", &join);
     scene.sync("a", 2, &[]);
@@ -163,9 +163,9 @@ pub(crate) fn a_member_id_is_required(scene: &mut Scene) {
     // Until it goes, or its session is over.
     scene.join("c", &join);
     scene.send_join("a", &join);
-    scene.waits("a");
+    scene.waits_among(2, "a");
     scene.send_join("b", &join);
-    scene.waits("b");
+    scene.waits_among(2, "b");
     scene.leave("c", None);
     scene.joined("a", &join);
     scene.joined("b", &join);
@@ -178,9 +178,9 @@ pub(crate) fn a_member_id_is_required(scene: &mut Scene) {
     };
     scene.join("d", &short);
     scene.send_join("a", &join);
-    scene.waits("a");
+    scene.waits_among(2, "a");
     scene.send_join("b", &join);
-    scene.waits("b");
+    scene.waits_among(2, "b");
     scene.joined("a", &join);
     scene.joined("b", &join);
     scene.join("d", &short);
@@ -203,7 +203,7 @@ pub(crate) fn static_members_keep_their_seats(scene: &mut Scene) {
     scene.join("a", &one);
     scene.sync("a", 1, &[("a", "all")]);
     scene.send_join("b", &two);
-    scene.waits("b");
+    scene.waits_among(2, "b");
     scene.join("a", &one);
     scene.joined("b", &two);
     scene.send_sync("b", 2, Some("two"), &[]);
@@ -253,11 +253,11 @@ pub(crate) fn static_members_keep_their_seats(scene: &mut Scene) {
 
     // Replaced while it waits for a rebalance.
     scene.send_join("c", &Join::default());
-    scene.waits("c");
+    scene.waits_among(3, "c");
     scene.send_join("b", &two);
-    scene.waits("b");
+    scene.waits_among(3, "b");
     scene.send_join("new b", &two);
-    scene.waits("new b");
+    scene.waits_among(3, "new b");
     let fenced = scene.joined("b", &two);
     assert_eq!(fenced.error_code, ErrorCode::FENCED_INSTANCE_ID);
     scene.waits("c");
@@ -281,13 +281,13 @@ pub(crate) fn who_is_late_loses_its_seat(scene: &mut Scene) {
         ..patient.clone()
     };
     scene.send_join("b", &short);
-    scene.waits("b");
+    scene.waits_among(2, "b");
     scene.join("a", &patient);
     scene.joined("b", &short);
     scene.sync("a", 2, &[]);
     scene.sync("b", 2, &[]);
     scene.send_join("a", &patient);
-    scene.waits("a");
+    scene.waits_among(2, "a");
     scene.joined("a", &patient);
     scene.beat("b", 2);
 
@@ -300,7 +300,7 @@ pub(crate) fn who_is_late_loses_its_seat(scene: &mut Scene) {
     scene.join("a", &hasty);
     scene.sync("a", 1, &[]);
     scene.send_join("b", &hasty);
-    scene.waits("b");
+    scene.waits_among(2, "b");
     scene.join("a", &hasty);
     scene.joined("b", &hasty);
     scene.sync("a", 2, &[]);
@@ -311,7 +311,7 @@ pub(crate) fn who_is_late_loses_its_seat(scene: &mut Scene) {
         ..hasty.clone()
     };
     scene.send_join("b", &changed);
-    scene.waits("b");
+    scene.waits_among(2, "b");
     scene.beat("a", 2);
     scene.joined("b", &changed);
     scene.beat("a", 2);
@@ -319,7 +319,7 @@ pub(crate) fn who_is_late_loses_its_seat(scene: &mut Scene) {
 
     // Without sending SyncGroup.
     scene.send_join("c", &hasty);
-    scene.waits("c");
+    scene.waits_among(2, "c");
     scene.join("b", &changed);
     scene.joined("c", &hasty);
     scene.sync("b", 4, &[]);
@@ -341,9 +341,9 @@ pub(crate) fn protocols_are_voted_for(scene: &mut Scene) {
     scene.join("a", &many);
     scene.join("b", &of(&["other"]));
     scene.send_join("b", &two);
-    scene.waits("b");
+    scene.waits_among(2, "b");
     scene.send_join("c", &two);
-    scene.waits("c");
+    scene.waits_among(3, "c");
     scene.join("a", &many);
     scene.joined("b", &two);
     scene.joined("c", &two);

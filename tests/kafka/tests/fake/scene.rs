@@ -194,6 +194,24 @@ impl Scene {
         self.answer::<R>(who, version)
     }
 
+    /// Writes down whether there is an answer by now to the join that makes the group, or leaves it, so large. A join of
+    /// another that is sent behind this cannot overtake it.
+    pub(crate) fn waits_among(&mut self, members: usize, who: &str) {
+        let until = std::time::Instant::now() + PATIENCE;
+        loop {
+            let group = self.group_described();
+            if group.group_state == "PreparingRebalance" && group.members.len() == members {
+                break;
+            }
+            assert!(
+                std::time::Instant::now() < until,
+                "the join of {who} is not there: {group:?}"
+            );
+            std::thread::sleep(MOMENT / 4);
+        }
+        self.waits(who);
+    }
+
     /// Writes down whether there is an answer by now.
     pub(crate) fn waits(&mut self, who: &str) {
         let socket = self.connection(who);
@@ -423,13 +441,16 @@ impl Scene {
         ));
     }
 
-    pub(crate) fn describe(&mut self) {
+    fn group_described(&mut self) -> describe_groups::Group {
         let request = describe_groups::Request {
             groups: vec![self.group.clone()],
             ..Default::default()
         };
-        let mut described = self.call("scene", 4, &request);
-        let group = described.groups.remove(0);
+        self.call("scene", 4, &request).groups.remove(0)
+    }
+
+    pub(crate) fn describe(&mut self) {
+        let group = self.group_described();
         let mut members = group.members.iter().map(|member| {
             // The releases do not agree on what they tell of a group in motion.
             let assignment = match &group.group_state[..] {

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    fmt::Debug,
     io::{ErrorKind, Read, Write},
     net::TcpStream,
     time::Duration,
@@ -85,37 +86,32 @@ impl Scene {
 
     /// Kafka tells who leads a partition of a new topic a little before that broker does.
     fn await_leader(&mut self) {
-        let wait = std::time::Instant::now() + PATIENCE;
-        loop {
+        self.await_that("no leader", |scene| {
             let partitions = [0, 1].map(|partition_index| list_offsets::RequestPartition {
                 partition_index,
                 timestamp: -1,
                 ..Default::default()
             });
             let topic = list_offsets::RequestTopic {
-                name: self.topic.clone(),
+                name: scene.topic.clone(),
                 partitions: partitions.to_vec(),
             };
             let request = list_offsets::Request {
                 topics: vec![topic],
                 ..Default::default()
             };
-            let listed = self.call("scene", 1, &request);
+            let listed = scene.call("scene", 1, &request);
             let mut partitions = listed.topics.iter().flat_map(|topic| &topic.partitions);
-            if partitions.all(|partition| partition.error_code == ErrorCode::NONE) {
-                return;
-            }
-            assert!(std::time::Instant::now() < wait, "no leader: {listed:?}");
-            std::thread::sleep(MOMENT);
-        }
+            let is_led = partitions.all(|partition| partition.error_code == ErrorCode::NONE);
+            (is_led, listed)
+        });
     }
 
     /// Kafka creates the topic of the groups when it is first needed, and takes its time.
     fn find_coordinator(&mut self) {
         let key = self.group.clone();
-        let wait = std::time::Instant::now() + PATIENCE;
-        loop {
-            let found = self.call(
+        self.await_that("no group coordinator", |scene| {
+            let found = scene.call(
                 "scene",
                 2,
                 &find_coordinator::SingleRequest {
@@ -127,16 +123,26 @@ impl Scene {
                 group_id: key.clone(),
                 ..Default::default()
             };
-            if found.error_code == ErrorCode::NONE
-                && self.call("scene", 3, &beat).error_code == ErrorCode::UNKNOWN_MEMBER_ID
-            {
+            let serves = found.error_code == ErrorCode::NONE
+                && scene.call("scene", 3, &beat).error_code == ErrorCode::UNKNOWN_MEMBER_ID;
+            (serves, found)
+        });
+    }
+
+    /// Looks again and again, until what was seen is as it has to be.
+    fn await_that<T: Debug>(
+        &mut self,
+        complaint: &str,
+        mut look: impl FnMut(&mut Self) -> (bool, T),
+    ) {
+        let until = std::time::Instant::now() + PATIENCE;
+        loop {
+            let (is_right, seen) = look(self);
+            if is_right {
                 return;
             }
-            assert!(
-                std::time::Instant::now() < wait,
-                "no group coordinator: {found:?}"
-            );
-            std::thread::sleep(MOMENT);
+            assert!(std::time::Instant::now() < until, "{complaint}: {seen:?}");
+            std::thread::sleep(MOMENT / 4);
         }
     }
 
@@ -197,18 +203,12 @@ impl Scene {
     /// Writes down whether there is an answer by now to the join that makes the group, or leaves it, so large. A join of
     /// another that is sent behind this cannot overtake it.
     pub(crate) fn waits_among(&mut self, members: usize, who: &str) {
-        let until = std::time::Instant::now() + PATIENCE;
-        loop {
-            let group = self.group_described();
-            if group.group_state == "PreparingRebalance" && group.members.len() == members {
-                break;
-            }
-            assert!(
-                std::time::Instant::now() < until,
-                "the join of {who} is not there: {group:?}"
-            );
-            std::thread::sleep(MOMENT / 4);
-        }
+        self.await_that(&format!("the join of {who} is not there"), |scene| {
+            let group = scene.group_described();
+            let is_there =
+                group.group_state == "PreparingRebalance" && group.members.len() == members;
+            (is_there, group)
+        });
         self.waits(who);
     }
 

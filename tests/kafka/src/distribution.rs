@@ -98,7 +98,7 @@ impl Distribution {
         let archive = folder.join(format!("{}.jsa", self.release.version()));
         let _lock = lock(folder, &format!("{}.lock", self.release.version()));
         if !archive.exists() {
-            let fresh = archive.with_extension("new");
+            let fresh = archive.with_extension("jsa.new");
             self.classes = Classes::Archived(fresh.clone());
             run(self.clone());
             // Java before 13 leaves none, and need not be asked again.

@@ -16,7 +16,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crossbeam_channel::{Receiver, Select, Sender, bounded, unbounded};
+use crossbeam_channel::{Receiver, Select, Sender, TryRecvError, bounded, unbounded};
 use sarama_cluster::{Config, Consumer, ConsumerMode};
 
 pub use self::event::{Event, TopicPartition};
@@ -235,9 +235,10 @@ impl Member {
             }
             let ready = select.ready_deadline(deadline);
             drop(select);
-            let event = ready.map(|index| members[index].events.try_recv().map(|e| (index, e)));
-            match event {
-                Ok(Ok((index, event))) => members[index].told.push(event),
+            match ready.map(|index| (index, members[index].events.try_recv())) {
+                Ok((index, Ok(event))) => members[index].told.push(event),
+                // It was taken by the condition before its channel woke those who wait.
+                Ok((_, Err(TryRecvError::Empty))) => {}
                 why => panic!(
                     "{why:?}: {:?}",
                     members.iter().map(|m| &m.told).collect::<Vec<_>>()
@@ -308,5 +309,31 @@ impl Drop for Member {
             // A panic of its own has been printed; this one's end has another cause.
             let _ = thread.join();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// crossbeam wakes those who wait for a channel a moment after its event can be taken: they may find nothing.
+    /// Here the one who sends takes most of it back.
+    #[test]
+    fn a_channel_that_was_ready_and_is_empty_is_no_end() {
+        let (tell, events) = unbounded();
+        let taker = events.clone();
+        let thread = thread::spawn(move || {
+            for _ in 0..1_000 {
+                tell.send(Event::Revoked).expect("the test listens");
+                let _ = taker.try_recv();
+                thread::yield_now();
+            }
+            tell.send(Event::Left).expect("the test listens");
+        });
+        let (stop, _) = bounded(0);
+        let mut member = Member::new("taker", events, Life::Thread { stop, thread });
+        Member::await_group(&mut [&mut member], LEAVE, |members| {
+            members[0].events().last() == Some(&Event::Left)
+        });
     }
 }

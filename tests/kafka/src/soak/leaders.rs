@@ -2,6 +2,7 @@
 //! module, whose bytes are tested against Java's.
 
 use std::{
+    collections::BTreeSet,
     io::{self, Read, Write},
     net::{SocketAddr, TcpStream, ToSocketAddrs},
     thread,
@@ -102,19 +103,42 @@ pub(crate) fn topic_ids(kafka: &Cluster, topics: &[Topic]) -> TopicIds {
 /// Waits until all replicas are up to date again, but not for long: then the next fault comes anyway.
 pub(crate) fn await_replicas(kafka: &Cluster, patience: Duration) {
     let deadline = Instant::now() + patience;
-    let are_in_sync = |metadata: &Metadata| {
-        let mut partitions = metadata.topics.values().flat_map(|topic| topic.values());
-        partitions.all(|one| one.leader > 0 && one.in_sync.len() >= one.replicas.len())
-    };
     while Instant::now() < deadline {
-        let answers: Vec<_> = addresses(kafka)
-            .filter_map(|to| Metadata::ask(to).ok())
-            .collect();
-        if !answers.is_empty() && answers.iter().all(are_in_sync) {
+        if leaders_of_the_incomplete(kafka).is_some_and(|leaders| leaders.is_empty()) {
             return;
         }
         thread::sleep(POLL * 4);
     }
+}
+
+/// Waits until all replicas are up to date again, now that nothing goes wrong any more.
+///
+/// A leader of 2.8 that is made leader once more while its wish for another replica is under way forgets for good
+/// that it may wish again, and then stands alone until it is started anew (KAFKA-12686).
+pub(crate) fn heal(kafka: &Cluster, patience: Duration, diary: &Diary) {
+    await_replicas(kafka, patience);
+    if kafka.release() >= Release::V3_0_2 {
+        return;
+    }
+    let leaders = leaders_of_the_incomplete(kafka).unwrap_or_default();
+    for broker in leaders.into_iter().filter(|id| *id > 0) {
+        diary.note(format_args!("restart broker {broker}, which leads alone"));
+        kafka.restart(broker);
+        await_replicas(kafka, patience);
+    }
+}
+
+/// Who leads partitions whose replicas are not all in sync, in the eyes of any broker, 0 where nobody does. `None`
+/// if none answers.
+fn leaders_of_the_incomplete(kafka: &Cluster) -> Option<BTreeSet<i32>> {
+    let answers: Vec<_> = addresses(kafka)
+        .filter_map(|to| Metadata::ask(to).ok())
+        .collect();
+    let topics = answers.iter().flat_map(|answer| answer.topics.values());
+    let partitions = topics.flat_map(|topic| topic.values());
+    let incomplete =
+        partitions.filter(|one| one.leader <= 0 || one.in_sync.len() < one.replicas.len());
+    (!answers.is_empty()).then(|| incomplete.map(|one| one.leader.max(0)).collect())
 }
 
 fn addresses(kafka: &Cluster) -> impl Iterator<Item = SocketAddr> {

@@ -143,7 +143,7 @@ fn endure(
         let troubled = trouble(
             settings, kafka, topics, &crew, &proxy, counts, &diary, &mut rng, &watch,
         );
-        leaders::await_replicas(kafka, Duration::from_secs(60));
+        leaders::heal(kafka, Duration::from_secs(60), &diary);
         drop(end_of_load);
         let ends = load
             .join()

@@ -1,9 +1,13 @@
 //! Records written by an independent client.
 
-use std::sync::Mutex;
+use std::{
+    collections::VecDeque,
+    sync::{Mutex, PoisonError},
+};
 
 use rdkafka::{
     ClientConfig, ClientContext, Message,
+    config::RDKafkaLogLevel,
     error::{KafkaError, RDKafkaErrorCode},
     message::{Header, OwnedHeaders},
     producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext},
@@ -143,6 +147,9 @@ impl Producer {
             // Time for more than one record to gather.
             .set("linger.ms", "20")
             .set("message.timeout.ms", PATIENCE.as_millis().to_string())
+            // For the diary.
+            .set("debug", "broker,topic,metadata,eos")
+            .set_log_level(RDKafkaLogLevel::Debug)
             .create_with_context(Deliveries::default())
             .expect("the settings are valid");
         Self { client }
@@ -158,9 +165,10 @@ impl Producer {
         for (index, record) in records.iter().enumerate() {
             self.enqueue(topic, index, record);
         }
-        self.client
-            .flush(PATIENCE)
-            .expect("the records are acknowledged in time");
+        if let Err(error) = self.client.flush(PATIENCE) {
+            acknowledged.diary.print();
+            panic!("the records are not acknowledged in time: {error}");
+        }
         acknowledged.take()
     }
 
@@ -238,23 +246,30 @@ impl TransactionalProducer {
 
 /// What has become of the records in flight, by their index.
 #[derive(Default)]
-struct Deliveries(Mutex<Vec<Option<Result<Acknowledged, KafkaError>>>>);
+struct Deliveries {
+    records: Mutex<Vec<Option<Result<Acknowledged, KafkaError>>>>,
+    diary: Diary,
+}
 
 impl Deliveries {
     fn expect(&self, count: usize) {
-        let mut deliveries = self.0.lock().expect("no holder panics");
+        let mut deliveries = self.records.lock().expect("no holder panics");
         assert!(deliveries.is_empty(), "one call of send at a time");
         deliveries.resize(count, None);
     }
 
     fn take(&self) -> Vec<Acknowledged> {
-        let deliveries = std::mem::take(&mut *self.0.lock().expect("no holder panics"));
+        let deliveries = std::mem::take(&mut *self.records.lock().expect("no holder panics"));
         let result = |one: Option<Result<_, _>>| one.expect("flush waits for all").unwrap();
         deliveries.into_iter().map(result).collect()
     }
 }
 
-impl ClientContext for Deliveries {}
+impl ClientContext for Deliveries {
+    fn log(&self, _level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.diary.keep(format!("{facility}: {message}"));
+    }
+}
 
 impl ProducerContext for Deliveries {
     type DeliveryOpaque = usize;
@@ -267,6 +282,29 @@ impl ProducerContext for Deliveries {
             }),
             Err((error, _)) => Err(error.clone()),
         };
-        self.0.lock().expect("no holder panics")[index] = Some(outcome);
+        self.records.lock().expect("no holder panics")[index] = Some(outcome);
+    }
+}
+
+/// The last that librdkafka has said of what it does: printed if it does not do what it should.
+#[derive(Default)]
+struct Diary(Mutex<VecDeque<String>>);
+
+impl Diary {
+    const LINES: usize = 2_000;
+
+    fn keep(&self, line: String) {
+        // A panic elsewhere leaves it as good as it was, and this is called from C.
+        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if lines.len() == Self::LINES {
+            lines.pop_front();
+        }
+        lines.push_back(line);
+    }
+
+    fn print(&self) {
+        for line in &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            eprintln!("{line}");
+        }
     }
 }

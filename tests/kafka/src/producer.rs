@@ -1,9 +1,6 @@
 //! Records written by an independent client.
 
-use std::{
-    collections::VecDeque,
-    sync::{Mutex, PoisonError},
-};
+use std::{collections::VecDeque, sync::Mutex};
 
 use rdkafka::{
     ClientConfig, ClientContext, Message,
@@ -147,7 +144,7 @@ impl Producer {
             // Time for more than one record to gather.
             .set("linger.ms", "20")
             .set("message.timeout.ms", PATIENCE.as_millis().to_string())
-            // For the diary.
+            // For its last words.
             .set("debug", "broker,topic,metadata,eos")
             .set_log_level(RDKafkaLogLevel::Debug)
             .create_with_context(Deliveries::default())
@@ -166,7 +163,7 @@ impl Producer {
             self.enqueue(topic, index, record);
         }
         if let Err(error) = self.client.flush(PATIENCE) {
-            acknowledged.diary.print();
+            acknowledged.last_words.print();
             panic!("the records are not acknowledged in time: {error}");
         }
         acknowledged.take()
@@ -248,7 +245,7 @@ impl TransactionalProducer {
 #[derive(Default)]
 struct Deliveries {
     records: Mutex<Vec<Option<Result<Acknowledged, KafkaError>>>>,
-    diary: Diary,
+    last_words: LastWords,
 }
 
 impl Deliveries {
@@ -267,7 +264,7 @@ impl Deliveries {
 
 impl ClientContext for Deliveries {
     fn log(&self, _level: RDKafkaLogLevel, facility: &str, message: &str) {
-        self.diary.keep(format!("{facility}: {message}"));
+        self.last_words.keep(format!("{facility}: {message}"));
     }
 }
 
@@ -288,14 +285,13 @@ impl ProducerContext for Deliveries {
 
 /// The last that librdkafka has said of what it does: printed if it does not do what it should.
 #[derive(Default)]
-struct Diary(Mutex<VecDeque<String>>);
+struct LastWords(Mutex<VecDeque<String>>);
 
-impl Diary {
+impl LastWords {
     const LINES: usize = 2_000;
 
     fn keep(&self, line: String) {
-        // A panic elsewhere leaves it as good as it was, and this is called from C.
-        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lines = self.0.lock().expect("no holder panics");
         if lines.len() == Self::LINES {
             lines.pop_front();
         }
@@ -303,7 +299,7 @@ impl Diary {
     }
 
     fn print(&self) {
-        for line in &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+        for line in &*self.0.lock().expect("no holder panics") {
             eprintln!("{line}");
         }
     }

@@ -100,12 +100,14 @@ pub(crate) fn topic_ids(kafka: &Cluster, topics: &[Topic]) -> TopicIds {
     topics.into_iter().filter_map(id).collect()
 }
 
-/// Waits until all replicas are up to date again, but not for long: then the next fault comes anyway.
-pub(crate) fn await_replicas(kafka: &Cluster, patience: Duration) {
+/// Waits until all replicas are up to date again, but not for long: then the next fault comes anyway. Gives who leads
+/// the partitions that are not complete even then.
+pub(crate) fn await_replicas(kafka: &Cluster, patience: Duration) -> BTreeSet<i32> {
     let deadline = Instant::now() + patience;
-    while Instant::now() < deadline {
-        if leaders_of_the_incomplete(kafka).is_some_and(|leaders| leaders.is_empty()) {
-            return;
+    loop {
+        let leaders = leaders_of_the_incomplete(kafka);
+        if leaders.as_ref().is_some_and(BTreeSet::is_empty) || Instant::now() >= deadline {
+            return leaders.unwrap_or_default();
         }
         thread::sleep(POLL * 4);
     }
@@ -116,11 +118,10 @@ pub(crate) fn await_replicas(kafka: &Cluster, patience: Duration) {
 /// A leader of 2.8 that is made leader once more while its wish for another replica is under way forgets for good
 /// that it may wish again, and then stands alone until it is started anew (KAFKA-12686).
 pub(crate) fn heal(kafka: &Cluster, patience: Duration, diary: &Diary) {
-    await_replicas(kafka, patience);
+    let leaders = await_replicas(kafka, patience);
     if kafka.release() >= Release::V3_0_2 {
         return;
     }
-    let leaders = leaders_of_the_incomplete(kafka).unwrap_or_default();
     for broker in leaders.into_iter().filter(|id| *id > 0) {
         diary.note(format_args!("restart broker {broker}, which leads alone"));
         kafka.restart(broker);
@@ -128,7 +129,7 @@ pub(crate) fn heal(kafka: &Cluster, patience: Duration, diary: &Diary) {
     }
 }
 
-/// Who leads partitions whose replicas are not all in sync, in the eyes of any broker, 0 where nobody does. `None`
+/// Who leads partitions whose replicas are not all in sync, in the eyes of any broker, -1 where nobody does. `None`
 /// if none answers.
 fn leaders_of_the_incomplete(kafka: &Cluster) -> Option<BTreeSet<i32>> {
     let answers: Vec<_> = addresses(kafka)
@@ -138,7 +139,7 @@ fn leaders_of_the_incomplete(kafka: &Cluster) -> Option<BTreeSet<i32>> {
     let partitions = topics.flat_map(|topic| topic.values());
     let incomplete =
         partitions.filter(|one| one.leader <= 0 || one.in_sync.len() < one.replicas.len());
-    (!answers.is_empty()).then(|| incomplete.map(|one| one.leader.max(0)).collect())
+    (!answers.is_empty()).then(|| incomplete.map(|one| one.leader).collect())
 }
 
 fn addresses(kafka: &Cluster) -> impl Iterator<Item = SocketAddr> {

@@ -153,14 +153,31 @@ impl Admin {
         }
     }
 
+    /// The offset of the next record of a partition that readers will see.
+    pub(crate) fn end(&self, topic: &str, partition: i32) -> i64 {
+        self.insist(&format!("ask for the end of {topic}/{partition}"), || {
+            // A new one remembers no leader.
+            let consumer: BaseConsumer = self.config.create().expect("the settings are valid");
+            let marks = consumer.fetch_watermarks(topic, partition, PATIENCE);
+            let (_, end) = marks.map_err(|error| {
+                let code = error.rdkafka_error_code();
+                code.expect("librdkafka has a code for all that it says")
+            })?;
+            Ok(end)
+        })
+    }
+
     /// Repeats what fails because of a cluster that has not settled.
-    fn insist(&self, what: &str, attempt: impl Fn() -> Result<(), RDKafkaErrorCode>) {
+    fn insist<T>(&self, what: &str, attempt: impl Fn() -> Result<T, RDKafkaErrorCode>) -> T {
         let deadline = Instant::now() + PATIENCE;
-        while let Err(code) = attempt() {
-            assert!(
-                passes(code) && Instant::now() < deadline,
-                "cannot {what}: {code}"
-            );
+        loop {
+            match attempt() {
+                Ok(done) => return done,
+                Err(code) => assert!(
+                    passes(code) && Instant::now() < deadline,
+                    "cannot {what}: {code}"
+                ),
+            }
             thread::sleep(POLL);
         }
     }
@@ -172,6 +189,8 @@ fn passes(code: RDKafkaErrorCode) -> bool {
         RDKafkaErrorCode::InvalidReplicationFactor => true,
         // The one that was asked has just ceased to be the controller.
         RDKafkaErrorCode::NotController => true,
+        // The one that was asked has just ceased to lead: a broker that comes back leads again soon what it led before.
+        RDKafkaErrorCode::NotLeaderForPartition => true,
         _ => false,
     }
 }

@@ -7,6 +7,7 @@ use std::{
     os::unix::process::CommandExt,
     path::Path,
     process::{Child, ChildStdin, Command, ExitStatus, Stdio},
+    sync::{Arc, Mutex, MutexGuard},
     thread,
     time::Duration,
 };
@@ -19,21 +20,15 @@ use crossbeam_channel::{Receiver, bounded};
 /// test is done with it, but also when the test process panics, aborts or is killed itself. A group of
 /// its own keeps a ctrl-c at the terminal from ending the watch before the watched.
 /// Standard output stays open in the program alone, so that its end tells that the program is gone.
+/// It is waited for behind the last signal only: until then nobody else can be given its number.
 const WATCHDOG: &str = r#"
 trap '' HUP INT
-exec 3<&0
-"$@" </dev/null 3<&- &
+"$@" </dev/null &
 program=$!
-(
-    while read -r signal <&3; do kill -s "$signal" "$program"; done
-    kill -s KILL "$program"
-) >/dev/null 2>&1 &
-watch=$!
-exec 3<&- >&-
+exec >&-
+while read -r signal; do kill -s "$signal" "$program"; done
+kill -s KILL "$program"
 wait "$program"
-status=$?
-kill "$watch"
-exit "$status"
 "#;
 
 /// How long a killed process may take to be gone.
@@ -41,7 +36,7 @@ const REAP: Duration = Duration::from_secs(10);
 
 /// A program under a watchdog. Dropping it kills the program and waits for its end.
 pub(crate) struct Process {
-    watchdog: Option<ChildStdin>,
+    watchdog: Arc<Mutex<Option<ChildStdin>>>,
     exit: Receiver<ExitStatus>,
     status: Option<ExitStatus>,
 }
@@ -66,10 +61,13 @@ impl Process {
             .stderr(log.expect("the log can be written"))
             .spawn()
             .expect("every Unix has sh");
-        let watchdog = child.stdin.take();
+        let watchdog = Arc::new(Mutex::new(child.stdin.take()));
         let (sender, exit) = bounded(1);
+        let ended = Arc::clone(&watchdog);
         thread::spawn(move || {
-            let status = read_to_the_end(child, on_line);
+            read_to_the_end(&mut child, on_line);
+            *lock(&ended) = None;
+            let status = child.wait().expect("nobody else waits for it");
             // Nobody may be waiting for it any more.
             let _ = sender.send(status);
         });
@@ -82,11 +80,10 @@ impl Process {
 
     /// Sends a signal, named as `kill` names it: `TERM`, `STOP`, `CONT`, `KILL`.
     pub(crate) fn signal(&mut self, name: &str) {
-        let Some(watchdog) = &mut self.watchdog else {
-            return;
-        };
-        // A watchdog ends with its program, and what is gone needs no signal.
-        let _ = writeln!(watchdog, "{name}");
+        // What is gone needs no signal.
+        if let Some(watchdog) = &mut *lock(&self.watchdog) {
+            let _ = writeln!(watchdog, "{name}");
+        }
     }
 
     /// Waits for the end of the program.
@@ -104,14 +101,18 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        self.watchdog = None;
+        *lock(&self.watchdog) = None;
         if self.wait(REAP).is_none() {
             eprintln!("a process of the test did not end within {REAP:?} of being killed");
         }
     }
 }
 
-fn read_to_the_end(mut child: Child, mut on_line: impl FnMut(&str)) -> ExitStatus {
+fn lock(watchdog: &Mutex<Option<ChildStdin>>) -> MutexGuard<'_, Option<ChildStdin>> {
+    watchdog.lock().expect("nobody panics while he holds it")
+}
+
+fn read_to_the_end(child: &mut Child, mut on_line: impl FnMut(&str)) {
     let output = BufReader::new(child.stdout.take().expect("it was asked for"));
     for line in output.lines() {
         match line {
@@ -119,5 +120,4 @@ fn read_to_the_end(mut child: Child, mut on_line: impl FnMut(&str)) -> ExitStatu
             Err(error) => eprintln!("a line that is no text: {error}"),
         }
     }
-    child.wait().expect("nobody else waits for it")
 }

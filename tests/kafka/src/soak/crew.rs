@@ -163,8 +163,8 @@ impl<'a> Crew<'a> {
 
     /// Stops the clock of a member's process. False if there is none.
     pub(crate) fn suspend(&self, slot: usize) -> bool {
-        let slot = self.slot(slot);
-        let Some(alive) = &slot.alive else {
+        let mut slot = self.slot(slot);
+        let Some(alive) = &mut slot.alive else {
             return false;
         };
         self.journal.write(|names| {
@@ -177,8 +177,8 @@ impl<'a> Crew<'a> {
 
     /// Lets it go on.
     pub(crate) fn resume(&self, slot: usize) {
-        let slot = self.slot(slot);
-        if let Some(alive) = &slot.alive {
+        let mut slot = self.slot(slot);
+        if let Some(alive) = &mut slot.alive {
             alive.signal(Signal::SIGCONT);
             self.journal.write(|names| {
                 let member = names.member(&alive.name);
@@ -221,9 +221,11 @@ impl<'a> Crew<'a> {
 }
 
 impl Alive {
-    fn signal(&self, signal: Signal) {
-        // It is a child that was not waited for, or one that is gone, whose number is kept by its watchdog.
-        let _ = signal::kill(self.pid, signal);
+    fn signal(&mut self, signal: Signal) {
+        // The number of one that is gone may be somebody else's.
+        if self.process.is_running() {
+            let _ = signal::kill(self.pid, signal);
+        }
     }
 }
 

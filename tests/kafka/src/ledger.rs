@@ -42,7 +42,10 @@ pub enum What {
 /// Reads all entries of a group.
 ///
 /// # Errors
-/// If the brokers do not answer, or an entry is not understood.
+/// If the brokers cease to answer, or an entry is not understood.
+///
+/// # Panics
+/// If no broker tells where the ledger ends.
 pub fn read(kafka: &Cluster, group: &str) -> Result<Vec<Entry>, String> {
     let consumer: BaseConsumer = kafka
         .client_config()

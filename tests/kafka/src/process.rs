@@ -20,7 +20,7 @@ use crossbeam_channel::{Receiver, bounded};
 /// test is done with it, but also when the test process panics, aborts or is killed itself. A group of
 /// its own keeps a ctrl-c at the terminal from ending the watch before the watched.
 /// Standard output stays open in the program alone, so that its end tells that the program is gone.
-/// It is waited for behind the last signal only: until then nobody else can be given its number.
+/// The program is waited for behind the last signal only: until then nobody else can be given its number.
 const WATCHDOG: &str = r#"
 trap '' HUP INT
 "$@" </dev/null &
@@ -66,6 +66,7 @@ impl Process {
         let ended = Arc::clone(&watchdog);
         thread::spawn(move || {
             read_to_the_end(&mut child, on_line);
+            // Now the watchdog may wait for it.
             *lock(&ended) = None;
             let status = child.wait().expect("nobody else waits for it");
             // Nobody may be waiting for it any more.

@@ -12,10 +12,6 @@ use std::{
 
 use checker::Event;
 use crossbeam_channel::{Receiver, bounded};
-use nix::{
-    sys::signal::{self, Signal},
-    unistd::Pid,
-};
 
 use super::{Mode, journal::Journal};
 use crate::{member::LEAVE, process::Process};
@@ -49,7 +45,7 @@ pub(crate) struct Slot {
 struct Alive {
     name: String,
     process: Process,
-    pid: Pid,
+    pid: u32,
 }
 
 impl<'a> Crew<'a> {
@@ -98,8 +94,7 @@ impl<'a> Crew<'a> {
         let (tell, told) = bounded(1);
         let errors = self.orders.folder.join(format!("{name}.err"));
         let process = Process::spawn(&command, &errors, move |line| {
-            let pid = line.parse().expect("it says its number");
-            let _ = tell.send(Pid::from_raw(pid));
+            let _ = tell.send(line.parse().expect("it says its number"));
         });
         let pid = first(&told, name);
         Alive {
@@ -115,7 +110,7 @@ impl<'a> Crew<'a> {
         let Some(mut alive) = slot.alive.take() else {
             return false;
         };
-        alive.signal(Signal::SIGKILL);
+        alive.process.signal("KILL");
         alive.process.wait(LEAVE).expect("nothing survives SIGKILL");
         self.bury(&alive.name);
         true
@@ -133,7 +128,7 @@ impl<'a> Crew<'a> {
         if !alive.process.is_running() {
             return Err(format!("{} has ended by itself", alive.name));
         }
-        alive.signal(Signal::SIGTERM);
+        alive.process.signal("TERM");
         let status = alive.process.wait(LEAVE);
         if status.is_some() {
             self.bury(&alive.name);
@@ -171,7 +166,7 @@ impl<'a> Crew<'a> {
             let member = names.member(&alive.name);
             Event::Suspended { member }
         });
-        alive.signal(Signal::SIGSTOP);
+        alive.process.signal("STOP");
         true
     }
 
@@ -179,7 +174,7 @@ impl<'a> Crew<'a> {
     pub(crate) fn resume(&self, slot: usize) {
         let mut slot = self.slot(slot);
         if let Some(alive) = &mut slot.alive {
-            alive.signal(Signal::SIGCONT);
+            alive.process.signal("CONT");
             self.journal.write(|names| {
                 let member = names.member(&alive.name);
                 Event::Resumed { member }
@@ -220,16 +215,7 @@ impl<'a> Crew<'a> {
     }
 }
 
-impl Alive {
-    fn signal(&mut self, signal: Signal) {
-        // The number of one that is gone may be somebody else's.
-        if self.process.is_running() {
-            let _ = signal::kill(self.pid, signal);
-        }
-    }
-}
-
-fn first(told: &Receiver<Pid>, name: &str) -> Pid {
+fn first(told: &Receiver<u32>, name: &str) -> u32 {
     let pid = told.recv_timeout(BEGIN);
     pid.unwrap_or_else(|why| panic!("{name} does not begin: {why}"))
 }

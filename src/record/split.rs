@@ -143,6 +143,7 @@ impl Split {
         let is_disorder = matches!(&self.end, End::Broken(error) if *error.kind() == DISORDER);
         if let [only] = &*self.batches
             && is_disorder
+            && only.tells_start()
             && only.base_offset() > from_offset
         {
             self.batches.clear();

@@ -1,5 +1,7 @@
 //! Walking record sets by their headers.
 
+use std::io::Read as _;
+
 use super::*;
 use crate::record::{ErrorKind, split_as_read};
 
@@ -281,4 +283,26 @@ fn of_two_batches_out_of_order_the_one_behind_a_gap_is_not_believed() {
     assert_eq!(offsets(&[batch(10), batch(11), batch(5)]), [10, 11]);
     assert_eq!(offsets(&[batch(10), batch(50), batch(12)]), [10]);
     assert_eq!(offsets(&[batch(50), batch(11)]), [0; 0]);
+}
+
+/// A message set tells the offset of its last record only, so nobody knows of a gap before it. That is so whether it
+/// came with its answer or was read by itself, when what was asked for is not known yet.
+#[test]
+fn of_two_message_sets_out_of_order_the_first_is_believed() {
+    let bytes = [
+        message_set(1, 10, Codec::Gzip),
+        message_set(1, 9, Codec::Gzip),
+    ]
+    .concat();
+    let limits = Limits::default();
+    let with_its_answer = split_from(&bytes, 10, &limits, &Recycler::new());
+    let mut rest = &*bytes;
+    let by_itself = split_as_read(bytes.len(), &limits, &Recycler::new(), |slice| {
+        rest.read_exact(slice)
+    });
+    for found in [with_its_answer, by_itself.unwrap().fetched_from(10)] {
+        let ends: Vec<_> = found.batches.iter().map(Batch::last_offset).collect();
+        assert_eq!(ends, [12]);
+        assert!(matches!(found.end, End::Broken(_)));
+    }
 }

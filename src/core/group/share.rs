@@ -77,6 +77,9 @@ pub(super) struct Share {
     pub(super) origin: Option<Origin>,
 }
 
+/// No member can read so many. Four bytes are enough to name one, and what is kept for it takes hundreds.
+const MOST_PARTITIONS: usize = 1 << 20;
+
 /// The share of this member, which is subscribed to `topics`. What the blob holds may take so much memory.
 pub(super) fn read_assignment(
     blob: &[u8],
@@ -85,8 +88,13 @@ pub(super) fn read_assignment(
 ) -> Result<Share, Violation> {
     let assignment =
         Assignment::from_bytes_within(blob, array_bytes).map_err(Violation::Assignment)?;
+    let assigned = assignment.assigned_partitions;
+    let count = assigned.iter().map(|topic| topic.partitions.len()).sum();
+    if count > MOST_PARTITIONS {
+        return Err(Violation::TooManyAssigned { count });
+    }
     let mut share = BTreeMap::<String, BTreeSet<i32>>::new();
-    for TopicPartition { topic, partitions } in assignment.assigned_partitions {
+    for TopicPartition { topic, partitions } in assigned {
         if !topics.contains(&topic) {
             return Err(Violation::NotSubscribed { topic });
         }
@@ -331,6 +339,13 @@ mod tests {
         let lie = [0, 0, 0x7f, 0xff, 0xff, 0xff];
         let error = read_assignment(&lie, ARRAY_BYTES, &topics(&["a"])).unwrap_err();
         assert!(matches!(error, Violation::Assignment(_)), "{error:?}");
+        let all: Vec<i32> = (0..=MOST_PARTITIONS as i32).collect();
+        let refused = read_assignment(&blob(&[("a", &all)]), usize::MAX, &topics(&["a"]));
+        let error = refused.unwrap_err();
+        assert!(
+            matches!(error, Violation::TooManyAssigned { .. }),
+            "{error:?}"
+        );
     }
 
     #[test]

@@ -18,6 +18,8 @@ pub(super) enum Violation {
     NegativePartition { topic: String, partition: i32 },
     /// The leader assigned a partition twice.
     AssignedTwice { topic: String, partition: i32 },
+    /// The leader assigned more partitions than anybody can read.
+    TooManyAssigned { count: usize },
     /// The leader assigned a topic that was not asked for.
     NotSubscribed { topic: String },
     /// The group coordinator chose an assignor that was not offered.
@@ -45,6 +47,9 @@ impl fmt::Display for Violation {
             }
             Self::AssignedTwice { topic, partition } => {
                 write!(f, "the leader assigned partition {topic}/{partition} twice")
+            }
+            Self::TooManyAssigned { count } => {
+                write!(f, "the leader assigned {count} partitions")
             }
             Self::NotSubscribed { topic } => {
                 write!(
@@ -75,6 +80,7 @@ impl StdError for Violation {
             Self::Subscription { cause, .. } | Self::Assignment(cause) => Some(cause),
             Self::NegativePartition { .. }
             | Self::AssignedTwice { .. }
+            | Self::TooManyAssigned { .. }
             | Self::NotSubscribed { .. }
             | Self::NotOffered { .. }
             | Self::NoSeat

@@ -172,7 +172,14 @@ struct Refusal {
 
 impl Refusal {
     fn is_of_unknown(&self) -> bool {
-        self.error.code() == Some(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
+        // Where topics go by their ids, the second one says the same of them.
+        let unknown = [
+            ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+            ErrorCode::UNKNOWN_TOPIC_ID,
+        ];
+        self.error
+            .code()
+            .is_some_and(|code| unknown.contains(&code))
     }
 }
 
@@ -494,7 +501,7 @@ impl Committer {
                 times: 1 + before.map_or(0, |before| before.times),
                 again: false,
             };
-            if refusal.is_of_unknown() || code == ErrorCode::UNKNOWN_TOPIC_ID {
+            if refusal.is_of_unknown() {
                 outcomes.push(Outcome::StaleMetadata);
             }
             if !flight.over.contains(&item.claim) {

@@ -76,7 +76,10 @@ pub(crate) fn go_on(stage: &Stage, row: &Row, place: Place) {
     let struck = strike(stage, row, place);
     let mut told = Vec::new();
     // A broker that does not know the partition may come to know it.
-    let may_pass = row.code == ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
+    let may_pass = matches!(
+        row.code,
+        ErrorCode::UNKNOWN_TOPIC_OR_PARTITION | ErrorCode::UNKNOWN_TOPIC_ID
+    );
     if (row.api, row.reaction) == (ApiKey::OffsetCommit, Reaction::Report) && !may_pass {
         let error = stage.consumer.errors().recv_timeout(PATIENCE);
         told.push(error.expect("the user is told"));

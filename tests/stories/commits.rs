@@ -97,20 +97,25 @@ fn a_start_is_committed_at_once_however_rare_commits_are() {
 /// Scenario 29: a group coordinator that has just started may not know the topic yet.
 #[test]
 fn a_start_is_committed_though_the_group_coordinator_does_not_know_the_topic_yet() {
-    let world = World::with(&[("t", 1)]).newest();
-    world.produce("t", 0, 5);
-    let unknown = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
-    let refusal = Fault::on(ApiKey::OffsetCommit).times(3).error(unknown);
-    world.kafka.inject(refusal);
-    let reader = world.join("a");
-    world.await_committed("t", 0, 5);
-    let errors = reader.errors();
-    let is_told = errors.iter().filter(|e| e.code() == Some(unknown)).count();
-    assert_eq!(is_told, 1, "{errors:?}");
-    world.produce("t", 0, 1);
-    reader.consume(1);
-    reader.consumer.close().unwrap();
-    world.judge();
+    // The second one where topics go by their ids, since 4.1.
+    for unknown in [
+        ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+        ErrorCode::UNKNOWN_TOPIC_ID,
+    ] {
+        let world = World::with(&[("t", 1)]).newest();
+        world.produce("t", 0, 5);
+        let refusal = Fault::on(ApiKey::OffsetCommit).times(3).error(unknown);
+        world.kafka.inject(refusal);
+        let reader = world.join("a");
+        world.await_committed("t", 0, 5);
+        let errors = reader.errors();
+        let is_told = errors.iter().filter(|e| e.code() == Some(unknown)).count();
+        assert_eq!(is_told, 1, "{errors:?}");
+        world.produce("t", 0, 1);
+        reader.consume(1);
+        reader.consumer.close().unwrap();
+        world.judge();
+    }
 }
 
 /// Scenario 29: the same, where nothing but the switch has changed.

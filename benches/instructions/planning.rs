@@ -51,6 +51,7 @@ pub(crate) fn run(rounds: usize, partitions: i32) {
         };
         let answer = fetch::Answer {
             error: ErrorCode::NONE,
+            throttle: Duration::ZERO,
             partitions: ask
                 .partitions
                 .iter()
@@ -58,6 +59,7 @@ pub(crate) fn run(rounds: usize, partitions: i32) {
                 .collect(),
             ends: None,
             wire_bytes: 0,
+            is_bounded: true,
         };
         let answer = Ok(Answer::Fetch(answer));
         counted(|| fetcher.answer(now, token, answer, &cluster));

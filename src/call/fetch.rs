@@ -1,5 +1,7 @@
 //! Fetch: records from a leader (or, by its leave, from a follower).
 
+use std::time::Duration;
+
 use crate::{
     error::{Error, ErrorKind},
     protocol::{ApiKey, ErrorCode, fetch as wire, header::decode_response_of},
@@ -53,6 +55,8 @@ pub struct Partition {
 pub struct Answer {
     /// NONE, or the error of the whole request (version 7 and newer).
     pub error: ErrorCode,
+    /// How long the broker reads nothing more from the connection, for the client has used up its quota (KIP-219).
+    pub throttle: Duration,
     /// Each partition asked for at most once; others are an error of decoding.
     pub partitions: Vec<Fetched>,
     /// Where each partition asked for was read to, in the order of the question, if something came, all of them
@@ -60,6 +64,9 @@ pub struct Answer {
     pub ends: Option<Vec<i64>>,
     /// How many bytes the answer had on the wire.
     pub wire_bytes: usize,
+    /// Whether `max_bytes` was heeded (version 3 and newer); else there is only the sum of what the partitions may
+    /// have.
+    pub is_bounded: bool,
 }
 
 /// What was fetched of one partition.
@@ -99,6 +106,9 @@ pub struct Aborted {
     /// The transaction's first offset.
     pub first_offset: i64,
 }
+
+/// From here on the whole answer has a limit (KIP-74).
+const FIRST_BOUNDED: i16 = 3;
 
 /// From here on records come in the format that they are stored in.
 const FIRST_UNCONVERTED: i16 = 4;
@@ -214,12 +224,23 @@ impl Ask {
         }
         let brings = partitions.iter().any(|p| !p.batches.is_empty());
         let is_plain = answer.error_code == ErrorCode::NONE && brings;
+        let throttle_ms = u64::try_from(answer.throttle_time_ms).unwrap_or(0);
         Ok(Answer {
             error: answer.error_code,
+            throttle: Duration::from_millis(throttle_ms),
             partitions,
             ends: ends.into_iter().collect::<Option<_>>().filter(|_| is_plain),
             wire_bytes,
+            is_bounded: version >= FIRST_BOUNDED,
         })
+    }
+}
+
+impl Answer {
+    /// Whether this is no answer to the question: the client has used up its quota, and nothing is said of any
+    /// partition until that is over. (Before 2.0 brokers held back the whole answer for so long.)
+    pub fn is_put_off(&self) -> bool {
+        self.error == ErrorCode::NONE && self.partitions.is_empty() && !self.throttle.is_zero()
     }
 }
 

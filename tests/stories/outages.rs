@@ -108,6 +108,31 @@ fn who_may_not_read_a_topic_is_told_so_and_reads_it_when_it_may() {
     consumer.close().expect("nothing was marked");
 }
 
+/// A quota that is used up is no failure: nobody is told, and all is read though none is forgiven.
+#[test]
+fn a_quota_that_is_used_up_slows_the_reading_down_and_nothing_else() {
+    let kafka = FakeCluster::builder().topic("t", 2).start();
+    for partition in 0..2 {
+        kafka.produce("t", partition, [("", "one"), ("", "two")]);
+    }
+    let put_off = Fault::on(ApiKey::Fetch).times(5);
+    let put_off = kafka.inject(put_off.throttle(Duration::from_millis(20)));
+    let mut config = config();
+    config.consumer.retry.max = Some(0);
+    let consumer = join(&kafka, config);
+    let taken = take(consumer.messages(), 4);
+    assert!(!kafka.view(|cluster| cluster.is_armed(put_off)));
+    for message in &taken {
+        consumer.mark_offset(message, "");
+    }
+    assert!(consumer.errors().is_empty());
+    consumer.close().expect("all is committed");
+    assert_eq!(
+        (committed(&kafka, 0), committed(&kafka, 1)),
+        (Some(2), Some(2))
+    );
+}
+
 /// Scenario 27: the address at which a broker is said to be is that of a web server.
 #[test]
 fn an_address_that_belongs_to_a_web_server_is_named_for_what_it_is() {

@@ -1,4 +1,4 @@
-use std::error::Error as _;
+use std::{error::Error as _, time::Duration};
 
 use crate::{
     call::{
@@ -339,7 +339,28 @@ fn an_error_of_the_whole_fetch_is_an_answer() {
         .unwrap()
         .into_fetch();
     assert_eq!(answer.error, ErrorCode::FETCH_SESSION_ID_NOT_FOUND);
-    assert!(answer.partitions.is_empty());
+    assert!(answer.partitions.is_empty() && !answer.is_put_off());
+}
+
+#[test]
+fn an_answer_of_a_broker_whose_quota_is_used_up_says_for_how_long() {
+    let put_off = |throttle_time_ms, version| {
+        let response = Response {
+            throttle_time_ms,
+            ..Default::default()
+        };
+        let answer = answered::<Request>(&ask(true), version, &response);
+        let answer = answer.unwrap().into_fetch();
+        answer.is_put_off().then_some(answer.throttle)
+    };
+    for version in 1..=18 {
+        assert_eq!(put_off(250, version), Some(Duration::from_millis(250)));
+        assert_eq!(put_off(0, version), None);
+        assert_eq!(put_off(i32::MIN, version), None);
+    }
+    // The limit of the whole is one of the request, and no answer tells of it.
+    let is_bounded = |version| answer(version, Vec::new()).unwrap().into_fetch().is_bounded;
+    assert!(!(0..3).any(is_bounded) && (3..=18).all(is_bounded));
 }
 
 #[test]

@@ -22,6 +22,9 @@ const MARKER: Limits = Limits {
     block_records: 1,
 };
 
+/// A quota that is used up is full again after some seconds; a broker that asks for more time than this is not heard.
+const LONGEST_PUT_OFF: Duration = Duration::from_secs(60);
+
 /// So many early answers in a row without anything in them are let pass before the pace is slowed.
 const FRUITLESS: u32 = 8;
 
@@ -61,6 +64,12 @@ impl Fetcher {
                 return self.fetch_failed(now, &broker, asked, &error);
             }
         };
+        work.is_bounded = answer.is_bounded;
+        if answer.is_put_off() {
+            self.revoke(grant);
+            self.put_off(now, &broker, asked, answer.throttle);
+            return Vec::new();
+        }
         let Some(ends) = answer.ends.take() else {
             self.revoke(grant);
             return self.fetched(now, &broker, asked, answer, cluster);
@@ -135,6 +144,24 @@ impl Fetcher {
             self.read_from_leaders(now);
         }
         outcomes
+    }
+
+    /// All its partitions wait, and nothing is wrong with any.
+    fn put_off(&mut self, now: Instant, broker: &Broker, asked: Question, throttle: Duration) {
+        log::debug!(
+            "{broker} puts off a fetch for {throttle:?}: the quota of the client is used up"
+        );
+        for (claim, epoch) in asked.claims {
+            let reading = self.readings.change(claim);
+            if let Some(mut reading) = reading.filter(|r| r.epoch == epoch) {
+                reading.asked = Asked::No;
+            }
+        }
+        self.pace(now, broker, false, asked.at, asked.max_wait);
+        if let Some(work) = self.loops.get_mut(broker) {
+            let until = now + throttle.min(LONGEST_PUT_OFF);
+            work.not_before = work.not_before.max(Some(until));
+        }
     }
 
     fn fetched(

@@ -128,6 +128,8 @@ struct Loop {
     /// connection asks in the order of its queue, and nobody cuts off one for fetches.
     grant: Option<Grant>,
     brought: Brought,
+    /// Whether its last answer had a limit for all partitions together, as since 0.10.1.
+    is_bounded: bool,
     /// Whether a grant is still to be thought about.
     grant_is_due: bool,
     /// Grows from fetch to fetch, over all brokers.
@@ -429,6 +431,7 @@ impl Loop {
             fetch: None,
             grant: None,
             brought: Brought::Nothing,
+            is_bounded: false,
             grant_is_due: false,
             turn: 0,
             lookup: None,

@@ -141,8 +141,10 @@ impl Fetcher {
         }
         let sum_of_credits = credited.iter().map(|(_, credit)| credit).sum();
         // Many logs are silent, mostly: as long as there is much room, who has something new is served by more than
-        // a share.
-        if self.budget.free() >= self.budget.limit() / 2 && matches!(scope, Scope::All(_)) {
+        // a share. Where only the limits of the partitions count, all of them could have that at once.
+        let is_bounded = self.loops.get(&broker).is_some_and(|work| work.is_bounded);
+        let has_room = self.budget.free() >= self.budget.limit() / 2;
+        if is_bounded && has_room && matches!(scope, Scope::All(_)) {
             for (claim, credit) in &mut credited {
                 let reading = self.readings.get(*claim);
                 *credit = reading.map_or(*credit, |r| r.ample(*credit));

@@ -180,12 +180,19 @@ impl Bench {
     }
 
     fn answer(&mut self, sent: &Sent, partitions: Vec<fetch::Fetched>) -> Vec<Outcome> {
+        self.answer_with(sent, answer(partitions))
+    }
+
+    /// The quota is used up: nothing is said of any partition.
+    fn put_off(&mut self, sent: &Sent, throttle: Duration) -> Vec<Outcome> {
         let answer = fetch::Answer {
-            error: ErrorCode::NONE,
-            partitions,
-            ends: None,
-            wire_bytes: 0,
+            throttle,
+            ..answer(Vec::new())
         };
+        self.answer_with(sent, answer)
+    }
+
+    fn answer_with(&mut self, sent: &Sent, answer: fetch::Answer) -> Vec<Outcome> {
         let result = Ok(Answer::Fetch(answer));
         self.fetcher
             .answer(self.now, sent.token, result, &self.cluster)
@@ -408,6 +415,17 @@ fn assert_out_of_range(outcomes: &[Outcome], at: i64) {
         matches!(outcomes, [Outcome::OutOfRange { offset, .. }] if *offset == at),
         "{outcomes:?}"
     );
+}
+
+fn answer(partitions: Vec<fetch::Fetched>) -> fetch::Answer {
+    fetch::Answer {
+        error: ErrorCode::NONE,
+        throttle: Duration::ZERO,
+        partitions,
+        ends: None,
+        wire_bytes: 0,
+        is_bounded: true,
+    }
 }
 
 fn fetched(partition: i32, error: ErrorCode, batches: Vec<record::Batch>) -> fetch::Fetched {
@@ -765,6 +783,14 @@ fn while_there_is_much_room_a_claim_is_asked_for_more_than_a_share() {
         ..settings()
     };
     let mut bench = Bench::new(settings, 32);
+    let first = bench.fetch();
+    let shares = first.ask.partitions.iter().map(|p| p.max_bytes as usize);
+    assert_eq!(
+        shares.max(),
+        Some(128 * KIB),
+        "nothing is known of the broker yet"
+    );
+    bench.feed(&first, &[]);
     let mut asked = Vec::new();
     while let Some(sent) = bench.try_fetch() {
         let most = sent
@@ -777,6 +803,34 @@ fn while_there_is_much_room_a_claim_is_asked_for_more_than_a_share() {
     }
     assert_eq!(asked.first(), Some(&256));
     assert!(asked.is_sorted_by(|one, next| one >= next) && asked.contains(&128));
+}
+
+/// Before 0.10.1 an answer may have as much of each partition as was asked for, all of them together.
+#[test]
+fn where_only_partitions_have_limits_none_is_asked_for_more_than_its_share() {
+    let settings = Settings {
+        default_bytes: 256 * KIB,
+        budget: 4096 * KIB,
+        ..settings()
+    };
+    let mut bench = Bench::new(settings, 32);
+    for _ in 0..3 {
+        let sent = bench.fetch();
+        let most: usize = sent
+            .ask
+            .partitions
+            .iter()
+            .map(|p| p.max_bytes as usize)
+            .sum();
+        assert!(most <= 4096 * KIB, "{most}");
+        let nothing = |p: &fetch::Partition| fetched(p.partition, ErrorCode::NONE, Vec::new());
+        let nothing = sent.ask.partitions.iter().map(nothing).collect();
+        let answer = fetch::Answer {
+            is_bounded: false,
+            ..answer(nothing)
+        };
+        bench.answer_with(&sent, answer);
+    }
 }
 
 /// A broker that converts to an older format has to fill the answer, and may have nothing else to say.
@@ -1338,6 +1392,52 @@ fn a_broker_that_always_answers_at_once_with_nothing_is_not_asked_without_end() 
                 bench.fetcher.expire(bench.now);
             }
         }
+    }
+    assert!(requests < 60, "{requests}");
+}
+
+/// Since 2.0 (KIP-219) a broker answers at once, without any partition, and reads nothing more for a while.
+#[test]
+fn a_quota_that_is_used_up_is_waited_for_and_no_failure() {
+    let settings = Settings {
+        retry_max: Some(0),
+        ..settings()
+    };
+    let mut bench = Bench::new(settings, 2);
+    let sent = bench.fetch();
+    bench.feed(&sent, &[(0, 100)]);
+    for wait in [30, 300, 3_000].map(Duration::from_millis) {
+        let sent = bench.fetch();
+        assert!(bench.put_off(&sent, wait).is_empty(), "nothing is wrong");
+        assert!(bench.try_fetch().is_none());
+        assert_eq!(bench.fetcher.deadline(), Some(bench.now + wait));
+        bench.now += wait;
+    }
+    let sent = bench.fetch();
+    let offsets: Vec<_> = sent
+        .ask
+        .partitions
+        .iter()
+        .map(|p| (p.partition, p.offset))
+        .collect();
+    assert_eq!(offsets, [(1, 0), (0, 1)]);
+
+    bench.put_off(&sent, Duration::from_millis(i32::MAX as u64));
+    bench.now += Duration::from_secs(60);
+    bench.fetch();
+}
+
+/// A broker that puts off without end must not keep us busy.
+#[test]
+fn a_broker_that_puts_off_for_a_moment_again_and_again_is_not_asked_without_end() {
+    let mut bench = Bench::new(settings(), 1);
+    let end = bench.now + Duration::from_secs(10);
+    let mut requests = 0;
+    while bench.now < end {
+        let sent = bench.fetch();
+        requests += 1;
+        bench.put_off(&sent, Duration::from_millis(1));
+        bench.now = bench.fetcher.deadline().unwrap();
     }
     assert!(requests < 60, "{requests}");
 }

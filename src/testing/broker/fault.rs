@@ -38,6 +38,7 @@ pub struct Fault {
 enum Effect {
     Error { code: ErrorCode, is_top_level: bool },
     Delay(Duration),
+    Throttle(Duration),
     Hold,
     Alter(Alter),
     Drip(Drip),
@@ -175,6 +176,15 @@ impl On {
         }
     }
 
+    /// As brokers since 2.0 treat a client that has used up its quota (KIP-219): a fetch is answered at once, with this
+    /// time to wait and nothing about any partition. Other requests are answered as ever.
+    pub fn throttle(self, by: Duration) -> Fault {
+        Fault {
+            on: self,
+            effect: Effect::Throttle(by),
+        }
+    }
+
     /// The request has its effect, the answer comes when the fault is lifted.
     pub fn hold(self) -> Fault {
         Fault {
@@ -275,6 +285,8 @@ pub(crate) struct Subject<'a> {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Plan {
     pub(crate) delay: Duration,
+    /// The client's quota is used up, and full again after so long.
+    pub(crate) throttle: Option<Duration>,
     pub(crate) held_by: Option<FaultId>,
     pub(crate) alter: Option<Alter>,
     pub(crate) drip: Option<Drip>,
@@ -374,6 +386,7 @@ impl Faults {
             let has_room = match fault.effect {
                 Effect::Error { .. } => plan.error.is_none(),
                 Effect::Delay(_) => true,
+                Effect::Throttle(_) => plan.throttle.is_none(),
                 Effect::Hold => plan.held_by.is_none(),
                 Effect::Alter(_) => plan.alter.is_none(),
                 Effect::Drip(_) => plan.drip.is_none(),
@@ -395,6 +408,7 @@ impl Faults {
                     });
                 }
                 Effect::Delay(by) => plan.delay += *by,
+                Effect::Throttle(by) => plan.throttle = Some(*by),
                 Effect::Hold => plan.held_by = Some(*id),
                 Effect::Alter(alter) => plan.alter = Some(alter.clone()),
                 Effect::Drip(drip) => plan.drip = Some(*drip),

@@ -109,6 +109,8 @@ impl Plan {
         set("group.initial.rebalance.delay.ms", "0".into());
         // A test that waits for a session to expire should not have to wait for the usual six seconds.
         set("group.min.session.timeout.ms", "500".into());
+        // What has used up a quota counts for a second or two, and not for ten.
+        set("quota.window.num", "2".into());
         // The cleaner takes 128 MiB for itself if not asked to be modest.
         set("log.cleaner.dedupe.buffer.size", "4194304".into());
 

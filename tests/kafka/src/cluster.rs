@@ -19,7 +19,7 @@ use crate::{
     distribution::Distribution,
     metadata::{self, Metadata},
     own::Own,
-    producer,
+    producer, quota,
     release::Release,
     stored::{self, Format},
 };
@@ -329,6 +329,21 @@ impl Cluster {
     /// Deletes the records of a partition below `before`, which becomes the start of its log.
     pub fn delete_records(&self, topic: &str, partition: i32, before: i64) {
         self.admin().delete_records(topic, partition, before);
+    }
+
+    /// Has the brokers give so many bytes a second to consumers of this client id. Topics that are created later are
+    /// not known before.
+    pub fn limit_consumer(&self, client_id: &str, bytes_per_second: u32) {
+        if self.release < Release::V2_8_2 {
+            let rate = format!("consumer_byte_rate={bytes_per_second}");
+            let mut arguments = vec!["--alter", "--add-config", &rate];
+            arguments.extend(["--entity-type", "clients", "--entity-name", client_id]);
+            self.own().config_command(&arguments);
+        } else {
+            let broker = self.running()[0];
+            quota::limit_consumer(broker, client_id, bytes_per_second)
+                .unwrap_or_else(|error| panic!("{broker} sets no quota: {error}"));
+        }
     }
 
     /// Has retention delete what it may of a topic of one partition, and gives the start of its log when

@@ -135,6 +135,10 @@ const FEATURES: &[Feature] = &[
         stories: &["sizes::a_record_larger_than_the_fetch_size_arrives"],
     },
     Feature {
+        title: "a quota of bytes a second",
+        stories: &["quotas::a_quota_that_is_used_up_slows_the_reading_down_and_nothing_else"],
+    },
+    Feature {
         title: "an older protocol, by `config.version`",
         stories: &["ceiling::an_older_release_in_the_settings_is_spoken"],
     },

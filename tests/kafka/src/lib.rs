@@ -8,6 +8,7 @@
 
 mod admin;
 mod broker;
+mod by_hand;
 mod cluster;
 pub mod compatibility;
 mod distribution;
@@ -21,6 +22,7 @@ mod own;
 mod ports;
 mod process;
 mod producer;
+mod quota;
 mod release;
 mod scratch;
 pub mod soak;

@@ -1,20 +1,15 @@
-//! What one broker thinks of its cluster, asked by a request written by hand.
+//! What one broker thinks of its cluster.
 //!
 //! Kafka's clients hide which broker they ask and cache what it said; here each broker is to be asked, at
 //! once and in any state. Metadata v0 is the one version that every release from 0.9 to 4.x answers.
 
-use std::{
-    collections::BTreeMap,
-    io::{self, Read, Write},
-    net::{SocketAddr, TcpStream},
-    thread,
-    time::{Duration, Instant},
+use std::{collections::BTreeMap, io, net::SocketAddr, thread, time::Instant};
+
+use crate::{
+    broker::POLL,
+    by_hand::{self, Response},
+    cluster,
 };
-
-use crate::{broker::POLL, cluster};
-
-/// A local broker that does not answer within this is not up.
-const ANSWER: Duration = Duration::from_secs(2);
 
 /// The cluster as one broker sees it.
 #[derive(Debug, Default)]
@@ -39,30 +34,9 @@ pub struct Partition {
 impl Metadata {
     /// Asks one broker.
     pub fn ask(address: SocketAddr) -> io::Result<Self> {
-        const METADATA_V0: [u8; 4] = [0, 3, 0, 0];
-        const CORRELATION_ID: [u8; 4] = [0, 0, 0, 7];
-        const NO_CLIENT_ID: [u8; 2] = [0xff, 0xff];
+        const METADATA_V0: [i16; 2] = [3, 0];
         const ALL_TOPICS: [u8; 4] = [0; 4];
-
-        let mut stream = TcpStream::connect_timeout(&address, ANSWER)?;
-        stream.set_read_timeout(Some(ANSWER))?;
-        let request = [
-            &METADATA_V0[..],
-            &CORRELATION_ID,
-            &NO_CLIENT_ID,
-            &ALL_TOPICS,
-        ]
-        .concat();
-        stream.write_all(&[&(request.len() as u32).to_be_bytes()[..], &request].concat())?;
-
-        let mut length = [0; 4];
-        stream.read_exact(&mut length)?;
-        let mut response = vec![0; u32::from_be_bytes(length) as usize];
-        stream.read_exact(&mut response)?;
-        let body = response
-            .strip_prefix(&CORRELATION_ID)
-            .ok_or(io::ErrorKind::InvalidData)?;
-        Response { rest: body }.metadata()
+        metadata(&mut by_hand::ask(address, METADATA_V0, &ALL_TOPICS)?)
     }
 }
 
@@ -88,58 +62,29 @@ pub(crate) fn await_on(
     Ok(())
 }
 
-struct Response<'a> {
-    rest: &'a [u8],
-}
-
-impl Response<'_> {
-    fn metadata(mut self) -> io::Result<Metadata> {
-        let mut metadata = Metadata::default();
-        for _ in 0..self.i32()? {
-            let (id, host, port) = (self.i32()?, self.string()?, self.i32()?);
-            metadata.brokers.insert(id, format!("{host}:{port}"));
+fn metadata(response: &mut Response) -> io::Result<Metadata> {
+    let mut metadata = Metadata::default();
+    for _ in 0..response.i32()? {
+        let (id, host, port) = (response.i32()?, response.string()?, response.i32()?);
+        metadata.brokers.insert(id, format!("{host}:{port}"));
+    }
+    for _ in 0..response.i32()? {
+        let (_error, name) = (response.i16()?, response.string()?);
+        let mut partitions = BTreeMap::new();
+        for _ in 0..response.i32()? {
+            let (_error, number) = (response.i16()?, response.i32()?);
+            let (leader, replicas) = (response.i32()?, response.ids()?);
+            let in_sync = response.ids()?;
+            partitions.insert(
+                number,
+                Partition {
+                    leader,
+                    replicas,
+                    in_sync,
+                },
+            );
         }
-        for _ in 0..self.i32()? {
-            let (_error, name) = (self.i16()?, self.string()?);
-            let mut partitions = BTreeMap::new();
-            for _ in 0..self.i32()? {
-                let (_error, number) = (self.i16()?, self.i32()?);
-                let (leader, replicas, in_sync) = (self.i32()?, self.ids()?, self.ids()?);
-                partitions.insert(
-                    number,
-                    Partition {
-                        leader,
-                        replicas,
-                        in_sync,
-                    },
-                );
-            }
-            metadata.topics.insert(name, partitions);
-        }
-        Ok(metadata)
+        metadata.topics.insert(name, partitions);
     }
-
-    fn take<const N: usize>(&mut self) -> io::Result<[u8; N]> {
-        let mut bytes = [0; N];
-        self.rest.read_exact(&mut bytes)?;
-        Ok(bytes)
-    }
-
-    fn i16(&mut self) -> io::Result<i16> {
-        self.take().map(i16::from_be_bytes)
-    }
-
-    fn i32(&mut self) -> io::Result<i32> {
-        self.take().map(i32::from_be_bytes)
-    }
-
-    fn string(&mut self) -> io::Result<String> {
-        let mut bytes = vec![0; usize::from(self.i16()?.cast_unsigned())];
-        self.rest.read_exact(&mut bytes)?;
-        String::from_utf8(bytes).map_err(io::Error::other)
-    }
-
-    fn ids(&mut self) -> io::Result<Vec<i32>> {
-        (0..self.i32()?).map(|_| self.i32()).collect()
-    }
+    Ok(metadata)
 }

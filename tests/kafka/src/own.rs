@@ -101,12 +101,19 @@ impl Own {
 
     /// Runs Kafka's own program for topics, for releases that cannot be asked over the wire.
     pub(crate) fn topic_command(&self, arguments: &[&str]) {
-        let mut command = self
-            .distribution
-            .java("kafka.admin.TopicCommand", self.scratch.path());
+        self.command("kafka.admin.TopicCommand", arguments);
+    }
+
+    /// The same of the program for settings.
+    pub(crate) fn config_command(&self, arguments: &[&str]) {
+        self.command("kafka.admin.ConfigCommand", arguments);
+    }
+
+    fn command(&self, program: &str, arguments: &[&str]) {
+        let mut command = self.distribution.java(program, self.scratch.path());
         command.extend(["--zookeeper".into(), self.plan.zookeeper().into()]);
         command.extend(arguments.iter().map(OsString::from));
-        let log = self.scratch.path().join("topic-command.log");
+        let log = self.scratch.path().join("command.log");
         let status = Process::spawn(&command, &log, |_| ()).wait(PATIENCE);
         let log = fs::read_to_string(log).unwrap_or_default();
         assert!(

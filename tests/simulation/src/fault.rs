@@ -39,6 +39,8 @@ pub(crate) enum Fault {
     Drop(ApiKey, bool, u32),
     /// Some answers are late.
     Delay(ApiKey, Duration, u32),
+    /// A quota is used up: some fetches are put off.
+    Throttle(Duration, u32),
     /// A member starts.
     Start,
     /// A member closes in order.
@@ -140,7 +142,7 @@ impl Fault {
         let longest = pick_ms(rng, [50, 1_000, 4_000, 12_000]);
         let span = up_to(rng, longest);
         let times = rng.u32(1..4);
-        match rng.u32(0..34) {
+        match rng.u32(0..35) {
             0 => Self::StopBroker(broker, span),
             1 => Self::CutOff(broker, span),
             2 | 3 => Self::MoveLeader(whom, broker),
@@ -171,6 +173,7 @@ impl Fault {
             }
             30 => Self::HalfOpen(whom),
             31 | 32 => Self::Isolate(broker, span),
+            33 => Self::Throttle(span, times),
             _ => Self::Compact(whom, rng.u32(2..5), rng.bool()),
         }
     }

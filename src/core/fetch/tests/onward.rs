@@ -23,9 +23,11 @@ impl Bench {
         };
         let answer = fetch::Answer {
             error: ErrorCode::NONE,
+            throttle: Duration::ZERO,
             partitions: ask.partitions.iter().map(of).collect(),
             ends: Some(ask.partitions.iter().map(|p| p.offset + 1).collect()),
             wire_bytes: 0,
+            is_bounded: true,
         };
         let next = ask.clone().onward(&answer).unwrap();
         let result = Ok(Answer::Fetch(answer));

@@ -68,6 +68,12 @@ impl Cluster {
                 ..Response::default()
             });
         }
+        if let Some(by) = call.plan().throttle {
+            return Reply::Now(Response {
+                throttle_time_ms: i32::try_from(by.as_millis()).unwrap_or(i32::MAX),
+                ..Response::default()
+            });
+        }
         // No sessions are given out, so nobody can have one.
         if request.session_id != 0 && request.session_epoch > 0 {
             let error_code = ErrorCode::FETCH_SESSION_ID_NOT_FOUND;

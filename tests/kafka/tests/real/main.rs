@@ -15,6 +15,7 @@ mod headers;
 mod load;
 mod mixed;
 mod offsets;
+mod quotas;
 mod rebalances;
 mod records;
 mod rolling;

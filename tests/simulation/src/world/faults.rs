@@ -2,7 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use sarama_cluster::{core::engine::Event, testing};
+use sarama_cluster::{
+    core::engine::Event,
+    testing::{self, ApiKey},
+};
 
 use super::{Happening, World};
 use crate::{
@@ -65,6 +68,9 @@ impl World {
             }
             Fault::Delay(api, by, times) => {
                 self.inject(testing::Fault::on(api).times(times).delay(by));
+            }
+            Fault::Throttle(by, times) => {
+                self.inject(testing::Fault::on(ApiKey::Fetch).times(times).throttle(by));
             }
             Fault::AddPartition(which) => {
                 if self.topics.iter().next().is_some() {

@@ -90,6 +90,8 @@ pub struct Cluster {
     rng: fastrand::Rng,
     /// Whom to ask next, among the known brokers and then the bootstrap addresses.
     turn: usize,
+    /// How many questions that any broker can answer were asked since the last one that was answered.
+    asked_in_vain: usize,
 }
 
 #[derive(Debug)]
@@ -169,6 +171,7 @@ impl Cluster {
             described_by: None,
             rng: fastrand::Rng::with_seed(seed),
             turn: 0,
+            asked_in_vain: 0,
         }
     }
 
@@ -181,6 +184,7 @@ impl Cluster {
         answer: metadata::Answer,
     ) {
         self.retry.reset();
+        self.heard();
         self.updated_at = Some(asked_at);
         if !answer.brokers.is_empty() {
             self.brokers = answer
@@ -394,7 +398,7 @@ impl Cluster {
         {
             Reaction::Fatal => return Update::Fatal(error),
             Reaction::Report => tries.is_power_of_two(),
-            _ => tries == self.settings.retry_max + 1,
+            _ => tries == self.settings.retry_max.saturating_add(1),
         };
         Update::Failed(Some(error).filter(|_| loud))
     }
@@ -418,17 +422,25 @@ impl Cluster {
         }
     }
 
-    /// A broker for questions that any can answer: another one each time, the known ones before
-    /// the bootstrap addresses.
+    /// A broker for questions that any can answer: another one each time. The bootstrap addresses, at which nobody
+    /// may be any more, have their turns only when all known brokers were asked in vain.
     pub fn any_broker(&mut self) -> Broker {
-        let turn = self.turn;
+        let known = self.brokers.len();
+        let turn = match self.asked_in_vain < known {
+            true => self.turn % known,
+            false => self.asked_in_vain % (known + self.bootstrap.len()),
+        };
         self.turn += 1;
-        let all = self.brokers.len() + self.bootstrap.len();
-        let turn = turn % all;
+        self.asked_in_vain += 1;
         match self.brokers.values().nth(turn) {
             Some(broker) => broker.clone(),
-            None => self.bootstrap[turn - self.brokers.len()].clone(),
+            None => self.bootstrap[turn - known].clone(),
         }
+    }
+
+    /// A question that any broker can answer was answered.
+    pub fn heard(&mut self) {
+        self.asked_in_vain = 0;
     }
 
     /// A topic that exists and has no error.

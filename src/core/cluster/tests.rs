@@ -2,11 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Cluster, Settings, past::PATIENCE};
+use super::{Cluster, Settings, Update, past::PATIENCE};
 use crate::{
     call::{Answer, Broker, metadata},
     config::Config,
     core::Tokens,
+    error::{Error, ErrorKind},
     protocol::ErrorCode,
     wire::Uuid,
 };
@@ -95,6 +96,45 @@ impl Story {
         let told = answer(vec![topic(ID, 1, 1, 4)]);
         self.cluster.answer(self.now, Ok(Answer::Metadata(told)));
         to.broker.port
+    }
+}
+
+/// A machine that is gone for ever may keep whoever asks it waiting for as long as a call may take.
+#[test]
+fn bootstrap_addresses_are_asked_only_when_all_known_brokers_were_in_vain() {
+    let mut story = Story::new();
+    let is_bootstrap = |broker: Broker| broker.id.is_none();
+    assert!(is_bootstrap(story.cluster.any_broker()), "nobody is known");
+    story.hear(ID, 1, 4);
+    for _ in 0..5 {
+        assert!(!is_bootstrap(story.cluster.any_broker()));
+        assert!(!is_bootstrap(story.cluster.any_broker()));
+        story.cluster.heard();
+    }
+    let in_vain = (0..6).map(|_| is_bootstrap(story.cluster.any_broker()));
+    let expected = [false, false, true, false, false, true];
+    assert_eq!(in_vain.collect::<Vec<_>>(), expected);
+    story.hear(ID, 1, 4);
+    assert!(!is_bootstrap(story.cluster.any_broker()));
+}
+
+/// Whoever never wants to hear of failures that may pass does not, and nothing else happens.
+#[test]
+fn failures_may_be_quiet_for_ever() {
+    let mut story = Story::new();
+    let mut config = Config::default();
+    config.metadata.retry.max = u32::MAX;
+    story.cluster.settings = Settings::of(&config);
+    let mut tokens = Tokens::default();
+    for _ in 0..3 {
+        story.now += Duration::from_secs(3600);
+        story
+            .cluster
+            .poll_call(story.now, &mut tokens)
+            .expect("it is due");
+        let error = Error::new(ErrorKind::Closed, "topics");
+        let update = story.cluster.answer(story.now, Err(error));
+        assert!(matches!(update, Update::Failed(None)));
     }
 }
 
@@ -201,7 +241,9 @@ fn what_a_broker_says_of_itself_is_told_by_no_other() {
     let mut story = Story::new();
     story.hear(ID, 1, 4);
     let mut others = 0;
-    for _ in 0..6 {
+    // The two that are known, in turn; when both were asked in vain, the one that was known from the start.
+    for in_vain in [0, 0, 2, 0, 2, 0] {
+        (0..in_vain).for_each(|_| drop(story.cluster.any_broker()));
         let by = story.ask();
         let leader = story
             .cluster
@@ -213,8 +255,5 @@ fn what_a_broker_says_of_itself_is_told_by_no_other() {
         assert_eq!(is_another, by != address(1));
         others += i32::from(is_another);
     }
-    assert_eq!(
-        others, 2,
-        "of three that are asked in turn one is another one"
-    );
+    assert_eq!(others, 3);
 }

@@ -45,6 +45,9 @@ impl Engine {
             self.start_outcomes(now, outcomes);
         } else {
             // The membership's, or too late for anyone.
+            if matches!(result, Ok(Answer::FindCoordinator(_))) {
+                self.cluster.heard();
+            }
             self.group.answer(now, token, result);
         }
     }

@@ -333,7 +333,7 @@ impl Fetcher {
     /// The cluster was described anew. A partition that stays without a leader is reported.
     pub fn leaders_changed(&mut self, cluster: &Cluster) -> Vec<Outcome> {
         let mut outcomes = Vec::new();
-        let loud = self.settings.quiet_retries + 1;
+        let loud = self.settings.quiet_retries.saturating_add(1);
         let mut doubts = false;
         self.readings.change_all(|reading| {
             reading.find_leader(cluster);

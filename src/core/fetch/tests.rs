@@ -1451,6 +1451,21 @@ fn a_partition_that_its_broker_leaves_out_is_reported_and_waits() {
     assert!(bench.try_fetch().is_none());
 }
 
+/// Whoever never wants to hear of failures that may pass does not, and nothing else happens.
+#[test]
+fn a_partition_without_a_leader_may_be_quiet_for_ever() {
+    let settings = Settings {
+        quiet_retries: u32::MAX,
+        ..settings()
+    };
+    let mut bench = Bench::new(settings, 1);
+    for _ in 0..3 {
+        let mut leaderless = description(1);
+        leaderless.topics[0].partitions[0].leader = None;
+        assert!(reports(&bench.describe(leaderless)).is_empty());
+    }
+}
+
 #[test]
 fn a_look_up_that_is_refused_is_made_again_and_its_result_is_told_once() {
     let mut bench = Bench::new(settings(), 1);

@@ -63,7 +63,7 @@ impl Broker {
 
     /// The advertised address, as `host:port`.
     pub fn addr(&self) -> String {
-        format!("{}:{}", self.host, self.port)
+        call::address(&self.host, self.port)
     }
 
     /// The rack, where the broker has one (`broker.rack`, since 0.10).

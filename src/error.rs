@@ -111,10 +111,7 @@ impl Error {
 
     /// The address of the broker concerned, as `host:port`.
     pub fn broker(&self) -> Option<String> {
-        self.0
-            .broker
-            .as_ref()
-            .map(|b| format!("{}:{}", b.host, b.port))
+        self.0.broker.as_ref().map(Broker::address)
     }
 
     /// The name of the API concerned.

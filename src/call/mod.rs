@@ -36,7 +36,7 @@ use envelope::Envelope;
 
 pub use envelope::Request;
 pub use problem::Unfit;
-pub use target::{Broker, Lane, Target, Token};
+pub use target::{Broker, Lane, Target, Token, address};
 pub use versions::{NoVersion, Versions};
 
 /// A question to one broker.

@@ -37,11 +37,26 @@ pub enum Lane {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Token(pub u64);
 
+impl Broker {
+    /// `host:port`, as it may be given to connect to.
+    pub fn address(&self) -> String {
+        address(&self.host, self.port)
+    }
+}
+
+/// `host:port`, with brackets where the host is an address of IPv6.
+pub fn address(host: &str, port: u16) -> String {
+    match host.contains(':') {
+        true => format!("[{host}]:{port}"),
+        false => format!("{host}:{port}"),
+    }
+}
+
 impl fmt::Display for Broker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.id {
-            Some(id) => write!(f, "broker {id} ({}:{})", self.host, self.port),
-            None => write!(f, "{}:{}", self.host, self.port),
+            Some(id) => write!(f, "broker {id} ({})", self.address()),
+            None => f.write_str(&self.address()),
         }
     }
 }

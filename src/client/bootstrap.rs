@@ -193,6 +193,8 @@ mod tests {
                 ("10.0.0.1", 9094)
             ]
         );
+        let again = Bootstrap::parse(good.brokers().iter().map(Broker::address)).unwrap();
+        assert_eq!(again.brokers(), good.brokers());
         for bad in [
             "",
             "a",

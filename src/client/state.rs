@@ -67,12 +67,7 @@ impl State {
             let is_late = deadline.is_some_and(|at| at <= Instant::now());
             match (answer, within) {
                 (Some(Err(_)), _) if tries > 1 && !is_late => tries -= 1,
-                (Some(answer), _) => {
-                    if answer.is_ok() {
-                        self.cluster.heard();
-                    }
-                    return answer;
-                }
+                (Some(answer), _) => return answer.inspect(|_| self.cluster.heard()),
                 (None, within) => {
                     let error = ErrorKind::Timeout(within.unwrap_or_default());
                     return Err(Error::new(error, "metadata").at_broker(&to.broker));

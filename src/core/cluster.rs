@@ -88,7 +88,7 @@ pub struct Cluster {
     absent: Backoff,
     leaderless: Backoff,
     rng: fastrand::Rng,
-    /// Whom to ask next, among the known brokers and then the bootstrap addresses.
+    /// Whom to ask next, among the known brokers.
     turn: usize,
     /// How many questions that any broker can answer were asked since the last one that was answered.
     asked_in_vain: usize,

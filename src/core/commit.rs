@@ -173,13 +173,10 @@ struct Refusal {
 impl Refusal {
     fn is_of_unknown(&self) -> bool {
         // Where topics go by their ids, the second one says the same of them.
-        let unknown = [
-            ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
-            ErrorCode::UNKNOWN_TOPIC_ID,
-        ];
-        self.error
-            .code()
-            .is_some_and(|code| unknown.contains(&code))
+        matches!(
+            self.error.code(),
+            Some(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION | ErrorCode::UNKNOWN_TOPIC_ID)
+        )
     }
 }
 

@@ -65,11 +65,6 @@ impl Fetcher {
             }
         };
         work.is_bounded = answer.is_bounded;
-        if answer.is_put_off() {
-            self.revoke(grant);
-            self.put_off(now, &broker, asked, answer.throttle);
-            return Vec::new();
-        }
         let Some(ends) = answer.ends.take() else {
             self.revoke(grant);
             return self.fetched(now, &broker, asked, answer, cluster);
@@ -125,8 +120,7 @@ impl Fetcher {
         let loud = work.failures.is_told(error, quiet);
         let mut by_follower = false;
         for (claim, epoch) in asked.claims {
-            let reading = self.readings.change(claim);
-            let Some(mut reading) = reading.filter(|r| r.epoch == epoch) else {
+            let Some(mut reading) = self.readings.change_in(claim, epoch) else {
                 continue;
             };
             reading.asked = Asked::No;
@@ -152,8 +146,7 @@ impl Fetcher {
             "{broker} puts off a fetch for {throttle:?}: the quota of the client is used up"
         );
         for (claim, epoch) in asked.claims {
-            let reading = self.readings.change(claim);
-            if let Some(mut reading) = reading.filter(|r| r.epoch == epoch) {
+            if let Some(mut reading) = self.readings.change_in(claim, epoch) {
                 reading.asked = Asked::No;
             }
         }
@@ -172,6 +165,10 @@ impl Fetcher {
         answer: fetch::Answer,
         cluster: &Cluster,
     ) -> Vec<Outcome> {
+        if answer.is_put_off() {
+            self.put_off(now, broker, asked, answer.throttle);
+            return Vec::new();
+        }
         if let Some(work) = self.loops.get_mut(broker) {
             work.suspects.acquit(&asked);
         }
@@ -179,8 +176,7 @@ impl Fetcher {
         let mut fruitful = false;
         let mut partitions = ByPartition::new(answer.partitions);
         for (claim, epoch) in asked.claims {
-            let reading = self.readings.change(claim);
-            let Some(mut reading) = reading.filter(|r| r.epoch == epoch) else {
+            let Some(mut reading) = self.readings.change_in(claim, epoch) else {
                 continue;
             };
             reading.asked = Asked::No;

@@ -149,8 +149,7 @@ impl Fetcher {
         let mut outcomes = Vec::new();
         self.growing.remove(&(done.claim, done.epoch));
         // The claim has ended meanwhile: its bytes were released then.
-        let reading = self.readings.change(done.claim);
-        let Some(mut reading) = reading.filter(|r| r.epoch == done.epoch) else {
+        let Some(mut reading) = self.readings.change_in(done.claim, done.epoch) else {
             return outcomes;
         };
         reading.delivered_to = done

@@ -97,8 +97,7 @@ impl Fetcher {
         };
         let mut listed = ByPartition::new(listed);
         for (claim, epoch) in asked.claims {
-            let reading = self.readings.change(claim);
-            let Some(mut reading) = reading.filter(|r| r.epoch == epoch) else {
+            let Some(mut reading) = self.readings.change_in(claim, epoch) else {
                 continue;
             };
             reading.asked = Asked::No;

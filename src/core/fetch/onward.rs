@@ -128,8 +128,7 @@ impl Fetcher {
         let mut ends = ends.iter();
         next.claims.retain(|(claim, epoch)| {
             let end = ends.next();
-            let reading = self.readings.change(*claim);
-            let Some(mut reading) = reading.filter(|r| r.epoch == *epoch) else {
+            let Some(mut reading) = self.readings.change_in(*claim, *epoch) else {
                 return false;
             };
             // Else it is not what the connection has asked for.

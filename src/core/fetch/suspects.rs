@@ -65,8 +65,7 @@ impl Fetcher {
         let is_alone = asked.partitions == 1;
         let mut by_follower = false;
         for (claim, epoch) in &asked.claims {
-            let reading = self.readings.change(*claim);
-            let Some(mut reading) = reading.filter(|r| r.epoch == *epoch) else {
+            let Some(mut reading) = self.readings.change_in(*claim, *epoch) else {
                 continue;
             };
             reading.asked = Asked::No;

@@ -52,6 +52,8 @@ struct Bench {
     fetcher: Fetcher,
     tokens: Tokens,
     channels: BTreeMap<ChannelId, Channel>,
+    /// Whether answers have a limit as a whole.
+    is_bounded: bool,
 }
 
 /// A fetch that went out.
@@ -64,6 +66,11 @@ struct Sent {
 impl Sent {
     fn partitions(&self) -> Vec<i32> {
         self.ask.partitions.iter().map(|p| p.partition).collect()
+    }
+
+    /// How much of each partition.
+    fn sizes(&self) -> impl Iterator<Item = usize> {
+        self.ask.partitions.iter().map(|p| p.max_bytes as usize)
     }
 }
 
@@ -95,6 +102,7 @@ impl Bench {
             fetcher: Fetcher::new(settings, 1),
             tokens: Tokens::default(),
             channels: BTreeMap::new(),
+            is_bounded: true,
         };
         for partition in 0..partitions {
             let claim = claim(partition);
@@ -193,7 +201,10 @@ impl Bench {
     }
 
     fn answer_with(&mut self, sent: &Sent, answer: fetch::Answer) -> Vec<Outcome> {
-        let result = Ok(Answer::Fetch(answer));
+        let result = Ok(Answer::Fetch(fetch::Answer {
+            is_bounded: self.is_bounded,
+            ..answer
+        }));
         self.fetcher
             .answer(self.now, sent.token, result, &self.cluster)
     }
@@ -784,21 +795,15 @@ fn while_there_is_much_room_a_claim_is_asked_for_more_than_a_share() {
     };
     let mut bench = Bench::new(settings, 32);
     let first = bench.fetch();
-    let shares = first.ask.partitions.iter().map(|p| p.max_bytes as usize);
     assert_eq!(
-        shares.max(),
+        first.sizes().max(),
         Some(128 * KIB),
         "nothing is known of the broker yet"
     );
     bench.feed(&first, &[]);
     let mut asked = Vec::new();
     while let Some(sent) = bench.try_fetch() {
-        let most = sent
-            .ask
-            .partitions
-            .iter()
-            .map(|p| p.max_bytes as usize / KIB);
-        asked.push(most.max().unwrap());
+        asked.push(sent.sizes().max().unwrap() / KIB);
         bench.fill(&sent);
     }
     assert_eq!(asked.first(), Some(&256));
@@ -814,22 +819,12 @@ fn where_only_partitions_have_limits_none_is_asked_for_more_than_its_share() {
         ..settings()
     };
     let mut bench = Bench::new(settings, 32);
+    bench.is_bounded = false;
     for _ in 0..3 {
         let sent = bench.fetch();
-        let most: usize = sent
-            .ask
-            .partitions
-            .iter()
-            .map(|p| p.max_bytes as usize)
-            .sum();
+        let most: usize = sent.sizes().sum();
         assert!(most <= 4096 * KIB, "{most}");
-        let nothing = |p: &fetch::Partition| fetched(p.partition, ErrorCode::NONE, Vec::new());
-        let nothing = sent.ask.partitions.iter().map(nothing).collect();
-        let answer = fetch::Answer {
-            is_bounded: false,
-            ..answer(nothing)
-        };
-        bench.answer_with(&sent, answer);
+        bench.feed(&sent, &[]);
     }
 }
 

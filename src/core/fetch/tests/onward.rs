@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Bench, KIB, MAX_WAIT, Sent, batch, claim, fetched, settings};
+use super::{Bench, KIB, MAX_WAIT, Sent, answer, batch, claim, fetched, settings};
 use crate::{
     call::{Answer, Token, fetch},
     core::fetch::Onward,
@@ -22,12 +22,8 @@ impl Bench {
             fetched(p.partition, ErrorCode::NONE, batches)
         };
         let answer = fetch::Answer {
-            error: ErrorCode::NONE,
-            throttle: Duration::ZERO,
-            partitions: ask.partitions.iter().map(of).collect(),
             ends: Some(ask.partitions.iter().map(|p| p.offset + 1).collect()),
-            wire_bytes: 0,
-            is_bounded: true,
+            ..answer(ask.partitions.iter().map(of).collect())
         };
         let next = ask.clone().onward(&answer).unwrap();
         let result = Ok(Answer::Fetch(answer));

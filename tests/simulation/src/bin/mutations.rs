@@ -172,8 +172,8 @@ const MUTATIONS: &[Mutation] = &[
         name: "forgets-the-epoch-of-a-fetch",
         edits: &[(
             "src/core/fetch/answer.rs",
-            "reading.filter(|r| r.epoch == epoch) else {\n                continue;\n            };\n            reading.asked = Asked::No;\n            if answer.error",
-            "reading.filter(|r| r.epoch >= epoch) else {\n                continue;\n            };\n            reading.asked = Asked::No;\n            if answer.error",
+            "self.readings.change_in(claim, epoch) else {\n                continue;\n            };\n            reading.asked = Asked::No;\n            if answer.error",
+            "self.readings.change(claim).filter(|r| r.epoch >= epoch) else {\n                continue;\n            };\n            reading.asked = Asked::No;\n            if answer.error",
         )],
     },
     Mutation {

@@ -73,7 +73,8 @@ pub struct Partition {
     pub id: i32,
     /// The leader, where there is one.
     pub leader: Option<i32>,
-    /// The leader's epoch (version 7 and newer).
+    /// The leader's epoch (version 9 and newer). Before that it may be one that the leader has left behind, for as
+    /// long as the partition is reassigned: every fetch that names it would be refused (KAFKA-9212).
     pub leader_epoch: Option<i32>,
     /// All replicas.
     pub replicas: Vec<i32>,
@@ -85,6 +86,8 @@ pub struct Partition {
 
 /// From here on a broker can be told not to create topics.
 const FIRST_WITHOUT_CREATION: i16 = 4;
+/// From here on the epochs of leaders can be believed.
+const FIRST_WITH_TRUE_EPOCHS: i16 = 9;
 
 impl Ask {
     pub(super) fn encode(&self, envelope: &Envelope<'_>) -> Result<Request, Problem> {
@@ -119,10 +122,14 @@ impl Ask {
         if answer.error_code.is_error() {
             return Err(Problem::Refused(answer.error_code));
         }
+        if answer.brokers.is_empty() {
+            // One that has just started knows nobody yet, not even itself, and no topic.
+            return Err(Problem::Refused(ErrorCode::BROKER_NOT_AVAILABLE));
+        }
         let topics = answer
             .topics
             .into_iter()
-            .map(topic)
+            .map(|answered| topic(answered, version))
             .collect::<Result<Vec<_>, _>>()?;
         let brokers = answer.brokers.into_iter().map(broker);
         Ok(Answer {
@@ -180,7 +187,7 @@ fn broker(broker: wire::Broker) -> Result<Broker, Unfit> {
     })
 }
 
-fn topic(topic: wire::ResponseTopic) -> Result<Topic, Unfit> {
+fn topic(topic: wire::ResponseTopic, version: i16) -> Result<Topic, Unfit> {
     let name = topic.name.ok_or(Unfit::Missing("the name of a topic"))?;
     let mut seen = HashSet::with_capacity(topic.partitions.len());
     let mut partitions = Vec::with_capacity(topic.partitions.len());
@@ -189,7 +196,7 @@ fn topic(topic: wire::ResponseTopic) -> Result<Topic, Unfit> {
         if !seen.insert(index) {
             return Err(Unfit::Twice(format!("partition {name}/{index}")));
         }
-        partitions.push(partition(answered)?);
+        partitions.push(partition(answered, version)?);
     }
     Ok(Topic {
         error: topic.error_code,
@@ -200,7 +207,7 @@ fn topic(topic: wire::ResponseTopic) -> Result<Topic, Unfit> {
     })
 }
 
-fn partition(partition: wire::Partition) -> Result<Partition, Unfit> {
+fn partition(partition: wire::Partition, version: i16) -> Result<Partition, Unfit> {
     let replicas = |ids: Vec<i32>| -> Result<Vec<i32>, Unfit> {
         ids.into_iter()
             .map(|id| check::not_negative(id, "a replica's id"))
@@ -214,7 +221,10 @@ fn partition(partition: wire::Partition) -> Result<Partition, Unfit> {
         },
         id: check::not_negative(partition.partition_index, "a partition")?,
         leader: check::none_if_minus_one(partition.leader_id, "a leader's id")?,
-        leader_epoch: check::none_if_minus_one(partition.leader_epoch, "a leader epoch")?,
+        leader_epoch: match version {
+            ..FIRST_WITH_TRUE_EPOCHS => None,
+            _ => check::none_if_minus_one(partition.leader_epoch, "a leader epoch")?,
+        },
         replicas: replicas(partition.replica_nodes)?,
         in_sync_replicas: replicas(partition.isr_nodes)?,
         offline_replicas: replicas(partition.offline_replicas)?,

@@ -6,7 +6,7 @@ use crate::{
 };
 
 use super::{
-    check::{self, Asked, TopicIds},
+    check::{Asked, TopicIds},
     envelope::{self, Envelope, Input, Request},
     problem::{Problem, Unfit},
 };
@@ -53,7 +53,8 @@ pub struct Partition {
     pub partition: i32,
     /// NONE, or why it is not known.
     pub error: ErrorCode,
-    /// The committed offset; `None` where there is no commit (−1 on the wire).
+    /// The committed offset; `None` where there is no commit (−1 on the wire), or one of no place in a log: clients can
+    /// commit any number below zero.
     pub offset: Option<i64>,
     /// The leader epoch of the commit (version 5 and newer).
     pub leader_epoch: Option<i32>,
@@ -212,8 +213,8 @@ impl Partitions<'_> {
             topic: topic.to_owned(),
             partition: partition.partition_index,
             error: partition.error_code,
-            offset: check::none_if_minus_one(offset, "a committed offset")?,
-            leader_epoch: check::none_if_minus_one(leader_epoch, "a leader epoch")?,
+            offset: Some(offset).filter(|offset| *offset >= 0),
+            leader_epoch: Some(leader_epoch).filter(|epoch| *epoch >= 0),
             metadata: partition.metadata.unwrap_or_default(),
         });
         Ok(())

@@ -13,7 +13,6 @@ use crate::{
     core::Tokens,
     error::{Error, ErrorKind, Result},
     net::{self, Completion, Pool},
-    protocol::ErrorCode,
 };
 
 /// Addresses to start from; at least one.
@@ -128,15 +127,7 @@ impl Bootstrap {
             match completions.recv_deadline(patience) {
                 Ok(Completion {
                     result: Ok(answer), ..
-                }) => {
-                    let answer = answer.into_metadata();
-                    if !answer.brokers.is_empty() {
-                        return Ok(answer);
-                    }
-                    // A broker that has just started knows nobody yet, not even itself.
-                    failure = Error::broker_code(ErrorCode::BROKER_NOT_AVAILABLE, "bootstrap");
-                    asked -= 1;
-                }
+                }) => return Ok(answer.into_metadata()),
                 Ok(Completion {
                     result: Err(error), ..
                 }) => {

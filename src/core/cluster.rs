@@ -186,22 +186,15 @@ impl Cluster {
         self.retry.reset();
         self.heard();
         self.updated_at = Some(asked_at);
-        if !answer.brokers.is_empty() {
-            self.brokers = answer
-                .brokers
-                .into_iter()
-                .map(|b| {
-                    (
-                        b.id,
-                        Broker {
-                            id: Some(b.id),
-                            host: b.host,
-                            port: b.port,
-                        },
-                    )
-                })
-                .collect();
-        }
+        let brokers = answer.brokers.into_iter().map(|b| {
+            let broker = Broker {
+                id: Some(b.id),
+                host: b.host,
+                port: b.port,
+            };
+            (b.id, broker)
+        });
+        self.brokers = brokers.collect();
         self.described_by = by.and_then(|by| self.id_of(by));
         let mut before = std::mem::take(&mut self.topics);
         for topic in answer.topics {

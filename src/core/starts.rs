@@ -194,7 +194,7 @@ impl Starts {
             match found.take(&topic, partition) {
                 Some(p) if p.error == ErrorCode::NONE => {
                     self.pending.remove(&claim);
-                    outcomes.push(match p.offset.filter(|o| *o >= 0) {
+                    outcomes.push(match p.offset {
                         Some(offset) => Outcome::Committed {
                             claim,
                             offset,

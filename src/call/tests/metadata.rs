@@ -42,7 +42,17 @@ fn topic(name: &str) -> ResponseTopic {
 
 fn of(topics: Vec<ResponseTopic>) -> Response {
     Response {
+        brokers: vec![broker(1)],
         topics,
+        ..Default::default()
+    }
+}
+
+fn broker(node_id: i32) -> Broker {
+    Broker {
+        node_id,
+        host: "h".into(),
+        port: 9092,
         ..Default::default()
     }
 }
@@ -104,7 +114,7 @@ fn metadata_in_every_version() {
             panic!("there is one partition");
         };
         assert_eq!((partition.id, partition.leader), (3, Some(1)));
-        assert_eq!(partition.leader_epoch, since(7).then_some(8));
+        assert_eq!(partition.leader_epoch, since(9).then_some(8));
         assert_eq!(
             (&*partition.replicas, &*partition.in_sync_replicas),
             (&[1, 2][..], &[1][..])
@@ -231,6 +241,16 @@ fn nonsensical_numbers_are_errors() {
     assert_unfit(brokers(-1, 9092), "a broker's id is -1");
     assert_unfit(brokers(0, -1), "-1 is no port");
     assert_unfit(brokers(0, 0), "0 is no port");
+}
+
+#[test]
+fn a_broker_that_knows_nobody_yet_describes_nothing() {
+    let response = Response {
+        brokers: Vec::new(),
+        ..of(vec![topic("a")])
+    };
+    let error = answer(&ask(None, false), 9, &response).unwrap_err();
+    assert_eq!(error.code(), Some(ErrorCode::BROKER_NOT_AVAILABLE));
 }
 
 #[test]

@@ -29,8 +29,8 @@ use crate::{
 /// A client of a Kafka cluster: knows its brokers, topics, leaders and offsets, and serves one
 /// [`Consumer`](crate::Consumer) at a time.
 ///
-/// All methods block until the cluster has answered, at most the timeouts of
-/// [`config.net`](crate::config::Net). What the cluster said of brokers and topics is kept and asked
+/// All methods block until the cluster has answered: one question takes at most the timeouts of
+/// [`config.net`](crate::config::Net), but several brokers may have to be asked. What the cluster said of brokers and topics is kept and asked
 /// anew when it is older than `config.metadata.refresh_frequency`, or by
 /// [`refresh_metadata`](Self::refresh_metadata). A clone is the same client.
 #[derive(Clone)]
@@ -66,7 +66,7 @@ impl Broker {
         call::address(&self.host, self.port)
     }
 
-    /// The rack, where the broker has one (`broker.rack`, since 0.10).
+    /// The rack, where the broker has one (`broker.rack`, since 0.10) and the last description of the cluster names it.
     pub fn rack(&self) -> Option<&str> {
         self.rack.as_deref()
     }
@@ -292,15 +292,7 @@ impl Client {
     /// As [`refresh_coordinator`](Self::refresh_coordinator).
     pub fn coordinator(&self, group_id: &str) -> Result<Broker> {
         let known = self.open()?.coordinators.get(group_id).cloned();
-        match known {
-            Some(broker) => Ok(Broker {
-                id: broker.id.unwrap_or(-1),
-                host: broker.host,
-                port: broker.port,
-                rack: None,
-            }),
-            None => self.refresh_coordinator(group_id),
-        }
+        known.map_or_else(|| self.refresh_coordinator(group_id), Ok)
     }
 
     /// Asks anew who the coordinator of a group is. While there is none yet it is asked again, up to
@@ -322,18 +314,17 @@ impl Client {
                 .ask_any(config, &Call::FindCoordinator(ask.clone()), None)?
                 .into_find_coordinator();
             if let (ErrorCode::NONE, Some(found)) = (answer.error, answer.coordinator) {
-                let broker = call::Broker {
-                    id: Some(found.id),
-                    host: found.host.clone(),
-                    port: found.port,
-                };
-                state.coordinators.insert(group_id.to_owned(), broker);
-                return Ok(Broker {
+                let mut brokers = state.last.brokers.iter();
+                let described = brokers.find(|broker| broker.id == found.id);
+                let coordinator = Broker {
                     id: found.id,
                     host: found.host,
                     port: found.port,
-                    rack: None,
-                });
+                    rack: described.and_then(|broker| broker.rack.clone()),
+                };
+                let coordinators = &mut state.coordinators;
+                coordinators.insert(group_id.to_owned(), coordinator.clone());
+                return Ok(coordinator);
             }
             if !answer.error.is_retriable() || tries == config.metadata.retry.max {
                 return Err(
@@ -444,6 +435,12 @@ impl Lease {
     /// Where to start from.
     pub(crate) fn bootstrap(&self) -> Vec<call::Broker> {
         self.client.inner.bootstrap.brokers().to_vec()
+    }
+
+    /// Asks anew what the cluster is like.
+    pub(crate) fn refresh(&self) -> Result<()> {
+        let inner = &self.client.inner;
+        inner.state.lock().refresh(&inner.config)
     }
 
     /// The cluster as last described.

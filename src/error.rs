@@ -49,7 +49,8 @@ pub enum ErrorKind {
     Version,
     /// A record batch is corrupt, too large, or of a kind this build cannot read; the source says which.
     Record,
-    /// No sign of life from the group coordinator within the session timeout: the claims were given up.
+    /// No sign of life from the group coordinator within the session timeout (within the rebalance timeout, where that is
+    /// shorter): the claims were given up.
     SessionExpired,
     /// Messages were still in work when the time for the release ended: the marks that come now are refused.
     ReleaseTimedOut,
@@ -63,7 +64,7 @@ pub enum ErrorKind {
     ClientInUse,
     /// The consumer or client is closed.
     Closed,
-    /// The operating system gave no thread or no socket.
+    /// The operating system gave no thread. (Where it gives no socket, that is [`Connect`](Self::Connect).)
     System,
     /// A thread of the library panicked. This is a bug in the library.
     Panicked(String),

@@ -8,7 +8,7 @@ use std::{
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use crate::{
-    call::{self, Answer, Call, Lane, Target, metadata},
+    call::{Answer, Call, Lane, Target, metadata},
     config::Config,
     core::{Tokens, cluster},
     error::{Error, ErrorKind, Result},
@@ -24,7 +24,7 @@ pub(super) struct State {
     pub(super) controller: Option<i32>,
     pub(super) cluster_id: Option<String>,
     pub(super) last: metadata::Answer,
-    pub(super) coordinators: HashMap<String, call::Broker>,
+    pub(super) coordinators: HashMap<String, super::Broker>,
 }
 
 impl State {

@@ -15,7 +15,9 @@ pub struct Consumer {
     pub fetch: Fetch,
 
     /// How long a broker may hold a fetch while fewer than `fetch.min` bytes have arrived. Whole
-    /// milliseconds. A long wait costs nothing: records are answered as soon as they are there.
+    /// milliseconds. Records are answered as soon as they are there, however long that is. But a partition that is
+    /// claimed, or resumed, while its broker holds a fetch for others waits until that is answered, and perhaps for the next
+    /// one: twice this time at the most.
     ///
     /// Default 500 ms. Go: `Consumer.MaxWaitTime`; Java: `fetch.max.wait.ms`.
     pub max_wait_time: Duration,
@@ -48,7 +50,9 @@ impl Default for Consumer {
 
 /// Retries of a partition that cannot be read: `config.consumer.retry`.
 ///
-/// Each partition counts for itself, from its last good answer; the others go on meanwhile.
+/// Each partition counts for itself, from its last good answer; the others go on meanwhile. A broker that cannot be
+/// reached is not counted: it is tried again for ever, after 50 ms and then up to 2 s, and its partitions are read as
+/// soon as it, or another leader, is there.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Retry {
@@ -249,7 +253,10 @@ impl Default for CommitRetry {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum InitialOffset {
     /// At the end: only records that arrive from now on. A topic or partition that appears while the
-    /// consumer runs is read from its first record all the same.
+    /// consumer runs is read from its first record all the same. One that appears while no member runs
+    /// cannot be told from an old one: what was written to it before the next member starts is not
+    /// read. Who adds partitions and cannot do without those records keeps a member running, or uses
+    /// [`Oldest`](Self::Oldest).
     #[default]
     Newest,
     /// At the oldest record that still exists.

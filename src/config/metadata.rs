@@ -54,22 +54,26 @@ impl Default for Metadata {
     }
 }
 
-/// Retries of a metadata request: `config.metadata.retry`.
+/// Retries of questions about the cluster: `config.metadata.retry`.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Retry {
-    /// How often a request is repeated after all brokers failed to answer it, or while a leader
-    /// election is under way; then the caller gets the last error. Background refreshes go on.
+    /// How often a [`Client`](crate::Client) asks again for an offset or a group coordinator while there is no
+    /// leader or no coordinator; then the caller gets the last error. A question that every broker can answer goes to
+    /// each of them once. A consumer never gives up: it passes over so many failures in a row that
+    /// may heal by themselves, then it tells of them.
     ///
     /// Default 3. Go: `Metadata.Retry.Max`.
     pub max: u32,
 
-    /// The wait before each retry.
+    /// How long a [`Client`](crate::Client) waits before it asks again, and a consumer after a first failure; there the
+    /// waits double, up to 10 s where it asks for metadata, and up to 2 s where it looks for a leader, joins the group or
+    /// commits. A consumer refreshes what was answered only after so long.
     ///
     /// Default 250 ms. Go: `Metadata.Retry.Backoff`; Java: `retry.backoff.ms`.
     pub backoff: Duration,
 
-    /// Says how long to wait, in place of `backoff`.
+    /// Says how long a consumer waits after a refresh that failed, in place of `backoff`.
     ///
     /// Default `None`. Go: `Metadata.Retry.BackoffFunc`.
     pub backoff_func: Option<BackoffFunc>,

@@ -67,7 +67,7 @@ pub struct Config {
     /// How many messages a channel holds before its reader must take some: the one channel in
     /// multiplex mode, each partition's in partition mode. `None` means 4096 and 1024. All channels
     /// of a consumer together get at most 1,048,576 (16 MiB of slots, allocated at once), so with
-    /// very many partitions each gets fewer.
+    /// very many partitions each gets fewer, but 16.
     ///
     /// Default `None`. Go: `ChannelBufferSize`, 256.
     pub channel_buffer_size: Option<usize>,

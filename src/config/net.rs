@@ -13,9 +13,12 @@ pub struct Net {
     /// Default 30 s. Go: `Net.DialTimeout`; Java: `socket.connection.setup.timeout.ms` (KIP-601).
     pub dial_timeout: Duration,
 
-    /// How long a broker may take to answer. Requests that a broker holds on purpose get their
-    /// holding time on top: a fetch `consumer.max_wait_time`, a JoinGroup the rebalance timeout.
-    /// When it has passed, the connection is closed and made anew.
+    /// How long a broker may take to answer. When it has passed, the connection is closed and made anew.
+    ///
+    /// A fetch, which a broker holds on purpose, gets `consumer.max_wait_time` on top. What concerns the group has
+    /// times that follow from the group's: JoinGroup and SyncGroup the rebalance timeout (the session timeout, where that is
+    /// longer) and 5 s; the other calls of a member at most a third of the session timeout, reading and committing offsets
+    /// at most half of it.
     ///
     /// Default 30 s. Go: `Net.ReadTimeout`; Java: `request.timeout.ms`.
     pub read_timeout: Duration,

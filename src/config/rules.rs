@@ -20,6 +20,9 @@ const LONGEST: Duration = DAY.saturating_mul(24);
 /// overflows, the commit expires at once. A hundred years are far from it.
 const LONGEST_RETENTION: Duration = DAY.saturating_mul(36_500);
 
+/// Shorter ones than an answer takes keep a thread busy with nothing.
+const SHORTEST_COMMIT_INTERVAL: Duration = Duration::from_millis(1);
+
 const LONGEST_DWELL: Duration = Duration::from_secs(10 * 60);
 
 /// The range of Linux for `TCP_KEEPIDLE`, which counts in seconds.
@@ -174,6 +177,12 @@ fn check_consumer(config: &Config) -> Check {
     positive(
         "consumer.offsets.commit_interval",
         consumer.offsets.commit_interval,
+    )?;
+    ensure(
+        consumer.offsets.commit_interval >= SHORTEST_COMMIT_INTERVAL,
+        "consumer.offsets.commit_interval",
+        consumer.offsets.commit_interval,
+        "must be at least 1 ms",
     )?;
     if let Some(retention) = consumer.offsets.retention {
         whole_millis("consumer.offsets.retention", retention)?;

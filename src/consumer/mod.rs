@@ -93,7 +93,8 @@ impl Consumer {
         Ok(Self::from_parts(parts?, group_id))
     }
 
-    /// As [`new`](Self::new), with the settings and the addresses of a client.
+    /// As [`new`](Self::new), with the settings and the addresses of a client, which is asked to
+    /// [refresh](Client::refresh_metadata) what it knows.
     ///
     /// # Errors
     ///
@@ -107,7 +108,10 @@ impl Consumer {
         client
             .cluster_config()
             .validate_consumer(&group_id, &topics)?;
-        let parts = start::start(client.lend()?, &group_id, topics)?;
+        let lease = client.lend()?;
+        // What the client knows may be old: what was added since would count as added while the consumer runs.
+        lease.refresh()?;
+        let parts = start::start(lease, &group_id, topics)?;
         Ok(Self::from_parts(parts, group_id))
     }
 

@@ -41,12 +41,9 @@ impl Waits {
 }
 
 impl Backoff {
-    /// Waits that double from `first` up to `longest`.
+    /// Waits that double from `first` up to `longest`, none longer than that.
     pub fn new(first: Duration, longest: Duration) -> Self {
-        Self::of(&Waits::Doubling {
-            first,
-            longest: longest.max(first),
-        })
+        Self::of(&Waits::Doubling { first, longest })
     }
 
     /// A series of such waits.
@@ -105,6 +102,15 @@ mod tests {
         assert_eq!(backoff.tries(), 6);
         backoff.reset();
         assert!(backoff.next(now, &mut rng) - now <= Duration::from_millis(100));
+    }
+
+    /// A user may well wish for a minute between two tries; who joins a group within a session cannot wait for it.
+    #[test]
+    fn no_wait_is_longer_than_the_longest() {
+        let mut rng = fastrand::Rng::with_seed(1);
+        let mut backoff = Backoff::new(Duration::from_secs(60), Duration::from_secs(2));
+        let now = Instant::now();
+        assert!(backoff.next(now, &mut rng) - now <= Duration::from_secs(2));
     }
 
     #[test]

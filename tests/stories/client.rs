@@ -153,12 +153,16 @@ fn it_finds_offsets_at_a_leader_that_has_moved() {
 
 #[test]
 fn it_finds_the_coordinator_of_a_group() {
-    let kafka = FakeCluster::builder().brokers(3).start();
+    let racks = FakeCluster::builder().brokers(3);
+    let kafka = (1..=3)
+        .fold(racks, |kafka, id| kafka.rack(id, "here"))
+        .start();
     let client = client_of(&kafka);
     let loading = Fault::on(ApiKey::FindCoordinator).times(1);
     kafka.inject(loading.error(ErrorCode::COORDINATOR_NOT_AVAILABLE));
     let first = client.coordinator(GROUP).unwrap();
     assert_eq!(Some(first.id()), kafka.coordinator(GROUP));
+    assert_eq!(first.rack(), Some("here"));
     let next = first.id() % 3 + 1;
     kafka.move_coordinator(GROUP, next);
     assert_eq!(client.coordinator(GROUP).unwrap().id(), first.id());
@@ -218,6 +222,23 @@ fn it_serves_one_consumer_at_a_time() {
     third.consume(2);
     third.consumer.close().unwrap();
     world.judge();
+}
+
+/// What was added since the client was told of the cluster is no news to a consumer that begins now.
+#[test]
+fn its_consumer_begins_with_what_is_there_now() {
+    let world = World::with(&[("t", 1)]).newest();
+    let mut config = world.config();
+    config.client_id = "a".to_owned();
+    let client = Client::new(world.kafka.bootstrap(), config).unwrap();
+    world.kafka.add_partitions("t", 2);
+    world.produce("t", 1, 5);
+    let reader = world.start_on(&client, "a", "t");
+    world.await_committed("t", 1, 5);
+    world.produce("t", 1, 3);
+    reader.consume(3);
+    reader.consumer.close().unwrap();
+    assert_eq!(world.deliveries("t", 1), [5, 6, 7]);
 }
 
 #[test]

@@ -219,6 +219,12 @@ const RULES: &[Rule] = &[
         says: "must be whole milliseconds",
     },
     Rule {
+        field: "consumer.offsets.commit_interval",
+        keeps: |c| c.consumer.offsets.commit_interval = MILLI,
+        breaks: |c| c.consumer.offsets.commit_interval = HALF_MILLI,
+        says: "must be at least 1 ms",
+    },
+    Rule {
         field: "consumer.offsets.retention",
         keeps: |c| c.consumer.offsets.retention = Some(MILLI),
         breaks: |c| c.consumer.offsets.retention = Some(HALF_MILLI),

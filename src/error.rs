@@ -213,6 +213,9 @@ impl Error {
             ErrorKind::ReleaseTimedOut => {
                 "raise group.rebalance.timeout, or finish messages faster; they will be delivered again"
             }
+            ErrorKind::Broker(ErrorCode::THROTTLING_QUOTA_EXCEEDED) => {
+                "raise the quota consumer_byte_rate of this client_id or user"
+            }
             ErrorKind::AckWindowFull => "acknowledge the oldest messages",
             ErrorKind::ClientInUse => "close that consumer first, or use a client of its own",
             ErrorKind::Panicked(_) => "please report this",

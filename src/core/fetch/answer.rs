@@ -107,6 +107,9 @@ impl Fetcher {
             .get_mut(broker)
             .expect("the answer was found by its loop");
         work.not_before = Some(work.failures.add(now, &mut self.rng));
+        if matches!(error.kind(), ErrorKind::Timeout(_)) {
+            work.portion.shrink(asked.reserved);
+        }
         // What makes no sense before that has nothing to do with partitions.
         let is_answer = error.api() == Some(ApiKey::Fetch.name());
         if *error.kind() == ErrorKind::Protocol && is_answer {
@@ -140,21 +143,38 @@ impl Fetcher {
         outcomes
     }
 
-    /// All its partitions wait, and nothing is wrong with any.
-    fn put_off(&mut self, now: Instant, broker: &Broker, asked: Question, throttle: Duration) {
+    /// All its partitions wait, and nothing is wrong with any. The user is told if it goes on.
+    fn put_off(
+        &mut self,
+        now: Instant,
+        broker: &Broker,
+        asked: Question,
+        throttle: Duration,
+    ) -> Vec<Outcome> {
         log::debug!(
             "{broker} puts off a fetch for {throttle:?}: the quota of the client is used up"
         );
+        self.pace(now, broker, false, asked.at, asked.max_wait);
+        let work = self
+            .loops
+            .get_mut(broker)
+            .expect("the answer was found by its loop");
+        let until = now + throttle.min(LONGEST_PUT_OFF);
+        work.not_before = work.not_before.max(Some(until));
+        let is_told = work.portion.put_off(asked.reserved);
+        let mut outcomes = Vec::new();
         for (claim, epoch) in asked.claims {
-            if let Some(mut reading) = self.readings.change_in(claim, epoch) {
-                reading.asked = Asked::No;
+            let Some(mut reading) = self.readings.change_in(claim, epoch) else {
+                continue;
+            };
+            reading.asked = Asked::No;
+            if is_told {
+                let error = reading.error(ErrorCode::THROTTLING_QUOTA_EXCEEDED, "fetch");
+                let error = error.at_api(ApiKey::Fetch).at_broker(broker);
+                outcomes.push(Outcome::Report(claim, error));
             }
         }
-        self.pace(now, broker, false, asked.at, asked.max_wait);
-        if let Some(work) = self.loops.get_mut(broker) {
-            let until = now + throttle.min(LONGEST_PUT_OFF);
-            work.not_before = work.not_before.max(Some(until));
-        }
+        outcomes
     }
 
     fn fetched(
@@ -166,8 +186,7 @@ impl Fetcher {
         cluster: &Cluster,
     ) -> Vec<Outcome> {
         if answer.is_put_off() {
-            self.put_off(now, broker, asked, answer.throttle);
-            return Vec::new();
+            return self.put_off(now, broker, asked, answer.throttle);
         }
         if let Some(work) = self.loops.get_mut(broker) {
             work.suspects.acquit(&asked);
@@ -203,6 +222,10 @@ impl Fetcher {
                 drop(reading);
                 self.partition_refused(now, broker, claim, fetched.error, &mut outcomes);
             }
+        }
+        let largest = self.largest_request();
+        if let Some(work) = self.loops.get_mut(broker) {
+            work.portion.answered(fruitful, largest);
         }
         self.pace(now, broker, fruitful, asked.at, asked.max_wait);
         outcomes

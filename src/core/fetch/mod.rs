@@ -13,6 +13,7 @@ mod failures;
 mod lookup;
 mod onward;
 mod plan;
+mod portion;
 mod reading;
 mod readings;
 mod suspects;
@@ -32,6 +33,7 @@ use self::{
     budget::Budget,
     failures::Failures,
     onward::Grant,
+    portion::Portion,
     reading::{Aim, Asked, Buffer, Reading},
     readings::{Filed, Readings},
     suspects::Suspects,
@@ -137,6 +139,7 @@ struct Loop {
     lookup: Option<Question>,
     failures: Failures,
     not_before: Option<Instant>,
+    portion: Portion,
     /// Answers in a row that came early and brought nothing.
     fruitless: u32,
     suspects: Suspects,
@@ -437,6 +440,7 @@ impl Loop {
             lookup: None,
             failures: Failures::new(Backoff::new(FIRST_BROKER_BACKOFF, LONGEST_BROKER_BACKOFF)),
             not_before: None,
+            portion: Portion::default(),
             fruitless: 0,
             suspects: Suspects::default(),
         }

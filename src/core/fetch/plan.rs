@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Aim, Asked, Brought, Fetcher, Loop, Question, readings::Source};
+use super::{Aim, Asked, Brought, Fetcher, Loop, Question, Reading, readings::Source};
 use crate::{
     call::{Broker, Call, Lane, Target, Token, fetch},
     core::{ClaimId, Tokens, cluster::Cluster},
@@ -150,6 +150,9 @@ impl Fetcher {
                 *credit = reading.map_or(*credit, |r| r.ample(*credit));
             }
         }
+        if let Some(limit) = self.loops.get(&broker).and_then(|l| l.portion.limit()) {
+            bytes = bytes.min(self.cut(&mut credited, limit, is_bounded));
+        }
         let mut claims = Vec::with_capacity(credited.len());
         let mut partitions = Vec::with_capacity(credited.len());
         for (claim, credit) in credited {
@@ -209,6 +212,26 @@ impl Fetcher {
             Call::Fetch(ask),
             max_wait + self.settings.read_timeout,
         )
+    }
+}
+
+impl Fetcher {
+    /// Cuts down what is asked for to so many bytes, or to one batch of each claim where that is known to be more. Returns
+    /// the bytes of the answer.
+    fn cut(&self, credited: &mut [(ClaimId, usize)], limit: usize, is_bounded: bool) -> usize {
+        let of_each = match is_bounded {
+            true => limit,
+            false => limit / credited.len().max(1),
+        };
+        for (claim, credit) in &mut *credited {
+            let batch = self.readings.get(*claim).map_or(0, Reading::next_batch);
+            *credit = (*credit).min(of_each.max(batch));
+        }
+        let credits = credited.iter().map(|(_, credit)| *credit);
+        match is_bounded {
+            true => credits.max().map_or(limit, |most| most.max(limit)),
+            false => credits.sum(),
+        }
     }
 }
 

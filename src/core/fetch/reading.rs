@@ -234,6 +234,11 @@ impl Reading {
         self.fetch_size.min(batches.max(SMALLEST_REQUEST))
     }
 
+    /// How large the next batch may be, as far as is known.
+    pub(super) fn next_batch(&self) -> usize {
+        self.needs.max(self.batch_size)
+    }
+
     /// The same where there is much room.
     pub(super) fn ample(&self, credit: usize) -> usize {
         match self.held() {

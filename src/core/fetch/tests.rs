@@ -1,6 +1,7 @@
 //! Stories of a fetcher with a broker that says what the story needs.
 
 mod onward;
+mod quota;
 mod suspects;
 
 use std::{
@@ -191,15 +192,6 @@ impl Bench {
         self.answer_with(sent, answer(partitions))
     }
 
-    /// The quota is used up: nothing is said of any partition.
-    fn put_off(&mut self, sent: &Sent, throttle: Duration) -> Vec<Outcome> {
-        let answer = fetch::Answer {
-            throttle,
-            ..answer(Vec::new())
-        };
-        self.answer_with(sent, answer)
-    }
-
     fn answer_with(&mut self, sent: &Sent, answer: fetch::Answer) -> Vec<Outcome> {
         let result = Ok(Answer::Fetch(fetch::Answer {
             is_bounded: self.is_bounded,
@@ -207,6 +199,11 @@ impl Bench {
         }));
         self.fetcher
             .answer(self.now, sent.token, result, &self.cluster)
+    }
+
+    fn fail(&mut self, sent: &Sent, error: Error) -> Vec<Outcome> {
+        self.fetcher
+            .answer(self.now, sent.token, Err(error), &self.cluster)
     }
 
     /// Answers all partitions, these with records of so many bytes.
@@ -1387,52 +1384,6 @@ fn a_broker_that_always_answers_at_once_with_nothing_is_not_asked_without_end() 
                 bench.fetcher.expire(bench.now);
             }
         }
-    }
-    assert!(requests < 60, "{requests}");
-}
-
-/// Since 2.0 (KIP-219) a broker answers at once, without any partition, and reads nothing more for a while.
-#[test]
-fn a_quota_that_is_used_up_is_waited_for_and_no_failure() {
-    let settings = Settings {
-        retry_max: Some(0),
-        ..settings()
-    };
-    let mut bench = Bench::new(settings, 2);
-    let sent = bench.fetch();
-    bench.feed(&sent, &[(0, 100)]);
-    for wait in [30, 300, 3_000].map(Duration::from_millis) {
-        let sent = bench.fetch();
-        assert!(bench.put_off(&sent, wait).is_empty(), "nothing is wrong");
-        assert!(bench.try_fetch().is_none());
-        assert_eq!(bench.fetcher.deadline(), Some(bench.now + wait));
-        bench.now += wait;
-    }
-    let sent = bench.fetch();
-    let offsets: Vec<_> = sent
-        .ask
-        .partitions
-        .iter()
-        .map(|p| (p.partition, p.offset))
-        .collect();
-    assert_eq!(offsets, [(1, 0), (0, 1)]);
-
-    bench.put_off(&sent, Duration::from_millis(i32::MAX as u64));
-    bench.now += Duration::from_secs(60);
-    bench.fetch();
-}
-
-/// A broker that puts off without end must not keep us busy.
-#[test]
-fn a_broker_that_puts_off_for_a_moment_again_and_again_is_not_asked_without_end() {
-    let mut bench = Bench::new(settings(), 1);
-    let end = bench.now + Duration::from_secs(10);
-    let mut requests = 0;
-    while bench.now < end {
-        let sent = bench.fetch();
-        requests += 1;
-        bench.put_off(&sent, Duration::from_millis(1));
-        bench.now = bench.fetcher.deadline().unwrap();
     }
     assert!(requests < 60, "{requests}");
 }

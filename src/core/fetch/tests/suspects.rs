@@ -8,11 +8,6 @@ fn unreadable() -> Error {
 }
 
 impl Bench {
-    fn fail(&mut self, sent: &Sent, error: Error) -> Vec<Outcome> {
-        self.fetcher
-            .answer(self.now, sent.token, Err(error), &self.cluster)
-    }
-
     /// The partitions of the next fetch, in their order; it is answered without records.
     fn fetch_nothing(&mut self) -> Vec<i32> {
         let sent = self.fetch();

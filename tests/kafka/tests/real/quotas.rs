@@ -29,8 +29,6 @@ fn a_quota_that_is_used_up_slows_the_reading_down_and_nothing_else(kafka: &Clust
 
     let mut config = library::config(ConsumerMode::Multiplex);
     config.client_id = client_id;
-    // Before 2.5 an answer with more than the quota allows for is never given (KAFKA-9677).
-    config.consumer.fetch.default = 16 * 1024;
     // Who takes it for a failure gives up.
     config.consumer.retry.max = Some(0);
     let begin = Instant::now();

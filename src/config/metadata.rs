@@ -18,8 +18,8 @@ pub struct Metadata {
     /// Default 10 min. Go: `Metadata.RefreshFrequency`; Java: `metadata.max.age.ms`.
     pub refresh_frequency: Duration,
 
-    /// Asks for all topics of the cluster; `false` asks for the subscribed ones only, which is
-    /// cheaper where a cluster has very many. A whitelist or blacklist needs all.
+    /// Asks for all topics of the cluster, and by name for the subscribed ones that are not among them; `false` asks for
+    /// the subscribed ones only, which is cheaper where a cluster has very many. A whitelist or blacklist needs all.
     ///
     /// Default `true`. Go: `Metadata.Full`.
     pub full: bool,
@@ -31,7 +31,7 @@ pub struct Metadata {
     /// Default `None`. Go: `Metadata.Timeout`.
     pub timeout: Option<Duration>,
 
-    /// Lets a broker with `auto.create.topics.enable` create a topic because it was asked for.
+    /// Lets a broker with `auto.create.topics.enable` create a topic because a consumer that subscribes to it asks for it.
     /// Off, unlike in Go: a refresh would bring back a topic that has just been deleted.
     ///
     /// The request can say so since Kafka 0.11 (Metadata v4). From an older broker all topics are

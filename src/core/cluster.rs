@@ -1,5 +1,6 @@
 //! What is known of the cluster: brokers, topics, leaders; and when to ask again.
 
+mod naming;
 mod past;
 #[cfg(test)]
 mod tests;
@@ -9,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use self::past::Past;
+use self::{naming::Naming, past::Past};
 use crate::{
     call::{Answer, Broker, Call, Lane, Target, Token, metadata},
     config::Config,
@@ -80,6 +81,9 @@ pub struct Cluster {
     /// Topics that must be known, besides all.
     wanted: BTreeSet<String>,
     refresh: Refresh,
+    /// Whether someone needs an answer younger than the one that is awaited.
+    again: bool,
+    naming: Naming,
     /// When the last answer was asked for: an answer older than a wish does not fulfil it.
     updated_at: Option<Instant>,
     /// Which broker gave it, where that is known.
@@ -98,12 +102,10 @@ pub struct Cluster {
 enum Refresh {
     /// Due at this time; `None` when never.
     Waiting(Option<Instant>),
-    /// Asked; `again` when someone needs an answer younger than this one.
     Asked {
         token: Token,
         to: Broker,
         at: Instant,
-        again: bool,
     },
 }
 
@@ -147,6 +149,8 @@ pub enum Count {
 pub enum Update {
     /// There is a new description.
     Described,
+    /// It is known now why a description of all topics has left some out.
+    Named,
     /// Asking failed. The user hears of it at once where somebody has to act, else when it lasts.
     Failed(Option<Error>),
     /// Asking again cannot help.
@@ -167,6 +171,8 @@ impl Cluster {
             past: Past::default(),
             wanted: BTreeSet::new(),
             refresh: Refresh::Waiting(None),
+            again: false,
+            naming: Naming::default(),
             updated_at: None,
             described_by: None,
             rng: fastrand::Rng::with_seed(seed),
@@ -216,11 +222,24 @@ impl Cluster {
             self.topics.insert(name, topic);
         }
         let passing = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
-        before.retain(|name, known| self.holds(name, known, passing));
-        let held = before.into_iter();
-        self.topics
-            .extend(held.map(|(name, known)| (name, Topic { passing, ..known })));
-        self.schedule(now);
+        let mut left_out = BTreeSet::new();
+        for (name, known) in before {
+            if self.holds(&name, &known, passing) {
+                self.topics.insert(name, Topic { passing, ..known });
+            } else if self.naming.has_told(&name) && self.wanted.contains(&name) {
+                left_out.insert(name.clone());
+                self.topics.insert(name, known);
+            }
+        }
+        if self.settings.full {
+            let is_left_out = |name: &&String| !self.topics.contains_key(*name);
+            left_out.extend(self.wanted.iter().filter(is_left_out).cloned());
+        }
+        self.naming.left_out(left_out);
+        match self.naming.is_next() {
+            true => self.refresh = Refresh::Waiting(Some(now)),
+            false => self.schedule(now),
+        }
     }
 
     /// Whether that still holds what was known of a topic that is not described this time: a group must not rebalance
@@ -261,7 +280,8 @@ impl Cluster {
     /// Asks anew as soon as may be: at once, or after the backoff where the last try was just now.
     pub fn refresh(&mut self, now: Instant) {
         match &mut self.refresh {
-            Refresh::Asked { again, .. } => *again = true,
+            Refresh::Asked { .. } => self.again = true,
+            Refresh::Waiting(_) if self.naming.is_next() => self.again = true,
             Refresh::Waiting(due) => {
                 let earliest = match self.updated_at {
                     Some(last) if self.retry.tries() == 0 => {
@@ -333,9 +353,14 @@ impl Cluster {
             token,
             to: to.clone(),
             at: now,
-            again: false,
         };
-        let topics = (!self.settings.full).then(|| self.wanted.iter().cloned().collect());
+        let topics = match self.naming.names() {
+            Some(names) => Some(names),
+            None => {
+                self.again = false;
+                (!self.settings.full).then(|| self.wanted.iter().cloned().collect())
+            }
+        };
         let ask = metadata::Ask {
             topics,
             allow_auto_topic_creation: self.settings.allow_auto_topic_creation,
@@ -356,24 +381,44 @@ impl Cluster {
     pub fn answer(&mut self, now: Instant, result: Result<Answer>) -> Update {
         let asked = std::mem::replace(&mut self.refresh, Refresh::Waiting(None));
         let Refresh::Asked {
-            to,
-            at: asked_at,
-            again,
-            ..
+            to, at: asked_at, ..
         } = asked
         else {
             unreachable!("the caller has asked whether it is waited for")
         };
-        match result {
-            Ok(answer) => {
-                self.describe(now, asked_at, Some(&to), answer.into_metadata());
-                if again {
-                    self.refresh(now);
-                }
-                Update::Described
+        let update = if self.naming.is_next() {
+            self.named(now, result.map(Answer::into_metadata));
+            Update::Named
+        } else {
+            match result {
+                Ok(answer) => self.describe(now, asked_at, Some(&to), answer.into_metadata()),
+                Err(error) => return self.failed(now, error.doing("metadata")),
             }
-            Err(error) => self.failed(now, error.doing("metadata")),
+            Update::Described
+        };
+        if self.again {
+            self.refresh(now);
         }
+        update
+    }
+
+    /// What is said by name of topics that a description of all has left out.
+    fn named(&mut self, now: Instant, answer: Result<metadata::Answer>) {
+        if answer.is_ok() {
+            self.heard();
+        }
+        let told = self.naming.answered(answer).into_iter();
+        self.topics
+            .extend(told.map(|(name, error)| (name, Topic::of_error(error))));
+        self.schedule(now);
+    }
+
+    /// Whether it is still to be found out why a wanted topic is not there, or whether it is created.
+    pub fn is_in_question(&self, topic: &str) -> bool {
+        let may_be_created = self.settings.allow_auto_topic_creation && !self.trouble_lasts();
+        self.topics
+            .get(topic)
+            .is_none_or(|told| may_be_created && !told.exists())
     }
 
     /// There was no answer, or one that refuses the question as a whole.

@@ -152,6 +152,45 @@ fn a_group_whose_only_topic_does_not_exist_waits_for_it() {
     world.judge();
 }
 
+/// A broker that is asked for all topics does not speak of those that may not be seen.
+#[test]
+fn a_topic_that_may_not_be_seen_is_told_as_such() {
+    let world = World::with(&[("t", 1)]);
+    let code = ErrorCode::TOPIC_AUTHORIZATION_FAILED;
+    let hidden = Fault::on(ApiKey::Metadata).topic("hidden").error(code);
+    let hidden = world.kafka.inject(hidden);
+    let reader = world.start("a", ["t", "hidden"], watchful(&world));
+    reader.await_error(|error| error.code() == Some(code) && error.topic() == Some("hidden"));
+    let asked = world.kafka.requests_seen(ApiKey::Metadata);
+    world
+        .kafka
+        .await_requests(PATIENCE, ApiKey::Metadata, asked + 5);
+    assert_eq!(reader.errors().len(), 1, "{:?}", reader.errors());
+    world.kafka.lift(hidden);
+    world.kafka.create_topic("hidden", 1);
+    world.produce("hidden", 0, 3);
+    reader.consume(3);
+    world.judge();
+}
+
+/// Brokers create what is asked for by name, if both sides wish for it.
+#[test]
+fn a_topic_is_created_for_who_asks_for_it_where_that_is_allowed() {
+    for full in [true, false] {
+        let world = World::of(FakeCluster::builder().auto_create_topics(2));
+        let mut config = watchful(&world);
+        config.metadata.full = full;
+        let shy = world.start("a", "wanted", config.clone());
+        shy.await_error(unknown("wanted"));
+        config.metadata.allow_auto_topic_creation = true;
+        let bold = world.start("b", "wanted", config);
+        shy.await_claims(1);
+        bold.await_claims(1);
+        assert!(bold.errors().is_empty(), "{:?}", bold.errors());
+        world.judge();
+    }
+}
+
 fn patterns(config: &mut Config, whitelist: &str, blacklist: Option<&str>) {
     let compile = |pattern: &str| regex::Regex::new(pattern).expect("it is a pattern");
     config.group.topics.whitelist = Some(compile(whitelist));

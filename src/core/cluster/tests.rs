@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::{Cluster, Settings, Update, past::PATIENCE};
 use crate::{
-    call::{Answer, Broker, metadata},
+    call::{Answer, Broker, Call, metadata},
     config::Config,
     core::Tokens,
     error::{Error, ErrorKind},
@@ -256,4 +256,112 @@ fn what_a_broker_says_of_itself_is_told_by_no_other() {
         others += i32::from(is_another);
     }
     assert_eq!(others, 3);
+}
+
+impl Story {
+    /// The topics that are asked for by name now; `None` where all are.
+    fn question(&mut self) -> Option<Vec<String>> {
+        let mut tokens = Tokens::default();
+        let (.., call, _) = self
+            .cluster
+            .poll_call(self.now, &mut tokens)
+            .expect("it is due");
+        match call {
+            Call::Metadata(ask) => ask.topics,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn hear_in_answer(&mut self, topics: Vec<metadata::Topic>) -> Update {
+        let told = Ok(Answer::Metadata(answer(topics)));
+        self.cluster.answer(self.now, told)
+    }
+
+    fn wait(&mut self) {
+        self.now = self.cluster.deadline().expect("it waits for something");
+    }
+}
+
+fn refused(error: ErrorCode) -> metadata::Topic {
+    metadata::Topic {
+        error,
+        ..topic(None, 0, 1, 0)
+    }
+}
+
+fn named() -> Option<Vec<String>> {
+    Some(vec!["t".to_owned()])
+}
+
+#[test]
+fn what_is_left_out_of_all_is_asked_for_by_name() {
+    let mut story = Story::new();
+    let hidden = ErrorCode::TOPIC_AUTHORIZATION_FAILED;
+    for _ in 0..3 {
+        assert_eq!(story.question(), None);
+        story.hear_in_answer(Vec::new());
+        assert_eq!(story.question(), named(), "at once");
+        let update = story.hear_in_answer(vec![refused(hidden)]);
+        assert!(matches!(update, Update::Named));
+        assert_eq!(story.cluster.trouble("t"), hidden);
+        assert!(
+            story
+                .cluster
+                .poll_call(story.now, &mut Tokens::default())
+                .is_none()
+        );
+        story.wait();
+    }
+    assert_eq!(story.question(), None);
+    story.hear_in_answer(vec![topic(ID, 1, 1, 4)]);
+    assert_eq!(story.cluster.trouble("t"), ErrorCode::NONE);
+    let an_hour = Duration::from_secs(3600);
+    story.now += an_hour;
+    assert_eq!(story.question(), None);
+    // One such word is not believed.
+    story.hear_in_answer(Vec::new());
+    story.wait();
+    assert_eq!(story.question(), None);
+    story.hear_in_answer(Vec::new());
+    assert_eq!(story.question(), named());
+}
+
+#[test]
+fn a_topic_is_in_question_until_it_was_asked_for_by_name() {
+    let mut story = Story::new();
+    assert!(story.cluster.is_in_question("t"));
+    story.question();
+    story.hear_in_answer(Vec::new());
+    assert!(story.cluster.is_in_question("t"));
+    story.question();
+    // Then the silence was the answer.
+    let silence = Error::new(ErrorKind::Disconnected, "metadata");
+    story.cluster.answer(story.now, Err(silence));
+    assert!(!story.cluster.is_in_question("t"));
+    let unknown = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
+    assert_eq!(story.cluster.trouble("t"), unknown);
+    story.wait();
+    assert_eq!(story.question(), None);
+}
+
+/// A leader has moved, say, while it is found out why a topic is not there.
+#[test]
+fn a_refresh_that_is_wished_for_meanwhile_is_made() {
+    let mut story = Story::new();
+    story.question();
+    story.hear_in_answer(Vec::new());
+    story.cluster.refresh(story.now);
+    assert_eq!(story.question(), named());
+    story.cluster.refresh(story.now);
+    let unknown = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
+    story.hear_in_answer(vec![refused(unknown)]);
+    story.now += Config::default().metadata.retry.backoff;
+    assert_eq!(story.question(), None);
+    story.hear_in_answer(vec![topic(ID, 1, 1, 4)]);
+    assert!(
+        story
+            .cluster
+            .poll_call(story.now, &mut Tokens::default())
+            .is_none()
+    );
 }

@@ -24,6 +24,7 @@ impl Engine {
         if self.cluster.is_waiting_for(token) {
             match self.cluster.answer(now, result) {
                 Update::Described => self.described(now),
+                Update::Named => self.report_absent_topics(),
                 Update::Failed(None) => {}
                 Update::Failed(Some(error)) => self.report(None, error),
                 Update::Fatal(error) => self.fail(error),
@@ -124,7 +125,8 @@ impl Engine {
             let still_holds = |topic: &Topic| topic.error == ErrorCode::NONE;
             let passes = reaction(ApiKey::Metadata, code) == Reaction::Retry
                 || self.cluster.topic(name).is_some_and(still_holds);
-            let is_quiet = passes && !self.cluster.trouble_lasts();
+            let is_quiet =
+                self.cluster.is_in_question(name) || (passes && !self.cluster.trouble_lasts());
             if code == ErrorCode::NONE {
                 self.absent.remove(name);
             } else if !is_quiet && self.absent.insert(name.clone()) {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Aim, Asked, Brought, Fetcher, Loop, Question, Reading, readings::Source};
+use super::{Aim, Asked, Brought, Fetcher, Loop, Question, Reading, portion, readings::Source};
 use crate::{
     call::{Broker, Call, Lane, Target, Token, fetch},
     core::{ClaimId, Tokens, cluster::Cluster},
@@ -221,7 +221,7 @@ impl Fetcher {
     fn cut(&self, credited: &mut [(ClaimId, usize)], limit: usize, is_bounded: bool) -> usize {
         let of_each = match is_bounded {
             true => limit,
-            false => limit / credited.len().max(1),
+            false => (limit / credited.len().max(1)).max(portion::LEAST),
         };
         for (claim, credit) in &mut *credited {
             let batch = self.readings.get(*claim).map_or(0, Reading::next_batch);

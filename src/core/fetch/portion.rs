@@ -5,8 +5,9 @@
 //! is put off for ever, and before that it comes so late that nobody waits for it any more. So whoever gets nothing asks
 //! for less.
 
-/// So little is less than a batch, and a broker since 0.10.1 gives one batch at least.
-const LEAST: usize = 1024;
+/// So little is less than a batch. A broker since 0.10.1 gives one batch at least, and an older one the beginning of it,
+/// which says how large it is.
+pub(super) const LEAST: usize = 1024;
 
 /// From try to try the portion becomes so many times smaller.
 const SHRINKS: usize = 4;
@@ -31,6 +32,7 @@ impl Portion {
 
     /// Nothing came of a request for so many bytes.
     pub(super) fn shrink(&mut self, asked: usize) {
+        let asked = self.limit.map_or(asked, |limit| limit.min(asked));
         self.limit = Some((asked / SHRINKS).max(LEAST));
     }
 

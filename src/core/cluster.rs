@@ -80,10 +80,10 @@ pub struct Cluster {
     past: Past,
     /// Topics that must be known, besides all.
     wanted: BTreeSet<String>,
-    refresh: Refresh,
-    /// Whether someone needs an answer younger than the one that is awaited.
-    again: bool,
+    /// Those that the user has named.
+    subscribed: BTreeSet<String>,
     naming: Naming,
+    refresh: Refresh,
     /// When the last answer was asked for: an answer older than a wish does not fulfil it.
     updated_at: Option<Instant>,
     /// Which broker gave it, where that is known.
@@ -102,10 +102,12 @@ pub struct Cluster {
 enum Refresh {
     /// Due at this time; `None` when never.
     Waiting(Option<Instant>),
+    /// Asked; `again` when someone needs an answer younger than this one.
     Asked {
         token: Token,
         to: Broker,
         at: Instant,
+        again: bool,
     },
 }
 
@@ -149,7 +151,7 @@ pub enum Count {
 pub enum Update {
     /// There is a new description.
     Described,
-    /// It is known now why a description of all topics has left some out.
+    /// It may be known now why the description has left some topics out.
     Named,
     /// Asking failed. The user hears of it at once where somebody has to act, else when it lasts.
     Failed(Option<Error>),
@@ -170,9 +172,9 @@ impl Cluster {
             topics: BTreeMap::new(),
             past: Past::default(),
             wanted: BTreeSet::new(),
-            refresh: Refresh::Waiting(None),
-            again: false,
+            subscribed: BTreeSet::new(),
             naming: Naming::default(),
+            refresh: Refresh::Waiting(None),
             updated_at: None,
             described_by: None,
             rng: fastrand::Rng::with_seed(seed),
@@ -222,24 +224,27 @@ impl Cluster {
             self.topics.insert(name, topic);
         }
         let passing = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
-        let mut left_out = BTreeSet::new();
+        let mut left_out: BTreeSet<String> = BTreeSet::new();
         for (name, known) in before {
             if self.holds(&name, &known, passing) {
                 self.topics.insert(name, Topic { passing, ..known });
-            } else if self.naming.has_told(&name) && self.wanted.contains(&name) {
+            } else if self.naming.has_told(&name) {
                 left_out.insert(name.clone());
                 self.topics.insert(name, known);
             }
         }
         if self.settings.full {
             let is_left_out = |name: &&String| !self.topics.contains_key(*name);
-            left_out.extend(self.wanted.iter().filter(is_left_out).cloned());
+            left_out.extend(self.subscribed.iter().filter(is_left_out).cloned());
         }
-        self.naming.left_out(left_out);
-        match self.naming.is_next() {
-            true => self.refresh = Refresh::Waiting(Some(now)),
-            false => self.schedule(now),
-        }
+        self.naming.described(left_out);
+        self.schedule(now);
+    }
+
+    /// The topics that the user has named. What a description of all has to say of them is asked for by name if it leaves
+    /// them out.
+    pub fn subscribe(&mut self, topics: BTreeSet<String>) {
+        self.subscribed = topics;
     }
 
     /// Whether that still holds what was known of a topic that is not described this time: a group must not rebalance
@@ -280,8 +285,7 @@ impl Cluster {
     /// Asks anew as soon as may be: at once, or after the backoff where the last try was just now.
     pub fn refresh(&mut self, now: Instant) {
         match &mut self.refresh {
-            Refresh::Asked { .. } => self.again = true,
-            Refresh::Waiting(_) if self.naming.is_next() => self.again = true,
+            Refresh::Asked { again, .. } => *again = true,
             Refresh::Waiting(due) => {
                 let earliest = match self.updated_at {
                     Some(last) if self.retry.tries() == 0 => {
@@ -343,6 +347,14 @@ impl Cluster {
         now: Instant,
         tokens: &mut Tokens,
     ) -> Option<(Target, Token, Call, Duration)> {
+        if self.naming.is_due() {
+            // Of those who have described it: others may know other topics.
+            let describer = self.described_by.and_then(|id| self.broker(id)).cloned();
+            let to = describer.unwrap_or_else(|| self.any_broker());
+            let token = tokens.fresh();
+            let topics = self.naming.ask(token);
+            return Some(self.question(to, token, Some(topics)));
+        }
         match &self.refresh {
             Refresh::Waiting(Some(due)) if *due <= now => {}
             Refresh::Waiting(_) | Refresh::Asked { .. } => return None,
@@ -353,72 +365,64 @@ impl Cluster {
             token,
             to: to.clone(),
             at: now,
+            again: false,
         };
-        let topics = match self.naming.names() {
-            Some(names) => Some(names),
-            None => {
-                self.again = false;
-                (!self.settings.full).then(|| self.wanted.iter().cloned().collect())
-            }
-        };
+        let topics = (!self.settings.full).then(|| self.wanted.iter().cloned().collect());
+        Some(self.question(to, token, topics))
+    }
+
+    fn question(
+        &self,
+        broker: Broker,
+        token: Token,
+        topics: Option<Vec<String>>,
+    ) -> (Target, Token, Call, Duration) {
         let ask = metadata::Ask {
             topics,
             allow_auto_topic_creation: self.settings.allow_auto_topic_creation,
         };
         let target = Target {
-            broker: to,
+            broker,
             lane: Lane::Control,
         };
-        Some((target, token, Call::Metadata(ask), self.settings.timeout))
+        (target, token, Call::Metadata(ask), self.settings.timeout)
     }
 
-    /// Whether this names the question that is on its way.
+    /// Whether this names a question that is on its way.
     pub fn is_waiting_for(&self, token: Token) -> bool {
-        matches!(&self.refresh, Refresh::Asked { token: t, .. } if *t == token)
+        self.naming.is_waiting_for(token)
+            || matches!(&self.refresh, Refresh::Asked { token: t, .. } if *t == token)
     }
 
-    /// Takes in the answer to the question that is on its way.
-    pub fn answer(&mut self, now: Instant, result: Result<Answer>) -> Update {
+    /// Takes in the answer to a question that is on its way.
+    pub fn answer(&mut self, now: Instant, token: Token, result: Result<Answer>) -> Update {
+        if self.naming.is_waiting_for(token) {
+            let told = self.naming.answered(result.map(Answer::into_metadata));
+            let told = told.into_iter();
+            self.topics
+                .extend(told.map(|(name, error)| (name, Topic::of_error(error))));
+            return Update::Named;
+        }
         let asked = std::mem::replace(&mut self.refresh, Refresh::Waiting(None));
         let Refresh::Asked {
-            to, at: asked_at, ..
+            to,
+            at: asked_at,
+            again,
+            ..
         } = asked
         else {
             unreachable!("the caller has asked whether it is waited for")
         };
-        let update = if self.naming.is_next() {
-            self.named(now, result.map(Answer::into_metadata));
-            Update::Named
-        } else {
-            match result {
-                Ok(answer) => self.describe(now, asked_at, Some(&to), answer.into_metadata()),
-                Err(error) => return self.failed(now, error.doing("metadata")),
+        match result {
+            Ok(answer) => {
+                self.describe(now, asked_at, Some(&to), answer.into_metadata());
+                if again {
+                    self.refresh(now);
+                }
+                Update::Described
             }
-            Update::Described
-        };
-        if self.again {
-            self.refresh(now);
+            Err(error) => self.failed(now, error.doing("metadata")),
         }
-        update
-    }
-
-    /// What is said by name of topics that a description of all has left out.
-    fn named(&mut self, now: Instant, answer: Result<metadata::Answer>) {
-        if answer.is_ok() {
-            self.heard();
-        }
-        let told = self.naming.answered(answer).into_iter();
-        self.topics
-            .extend(told.map(|(name, error)| (name, Topic::of_error(error))));
-        self.schedule(now);
-    }
-
-    /// Whether it is still to be found out why a wanted topic is not there, or whether it is created.
-    pub fn is_in_question(&self, topic: &str) -> bool {
-        let may_be_created = self.settings.allow_auto_topic_creation && !self.trouble_lasts();
-        self.topics
-            .get(topic)
-            .is_none_or(|told| may_be_created && !told.exists())
     }
 
     /// There was no answer, or one that refuses the question as a whole.
@@ -518,6 +522,13 @@ impl Cluster {
             Some(topic) if topic.error.is_error() => topic.error,
             Some(topic) => topic.passing,
         }
+    }
+
+    /// Whether it is still to be found out why a wanted topic is not there, or whether it is created.
+    pub fn is_in_question(&self, topic: &str) -> bool {
+        let may_be_created = self.settings.allow_auto_topic_creation;
+        let told = self.topics.get(topic);
+        !self.trouble_lasts() && told.is_none_or(|told| may_be_created && !told.exists())
     }
 
     /// Whether something has been wrong with a wanted topic for longer than is passed over in silence.

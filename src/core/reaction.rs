@@ -290,6 +290,7 @@ table! {
     }
 
     Metadata {
+        BROKER_NOT_AVAILABLE => Retry,
         LEADER_NOT_AVAILABLE => Retry,
         LISTENER_NOT_FOUND => Retry,
         KAFKA_STORAGE_ERROR => Retry,

@@ -86,7 +86,9 @@ fn of_fetch(row: &Row) -> &'static [Place] {
 fn of_metadata(row: &Row) -> &'static [Place] {
     match row.code {
         _ if !row.is_listed => &[Whole, Topic],
-        ErrorCode::REBOOTSTRAP_REQUIRED | ErrorCode::UNSUPPORTED_VERSION => &[Whole],
+        ErrorCode::BROKER_NOT_AVAILABLE
+        | ErrorCode::REBOOTSTRAP_REQUIRED
+        | ErrorCode::UNSUPPORTED_VERSION => &[Whole],
         ErrorCode::UNKNOWN_SERVER_ERROR | ErrorCode::INVALID_REQUEST => &[Whole, Topic],
         ErrorCode::LEADER_NOT_AVAILABLE => &[Topic, Partition],
         ErrorCode::UNKNOWN_TOPIC_OR_PARTITION

@@ -366,3 +366,23 @@ fn a_broker_that_stops_and_comes_back_loses_nothing() {
     worker.stop();
     world.judge();
 }
+
+/// Only what is subscribed to by name is created.
+#[test]
+fn a_topic_that_was_deleted_is_not_brought_back_for_a_pattern() {
+    let builder = FakeCluster::builder().auto_create_topics(1);
+    let world = World::of(builder.topic("topic-a", 1).topic("topic-b", 1));
+    let mut config = watchful(&world);
+    patterns(&mut config, "^topic-", None);
+    config.metadata.allow_auto_topic_creation = true;
+    let reader = world.start("a", (), config);
+    reader.await_claims(2);
+    world.kafka.delete_topic("topic-b");
+    reader.await_claims(1);
+    let asked = world.kafka.requests_seen(ApiKey::Metadata);
+    world
+        .kafka
+        .await_requests(PATIENCE, ApiKey::Metadata, asked + 5);
+    assert_eq!(world.kafka.log_bounds("topic-b", 0), None);
+    world.judge();
+}

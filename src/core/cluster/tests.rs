@@ -1,14 +1,14 @@
-//! Descriptions of the cluster that contradict each other.
+//! Descriptions of the cluster that contradict each other, and questions.
 
 use std::time::{Duration, Instant};
 
-use super::{Cluster, Settings, Update, past::PATIENCE};
+use super::{Cluster, LONGEST_LEADERLESS, Settings, Update, past::PATIENCE};
 use crate::{
-    call::{Answer, Broker, Call, metadata},
+    call::{Answer, Broker, Call, Token, metadata},
     config::Config,
     core::Tokens,
     error::{Error, ErrorKind},
-    protocol::ErrorCode,
+    protocol::{ApiKey, ErrorCode},
     wire::Uuid,
 };
 
@@ -19,6 +19,14 @@ const ANOTHER: Option<Uuid> = Some(Uuid([2; 16]));
 struct Story {
     cluster: Cluster,
     now: Instant,
+    tokens: Tokens,
+}
+
+/// A question on its way: to whom, by its port, and what.
+struct Asked {
+    token: Token,
+    port: u16,
+    topics: Option<Vec<String>>,
 }
 
 /// A topic of so many partitions, all led by this broker in this epoch.
@@ -70,7 +78,11 @@ impl Story {
         let now = Instant::now();
         let mut cluster = Cluster::new(Settings::of(&Config::default()), vec![bootstrap], 1);
         cluster.want(now, ["t".to_owned()].into());
-        Self { cluster, now }
+        Self {
+            cluster,
+            now,
+            tokens: Tokens::default(),
+        }
     }
 
     fn hear_of(&mut self, topics: Vec<metadata::Topic>) {
@@ -88,14 +100,51 @@ impl Story {
     /// Asks whoever is asked next, and is told the same again. Tells who that was, by its port.
     fn ask(&mut self) -> u16 {
         self.now += Duration::from_secs(3600);
-        let mut tokens = Tokens::default();
-        let (to, ..) = self
-            .cluster
-            .poll_call(self.now, &mut tokens)
-            .expect("it is due");
-        let told = answer(vec![topic(ID, 1, 1, 4)]);
-        self.cluster.answer(self.now, Ok(Answer::Metadata(told)));
-        to.broker.port
+        let asked = self.question();
+        self.answer(&asked, vec![topic(ID, 1, 1, 4)]);
+        asked.port
+    }
+
+    fn try_question(&mut self) -> Option<Asked> {
+        let (to, token, call, _) = self.cluster.poll_call(self.now, &mut self.tokens)?;
+        let Call::Metadata(ask) = call else {
+            panic!("{call:?}");
+        };
+        Some(Asked {
+            token,
+            port: to.broker.port,
+            topics: ask.topics,
+        })
+    }
+
+    fn question(&mut self) -> Asked {
+        self.try_question().expect("it is due")
+    }
+
+    /// The question for all topics, at the time that it is due.
+    fn question_in_time(&mut self) -> Asked {
+        self.now = self
+            .now
+            .max(self.cluster.deadline().expect("it is to be asked"));
+        let asked = self.question();
+        assert_eq!(asked.topics, None);
+        asked
+    }
+
+    /// The question for topics by name.
+    fn question_by_name(&mut self) -> Asked {
+        let asked = self.question();
+        assert!(asked.topics.is_some());
+        asked
+    }
+
+    fn answer(&mut self, asked: &Asked, topics: Vec<metadata::Topic>) -> Update {
+        let told = Ok(Answer::Metadata(answer(topics)));
+        self.cluster.answer(self.now, asked.token, told)
+    }
+
+    fn fail(&mut self, asked: &Asked, error: Error) -> Update {
+        self.cluster.answer(self.now, asked.token, Err(error))
     }
 }
 
@@ -125,15 +174,10 @@ fn failures_may_be_quiet_for_ever() {
     let mut config = Config::default();
     config.metadata.retry.max = u32::MAX;
     story.cluster.settings = Settings::of(&config);
-    let mut tokens = Tokens::default();
     for _ in 0..3 {
         story.now += Duration::from_secs(3600);
-        story
-            .cluster
-            .poll_call(story.now, &mut tokens)
-            .expect("it is due");
-        let error = Error::new(ErrorKind::Closed, "topics");
-        let update = story.cluster.answer(story.now, Err(error));
+        let asked = story.question();
+        let update = story.fail(&asked, Error::new(ErrorKind::Closed, "topics"));
         assert!(matches!(update, Update::Failed(None)));
     }
 }
@@ -258,110 +302,134 @@ fn what_a_broker_says_of_itself_is_told_by_no_other() {
     assert_eq!(others, 3);
 }
 
-impl Story {
-    /// The topics that are asked for by name now; `None` where all are.
-    fn question(&mut self) -> Option<Vec<String>> {
-        let mut tokens = Tokens::default();
-        let (.., call, _) = self
-            .cluster
-            .poll_call(self.now, &mut tokens)
-            .expect("it is due");
-        match call {
-            Call::Metadata(ask) => ask.topics,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    fn hear_in_answer(&mut self, topics: Vec<metadata::Topic>) -> Update {
-        let told = Ok(Answer::Metadata(answer(topics)));
-        self.cluster.answer(self.now, told)
-    }
-
-    fn wait(&mut self) {
-        self.now = self.cluster.deadline().expect("it waits for something");
-    }
+#[test]
+fn a_broker_that_has_just_started_is_passed_over_in_silence() {
+    let mut story = Story::new();
+    let asked = story.question();
+    let nobody = Error::broker_code(ErrorCode::BROKER_NOT_AVAILABLE, "topics");
+    let update = story.fail(&asked, nobody.at_api(ApiKey::Metadata));
+    assert!(matches!(update, Update::Failed(None)), "{update:?}");
 }
 
-fn refused(error: ErrorCode) -> metadata::Topic {
+fn hidden(name: &str) -> metadata::Topic {
     metadata::Topic {
-        error,
+        error: ErrorCode::TOPIC_AUTHORIZATION_FAILED,
+        name: name.to_owned(),
         ..topic(None, 0, 1, 0)
     }
 }
 
-fn named() -> Option<Vec<String>> {
-    Some(vec!["t".to_owned()])
+impl Story {
+    /// The user has named another topic, which is left out of all descriptions.
+    fn with_a_hidden_one() -> Self {
+        let mut story = Self::new();
+        let names = || ["t".to_owned(), "hidden".to_owned()].into();
+        story.cluster.subscribe(names());
+        story.cluster.want(story.now, names());
+        story
+    }
 }
 
 #[test]
 fn what_is_left_out_of_all_is_asked_for_by_name() {
-    let mut story = Story::new();
-    let hidden = ErrorCode::TOPIC_AUTHORIZATION_FAILED;
+    let mut story = Story::with_a_hidden_one();
     for _ in 0..3 {
-        assert_eq!(story.question(), None);
-        story.hear_in_answer(Vec::new());
-        assert_eq!(story.question(), named(), "at once");
-        let update = story.hear_in_answer(vec![refused(hidden)]);
+        let asked = story.question_in_time();
+        story.answer(&asked, vec![topic(ID, 1, 1, 4)]);
+        let asked = story.question_by_name();
+        assert_eq!(asked.topics, Some(vec!["hidden".to_owned()]));
+        let update = story.answer(&asked, vec![hidden("hidden")]);
         assert!(matches!(update, Update::Named));
-        assert_eq!(story.cluster.trouble("t"), hidden);
-        assert!(
-            story
-                .cluster
-                .poll_call(story.now, &mut Tokens::default())
-                .is_none()
-        );
-        story.wait();
+        let code = ErrorCode::TOPIC_AUTHORIZATION_FAILED;
+        assert_eq!(story.cluster.trouble("hidden"), code);
+        assert!(story.try_question().is_none());
     }
-    assert_eq!(story.question(), None);
-    story.hear_in_answer(vec![topic(ID, 1, 1, 4)]);
-    assert_eq!(story.cluster.trouble("t"), ErrorCode::NONE);
-    let an_hour = Duration::from_secs(3600);
-    story.now += an_hour;
-    assert_eq!(story.question(), None);
-    // One such word is not believed.
-    story.hear_in_answer(Vec::new());
-    story.wait();
-    assert_eq!(story.question(), None);
-    story.hear_in_answer(Vec::new());
-    assert_eq!(story.question(), named());
+    let asked = story.question_in_time();
+    let there = metadata::Topic {
+        error: ErrorCode::NONE,
+        ..hidden("hidden")
+    };
+    story.answer(&asked, vec![topic(ID, 1, 1, 4), there]);
+    assert_eq!(story.cluster.trouble("hidden"), ErrorCode::NONE);
+    assert!(story.try_question().is_none());
+}
+
+/// Those that are in use beside them, by patterns or by other members, would come back where brokers may create topics.
+#[test]
+fn only_what_the_user_has_named_is_asked_for_by_name() {
+    let mut story = Story::with_a_hidden_one();
+    story.cluster.subscribe(["hidden".to_owned()].into());
+    for _ in 0..3 {
+        let asked = story.question_in_time();
+        story.answer(&asked, Vec::new());
+        let asked = story.question_by_name();
+        assert_eq!(asked.topics, Some(vec!["hidden".to_owned()]));
+        story.answer(&asked, vec![hidden("hidden")]);
+    }
 }
 
 #[test]
-fn a_topic_is_in_question_until_it_was_asked_for_by_name() {
-    let mut story = Story::new();
-    assert!(story.cluster.is_in_question("t"));
-    story.question();
-    story.hear_in_answer(Vec::new());
-    assert!(story.cluster.is_in_question("t"));
-    story.question();
-    // Then the silence was the answer.
-    let silence = Error::new(ErrorKind::Disconnected, "metadata");
-    story.cluster.answer(story.now, Err(silence));
-    assert!(!story.cluster.is_in_question("t"));
-    let unknown = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
-    assert_eq!(story.cluster.trouble("t"), unknown);
-    story.wait();
-    assert_eq!(story.question(), None);
+fn a_topic_is_in_question_until_it_was_asked_for_by_name_or_that_lasts() {
+    let mut story = Story::with_a_hidden_one();
+    for _ in 0..Config::default().metadata.retry.max {
+        let asked = story.question_in_time();
+        story.answer(&asked, vec![topic(ID, 1, 1, 4)]);
+        assert!(story.cluster.is_in_question("hidden"));
+        let asked = story.question_by_name();
+        let silence = Error::new(ErrorKind::Disconnected, "metadata");
+        story.fail(&asked, silence);
+        assert!(story.cluster.is_in_question("hidden"));
+    }
+    let asked = story.question_in_time();
+    story.answer(&asked, vec![topic(ID, 1, 1, 4)]);
+    assert!(!story.cluster.is_in_question("hidden"));
+    let asked = story.question_by_name();
+    story.answer(&asked, vec![hidden("hidden")]);
+    assert!(!story.cluster.is_in_question("hidden"));
 }
 
-/// A leader has moved, say, while it is found out why a topic is not there.
 #[test]
-fn a_refresh_that_is_wished_for_meanwhile_is_made() {
-    let mut story = Story::new();
-    story.question();
-    story.hear_in_answer(Vec::new());
-    story.cluster.refresh(story.now);
-    assert_eq!(story.question(), named());
-    story.cluster.refresh(story.now);
-    let unknown = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
-    story.hear_in_answer(vec![refused(unknown)]);
-    story.now += Config::default().metadata.retry.backoff;
-    assert_eq!(story.question(), None);
-    story.hear_in_answer(vec![topic(ID, 1, 1, 4)]);
-    assert!(
-        story
-            .cluster
-            .poll_call(story.now, &mut Tokens::default())
-            .is_none()
-    );
+fn a_late_word_by_name_says_nothing_of_what_was_described_since() {
+    let mut story = Story::with_a_hidden_one();
+    let asked = story.question_in_time();
+    story.answer(&asked, vec![topic(ID, 1, 1, 4)]);
+    let by_name = story.question_by_name();
+    let asked = story.question_in_time();
+    let there = metadata::Topic {
+        error: ErrorCode::NONE,
+        ..hidden("hidden")
+    };
+    story.answer(&asked, vec![topic(ID, 1, 1, 4), there]);
+    story.answer(&by_name, vec![hidden("hidden")]);
+    assert_eq!(story.cluster.trouble("hidden"), ErrorCode::NONE);
+}
+
+/// One that has lost touch with the others must not have two words in a row.
+#[test]
+fn all_brokers_describe_the_cluster_in_turn_also_where_a_topic_is_hidden() {
+    let mut story = Story::with_a_hidden_one();
+    let mut last = None;
+    for _ in 0..10 {
+        let asked = story.question_in_time();
+        story.answer(&asked, vec![topic(ID, 1, 1, 4)]);
+        assert_ne!(last.replace(asked.port), Some(asked.port));
+        let by_name = story.question_by_name();
+        assert_eq!(by_name.port, asked.port, "it was the one that left it out");
+        story.answer(&by_name, vec![hidden("hidden")]);
+    }
+}
+
+/// The return of a leader is looked for as often as ever.
+#[test]
+fn a_hidden_topic_holds_up_no_refresh() {
+    let mut story = Story::with_a_hidden_one();
+    for _ in 0..10 {
+        let asked = story.question_in_time();
+        story.answer(&asked, vec![topic(ID, 1, 1, 4)]);
+        story.cluster.look_again(story.now, true);
+        let by_name = story.question_by_name();
+        story.answer(&by_name, vec![hidden("hidden")]);
+        let due = story.cluster.deadline().expect("it is to be asked");
+        assert!(due - story.now <= LONGEST_LEADERLESS);
+    }
 }

@@ -79,6 +79,7 @@ impl Engine {
     ) -> Self {
         let mut seeds = fastrand::Rng::with_seed(seed);
         let mut cluster = Cluster::new(settings.cluster.clone(), bootstrap, seeds.u64(..));
+        cluster.subscribe(settings.subscription.topics().iter().cloned().collect());
         cluster.describe(now, now, None, known);
         let mut channels = BTreeMap::new();
         if let Delivery::Shared(capacity) = settings.delivery {

@@ -22,7 +22,7 @@ impl Engine {
     /// Each part knows its own questions.
     pub(super) fn answer(&mut self, now: Instant, token: Token, result: Result<Answer>) {
         if self.cluster.is_waiting_for(token) {
-            match self.cluster.answer(now, result) {
+            match self.cluster.answer(now, token, result) {
                 Update::Described => self.described(now),
                 Update::Named => self.report_absent_topics(),
                 Update::Failed(None) => {}

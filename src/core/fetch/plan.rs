@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Aim, Asked, Brought, Fetcher, Loop, Question, Reading, portion, readings::Source};
+use super::{Aim, Asked, Brought, Fetcher, Loop, Question, portion, readings::Source};
 use crate::{
     call::{Broker, Call, Lane, Target, Token, fetch},
     core::{ClaimId, Tokens, cluster::Cluster},
@@ -216,7 +216,7 @@ impl Fetcher {
 }
 
 impl Fetcher {
-    /// Cuts down what is asked for to so many bytes, or to one batch of each claim where that is known to be more. Returns
+    /// Cuts down what is asked for to so many bytes, but not below a batch where the broker would send none of it. Returns
     /// the bytes of the answer.
     fn cut(&self, credited: &mut [(ClaimId, usize)], limit: usize, is_bounded: bool) -> usize {
         let of_each = match is_bounded {
@@ -224,7 +224,14 @@ impl Fetcher {
             false => (limit / credited.len().max(1)).max(portion::LEAST),
         };
         for (claim, credit) in &mut *credited {
-            let batch = self.readings.get(*claim).map_or(0, Reading::next_batch);
+            let batch = self
+                .readings
+                .get(*claim)
+                .map_or(0, |reading| match is_bounded {
+                    // It gives one batch at least.
+                    true => reading.needs,
+                    false => reading.next_batch(),
+                });
             *credit = (*credit).min(of_each.max(batch));
         }
         let credits = credited.iter().map(|(_, credit)| *credit);

@@ -151,3 +151,39 @@ fn the_user_is_told_of_a_broker_that_puts_off_all() {
     let code = reports(&outcomes)[0].code();
     assert_eq!(code, Some(ErrorCode::THROTTLING_QUOTA_EXCEEDED));
 }
+
+/// What was large may be followed by what is small: a broker since 0.10.1 gives one batch at least.
+#[test]
+fn a_large_batch_of_the_past_is_no_reason_to_ask_for_much() {
+    let settings = Settings {
+        default_bytes: 512 * KIB,
+        ..settings()
+    };
+    let mut bench = Bench::new(settings, 2);
+    let sent = bench.fetch();
+    bench.feed(&sent, &[(0, 300 * KIB)]);
+    bench.deliver();
+    bench.take(claim(0));
+    for _ in 0..15 {
+        let sent = bench.fetch_in_time();
+        bench.put_off(&sent, PUT_OFF);
+    }
+    assert_eq!(bench.fetch_in_time().ask.max_bytes as usize, KIB);
+}
+
+/// Of very many partitions each is asked for so much that it can say how large its next batch is.
+#[test]
+fn each_of_many_partitions_is_asked_for_something() {
+    let settings = Settings {
+        budget: 64 * 1024 * KIB,
+        ..settings()
+    };
+    let mut bench = Bench::new(settings, 1100);
+    bench.is_bounded = false;
+    for _ in 0..12 {
+        let sent = bench.fetch_in_time();
+        let late = Error::new(ErrorKind::Timeout(Duration::from_secs(30)), "fetch");
+        bench.fail(&sent, late.at_api(ApiKey::Fetch));
+    }
+    assert!(bench.fetch_in_time().sizes().all(|size| size >= KIB));
+}

@@ -254,9 +254,6 @@ fn of_offsets() -> Vec<Case> {
         Case::new(name, Setting::Member, ApiKey::OffsetCommit, says, alter)
     };
     vec![
-        starts("an offset below −1", "a committed offset is -2", |p| {
-            p[0].committed_offset = -2;
-        }),
         starts("a partition twice", "comes twice", |p| p.push(p[0].clone())),
         starts("a partition not asked for", "was not asked for", |p| {
             p[0].partition_index = 77;

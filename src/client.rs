@@ -30,9 +30,10 @@ use crate::{
 /// [`Consumer`](crate::Consumer) at a time.
 ///
 /// All methods block until the cluster has answered: one question takes at most the timeouts of
-/// [`config.net`](crate::config::Net), but several brokers may have to be asked. What the cluster said of brokers and topics is kept and asked
-/// anew when it is older than `config.metadata.refresh_frequency`, or by
-/// [`refresh_metadata`](Self::refresh_metadata). A clone is the same client.
+/// [`config.net`](crate::config::Net), but several brokers may have to be asked. What the cluster said
+/// of brokers and topics is kept and asked anew when it is older than
+/// `config.metadata.refresh_frequency`, or by [`refresh_metadata`](Self::refresh_metadata). A clone is
+/// the same client.
 #[derive(Clone)]
 pub struct Client {
     inner: Arc<Inner>,
@@ -322,8 +323,8 @@ impl Client {
                     port: found.port,
                     rack: described.and_then(|broker| broker.rack.clone()),
                 };
-                let coordinators = &mut state.coordinators;
-                coordinators.insert(group_id.to_owned(), coordinator.clone());
+                let known = coordinator.clone();
+                state.coordinators.insert(group_id.to_owned(), known);
                 return Ok(coordinator);
             }
             if !answer.error.is_retriable() || tries == config.metadata.retry.max {
@@ -435,12 +436,6 @@ impl Lease {
     /// Where to start from.
     pub(crate) fn bootstrap(&self) -> Vec<call::Broker> {
         self.client.inner.bootstrap.brokers().to_vec()
-    }
-
-    /// Asks anew what the cluster is like.
-    pub(crate) fn refresh(&self) -> Result<()> {
-        let inner = &self.client.inner;
-        inner.state.lock().refresh(&inner.config)
     }
 
     /// The cluster as last described.

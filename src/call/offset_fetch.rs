@@ -205,16 +205,14 @@ struct Partitions<'a> {
 impl Partitions<'_> {
     fn add(&mut self, topic: &str, partition: wire::ResponsePartition) -> Result<(), Unfit> {
         self.asked.cross_off(topic, partition.partition_index)?;
-        let (offset, leader_epoch) = match partition.error_code {
-            ErrorCode::NONE => (partition.committed_offset, partition.committed_leader_epoch),
-            _ => (-1, -1),
-        };
+        let is_told = partition.error_code == ErrorCode::NONE;
+        let (offset, leader_epoch) = (partition.committed_offset, partition.committed_leader_epoch);
         self.fetched.push(Partition {
             topic: topic.to_owned(),
             partition: partition.partition_index,
             error: partition.error_code,
-            offset: Some(offset).filter(|offset| *offset >= 0),
-            leader_epoch: Some(leader_epoch).filter(|epoch| *epoch >= 0),
+            offset: (is_told && offset >= 0).then_some(offset),
+            leader_epoch: (is_told && leader_epoch >= 0).then_some(leader_epoch),
             metadata: partition.metadata.unwrap_or_default(),
         });
         Ok(())

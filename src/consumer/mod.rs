@@ -110,7 +110,7 @@ impl Consumer {
             .validate_consumer(&group_id, &topics)?;
         let lease = client.lend()?;
         // What the client knows may be old: what was added since would count as added while the consumer runs.
-        lease.refresh()?;
+        client.refresh_metadata::<&str>([])?;
         let parts = start::start(lease, &group_id, topics)?;
         Ok(Self::from_parts(parts, group_id))
     }

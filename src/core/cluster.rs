@@ -224,11 +224,11 @@ impl Cluster {
             self.topics.insert(name, topic);
         }
         let passing = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
-        let mut left_out: BTreeSet<String> = BTreeSet::new();
+        let mut left_out = BTreeSet::new();
         for (name, known) in before {
             if self.holds(&name, &known, passing) {
                 self.topics.insert(name, Topic { passing, ..known });
-            } else if self.naming.has_told(&name) {
+            } else if self.naming.is_left_out(&name) {
                 left_out.insert(name.clone());
                 self.topics.insert(name, known);
             }
@@ -348,7 +348,7 @@ impl Cluster {
         tokens: &mut Tokens,
     ) -> Option<(Target, Token, Call, Duration)> {
         if self.naming.is_due() {
-            // Of those who have described it: others may know other topics.
+            // The one that has left them out: others may know other topics.
             let describer = self.described_by.and_then(|id| self.broker(id)).cloned();
             let to = describer.unwrap_or_else(|| self.any_broker());
             let token = tokens.fresh();
@@ -398,9 +398,8 @@ impl Cluster {
     pub fn answer(&mut self, now: Instant, token: Token, result: Result<Answer>) -> Update {
         if self.naming.is_waiting_for(token) {
             let told = self.naming.answered(result.map(Answer::into_metadata));
-            let told = told.into_iter();
             self.topics
-                .extend(told.map(|(name, error)| (name, Topic::of_error(error))));
+                .extend(told.map(|topic| (topic.name.clone(), topic.into())));
             return Update::Named;
         }
         let asked = std::mem::replace(&mut self.refresh, Refresh::Waiting(None));

@@ -327,10 +327,7 @@ fn who_asks_for_a_commit_while_a_close_waits_for_the_group_coordinator_is_told_w
         .inject(unknown.error(ErrorCode::COORDINATOR_NOT_AVAILABLE));
     let moved = Fault::on(ApiKey::Heartbeat).times(1);
     world.kafka.inject(moved.error(ErrorCode::NOT_COORDINATOR));
-    let asked = world.kafka.requests_seen(ApiKey::FindCoordinator);
-    world
-        .kafka
-        .await_requests(PATIENCE, ApiKey::FindCoordinator, asked + 1);
+    world.await_more(ApiKey::FindCoordinator, 1);
     let too_long = ErrorKind::Timeout(Duration::from_secs(2));
     thread::scope(|scope| {
         let commit = scope.spawn(|| reader.consumer.commit_offsets());
@@ -567,10 +564,7 @@ fn no_close_waits_for_a_commit_to_be_renewed() {
     reader.consume(1);
     reader.consumer.commit_offsets().unwrap();
     // The commit grows old.
-    let heartbeats = world.kafka.requests_seen(ApiKey::Heartbeat);
-    world
-        .kafka
-        .await_requests(PATIENCE, ApiKey::Heartbeat, heartbeats + 2);
+    world.await_more(ApiKey::Heartbeat, 2);
     world.kafka.stop_broker(1);
     reader.consumer.close().expect("all is committed");
     world.judge();
@@ -584,10 +578,7 @@ fn a_start_that_nobody_wants_committed_is_not_renewed() {
     config.consumer.offsets.retention = Some(Duration::from_millis(8));
     let reader = world.start("a", "t", config);
     reader.await_claims(1);
-    let heartbeats = world.kafka.requests_seen(ApiKey::Heartbeat);
-    world
-        .kafka
-        .await_requests(PATIENCE, ApiKey::Heartbeat, heartbeats + 5);
+    world.await_more(ApiKey::Heartbeat, 5);
     reader.consumer.close().unwrap();
     assert_eq!(world.committed("t", 0), None);
     world.judge();

@@ -210,10 +210,7 @@ fn a_rebalance_waits_for_the_messages_in_hand() {
     }
     let (topic, partition) = taken[1].place();
     world.await_committed(&topic, partition, taken[1].offset() + 1);
-    let beats = world.kafka.requests_seen(ApiKey::Heartbeat);
-    world
-        .kafka
-        .await_requests(PATIENCE, ApiKey::Heartbeat, beats + 5);
+    world.await_more(ApiKey::Heartbeat, 5);
     assert_eq!(world.assignments().len(), 2);
     assert_eq!(
         world.kafka.generation(GROUP),

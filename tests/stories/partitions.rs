@@ -27,10 +27,7 @@ fn one_partition(records: i64) -> (World, Reader) {
 
 /// So much time that something would have happened, in heartbeats of 50 ms.
 fn some_time(world: &World) {
-    let beats = world.kafka.requests_seen(ApiKey::Heartbeat);
-    world
-        .kafka
-        .await_requests(PATIENCE, ApiKey::Heartbeat, beats + 6);
+    world.await_more(ApiKey::Heartbeat, 6);
 }
 
 #[test]

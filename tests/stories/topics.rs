@@ -11,7 +11,7 @@ use sarama_cluster::{
 use crate::{
     reader::Reader,
     worker::Worker,
-    world::{GROUP, PATIENCE, World},
+    world::{GROUP, World},
 };
 
 /// Settings with which new topics and partitions are seen soon.
@@ -100,10 +100,7 @@ fn one_broker_that_does_not_know_a_topic_makes_nobody_rebalance() {
         let code = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
         let once = Fault::on(ApiKey::Metadata).times(1).error(code);
         world.kafka.inject(once);
-        let asked = world.kafka.requests_seen(ApiKey::Metadata);
-        world
-            .kafka
-            .await_requests(PATIENCE, ApiKey::Metadata, asked + 3);
+        world.await_more(ApiKey::Metadata, 3);
         world.fill("t", 2, 5);
         reader.consume(10);
     }
@@ -124,10 +121,7 @@ fn an_unknown_topic_is_reported_once_and_claimed_when_it_appears() {
     let error = reader.await_error(unknown("later"));
     assert!(error.to_string().contains("later"), "{error}");
     reader.consume(3);
-    let asked = world.kafka.requests_seen(ApiKey::Metadata);
-    world
-        .kafka
-        .await_requests(PATIENCE, ApiKey::Metadata, asked + 5);
+    world.await_more(ApiKey::Metadata, 5);
     world.kafka.create_topic("later", 2);
     world.fill("later", 2, 3);
     reader.consume(6);
@@ -161,10 +155,7 @@ fn a_topic_that_may_not_be_seen_is_told_as_such() {
     let hidden = world.kafka.inject(hidden);
     let reader = world.start("a", ["t", "hidden"], watchful(&world));
     reader.await_error(|error| error.code() == Some(code) && error.topic() == Some("hidden"));
-    let asked = world.kafka.requests_seen(ApiKey::Metadata);
-    world
-        .kafka
-        .await_requests(PATIENCE, ApiKey::Metadata, asked + 5);
+    world.await_more(ApiKey::Metadata, 5);
     assert_eq!(reader.errors().len(), 1, "{:?}", reader.errors());
     world.kafka.lift(hidden);
     world.kafka.create_topic("hidden", 1);
@@ -300,10 +291,7 @@ fn a_partition_that_may_not_be_read_keeps_no_other_waiting() {
         let code = ErrorCode::TOPIC_AUTHORIZATION_FAILED;
         world.kafka.inject(fault.error(code));
         // The fetch that waits for records is not told.
-        let fetches = world.kafka.requests_seen(ApiKey::Fetch);
-        world
-            .kafka
-            .await_requests(PATIENCE, ApiKey::Fetch, fetches + 2);
+        world.await_more(ApiKey::Fetch, 2);
     };
     the_others_flow(&world, &reader, spoil, || world.kafka.lift_all());
 }
@@ -379,10 +367,7 @@ fn a_topic_that_was_deleted_is_not_brought_back_for_a_pattern() {
     reader.await_claims(2);
     world.kafka.delete_topic("topic-b");
     reader.await_claims(1);
-    let asked = world.kafka.requests_seen(ApiKey::Metadata);
-    world
-        .kafka
-        .await_requests(PATIENCE, ApiKey::Metadata, asked + 5);
+    world.await_more(ApiKey::Metadata, 5);
     assert_eq!(world.kafka.log_bounds("topic-b", 0), None);
     world.judge();
 }

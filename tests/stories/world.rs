@@ -9,7 +9,7 @@ use std::{
 use sarama_cluster::{
     Client, Config, Consumer, ConsumerMode, Subscription,
     config::{InitialOffset, OutOfRange},
-    testing::{Builder, FakeCluster, Fault, FaultId},
+    testing::{ApiKey, Builder, FakeCluster, Fault, FaultId},
 };
 
 use crate::{
@@ -136,6 +136,12 @@ impl World {
     fn comes(&self, name: &str) {
         let member = name.to_owned();
         self.log.write(Event::Started { member });
+    }
+
+    /// Waits until brokers have got so many requests more.
+    pub(crate) fn await_more(&self, api: ApiKey, count: u64) {
+        let seen = self.kafka.requests_seen(api);
+        self.kafka.await_requests(PATIENCE, api, seen + count);
     }
 
     /// A member of topic `t` with the usual settings.

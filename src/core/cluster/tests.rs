@@ -311,11 +311,20 @@ fn a_broker_that_has_just_started_is_passed_over_in_silence() {
     assert!(matches!(update, Update::Failed(None)), "{update:?}");
 }
 
-fn hidden(name: &str) -> metadata::Topic {
+/// The topic that is left out, as it is told by name.
+fn hidden() -> metadata::Topic {
     metadata::Topic {
         error: ErrorCode::TOPIC_AUTHORIZATION_FAILED,
-        name: name.to_owned(),
+        name: "hidden".to_owned(),
         ..topic(None, 0, 1, 0)
+    }
+}
+
+/// The same once it may be seen.
+fn shown() -> metadata::Topic {
+    metadata::Topic {
+        error: ErrorCode::NONE,
+        ..hidden()
     }
 }
 
@@ -338,18 +347,14 @@ fn what_is_left_out_of_all_is_asked_for_by_name() {
         story.answer(&asked, vec![topic(ID, 1, 1, 4)]);
         let asked = story.question_by_name();
         assert_eq!(asked.topics, Some(vec!["hidden".to_owned()]));
-        let update = story.answer(&asked, vec![hidden("hidden")]);
+        let update = story.answer(&asked, vec![hidden()]);
         assert!(matches!(update, Update::Named));
         let code = ErrorCode::TOPIC_AUTHORIZATION_FAILED;
         assert_eq!(story.cluster.trouble("hidden"), code);
         assert!(story.try_question().is_none());
     }
     let asked = story.question_in_time();
-    let there = metadata::Topic {
-        error: ErrorCode::NONE,
-        ..hidden("hidden")
-    };
-    story.answer(&asked, vec![topic(ID, 1, 1, 4), there]);
+    story.answer(&asked, vec![topic(ID, 1, 1, 4), shown()]);
     assert_eq!(story.cluster.trouble("hidden"), ErrorCode::NONE);
     assert!(story.try_question().is_none());
 }
@@ -364,7 +369,7 @@ fn only_what_the_user_has_named_is_asked_for_by_name() {
         story.answer(&asked, Vec::new());
         let asked = story.question_by_name();
         assert_eq!(asked.topics, Some(vec!["hidden".to_owned()]));
-        story.answer(&asked, vec![hidden("hidden")]);
+        story.answer(&asked, vec![hidden()]);
     }
 }
 
@@ -384,7 +389,7 @@ fn a_topic_is_in_question_until_it_was_asked_for_by_name_or_that_lasts() {
     story.answer(&asked, vec![topic(ID, 1, 1, 4)]);
     assert!(!story.cluster.is_in_question("hidden"));
     let asked = story.question_by_name();
-    story.answer(&asked, vec![hidden("hidden")]);
+    story.answer(&asked, vec![hidden()]);
     assert!(!story.cluster.is_in_question("hidden"));
 }
 
@@ -395,12 +400,8 @@ fn a_late_word_by_name_says_nothing_of_what_was_described_since() {
     story.answer(&asked, vec![topic(ID, 1, 1, 4)]);
     let by_name = story.question_by_name();
     let asked = story.question_in_time();
-    let there = metadata::Topic {
-        error: ErrorCode::NONE,
-        ..hidden("hidden")
-    };
-    story.answer(&asked, vec![topic(ID, 1, 1, 4), there]);
-    story.answer(&by_name, vec![hidden("hidden")]);
+    story.answer(&asked, vec![topic(ID, 1, 1, 4), shown()]);
+    story.answer(&by_name, vec![hidden()]);
     assert_eq!(story.cluster.trouble("hidden"), ErrorCode::NONE);
 }
 
@@ -415,7 +416,7 @@ fn all_brokers_describe_the_cluster_in_turn_also_where_a_topic_is_hidden() {
         assert_ne!(last.replace(asked.port), Some(asked.port));
         let by_name = story.question_by_name();
         assert_eq!(by_name.port, asked.port, "it was the one that left it out");
-        story.answer(&by_name, vec![hidden("hidden")]);
+        story.answer(&by_name, vec![hidden()]);
     }
 }
 
@@ -428,7 +429,7 @@ fn a_hidden_topic_holds_up_no_refresh() {
         story.answer(&asked, vec![topic(ID, 1, 1, 4)]);
         story.cluster.look_again(story.now, true);
         let by_name = story.question_by_name();
-        story.answer(&by_name, vec![hidden("hidden")]);
+        story.answer(&by_name, vec![hidden()]);
         let due = story.cluster.deadline().expect("it is to be asked");
         assert!(due - story.now <= LONGEST_LEADERLESS);
     }

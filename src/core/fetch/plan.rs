@@ -142,7 +142,8 @@ impl Fetcher {
         let sum_of_credits = credited.iter().map(|(_, credit)| credit).sum();
         // Many logs are silent, mostly: as long as there is much room, who has something new is served by more than
         // a share. Where only the limits of the partitions count, all of them could have that at once.
-        let is_bounded = self.loops.get(&broker).is_some_and(|work| work.is_bounded);
+        let work = self.loops.get(&broker);
+        let is_bounded = work.is_some_and(|work| work.is_bounded);
         let has_room = self.budget.free() >= self.budget.limit() / 2;
         if is_bounded && has_room && matches!(scope, Scope::All(_)) {
             for (claim, credit) in &mut credited {
@@ -150,7 +151,7 @@ impl Fetcher {
                 *credit = reading.map_or(*credit, |r| r.ample(*credit));
             }
         }
-        if let Some(limit) = self.loops.get(&broker).and_then(|l| l.portion.limit()) {
+        if let Some(limit) = work.and_then(|work| work.portion.limit()) {
             bytes = bytes.min(self.cut(&mut credited, limit, is_bounded));
         }
         let mut claims = Vec::with_capacity(credited.len());
@@ -213,9 +214,7 @@ impl Fetcher {
             max_wait + self.settings.read_timeout,
         )
     }
-}
 
-impl Fetcher {
     /// Cuts down what is asked for to so many bytes, but not below a batch where the broker would send none of it. Returns
     /// the bytes of the answer.
     fn cut(&self, credited: &mut [(ClaimId, usize)], limit: usize, is_bounded: bool) -> usize {
@@ -236,7 +235,7 @@ impl Fetcher {
         }
         let credits = credited.iter().map(|(_, credit)| *credit);
         match is_bounded {
-            true => credits.max().map_or(limit, |most| most.max(limit)),
+            true => credits.fold(limit, usize::max),
             false => credits.sum(),
         }
     }

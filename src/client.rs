@@ -304,13 +304,14 @@ impl Client {
     /// The code the cluster answered with, as `COORDINATOR_NOT_AVAILABLE` or
     /// `GROUP_AUTHORIZATION_FAILED`; or why it could not be asked.
     pub fn refresh_coordinator(&self, group_id: &str) -> Result<Broker> {
-        let mut state = self.open()?;
         let ask = find_coordinator::Ask {
             group_id: group_id.to_owned(),
         };
         let config = &self.inner.config;
         let mut tries = 0;
         loop {
+            // Not kept over a wait: others have something to ask as well, and `close` ends this.
+            let mut state = self.open()?;
             let answer = state
                 .ask_any(config, &Call::FindCoordinator(ask.clone()), None)?
                 .into_find_coordinator();
@@ -332,6 +333,7 @@ impl Client {
                     Error::broker_code(answer.error, "coordinator").at_api(ApiKey::FindCoordinator)
                 );
             }
+            drop(state);
             tries += 1;
             let wait = config.metadata.retry.backoff;
             crossbeam_channel::after(wait)
@@ -344,8 +346,9 @@ impl Client {
     /// answer [`ErrorKind::Closed`].
     pub fn close(&self) {
         if !self.inner.closed.swap(true, Ordering::AcqRel) {
+            let mut state = self.inner.state.lock();
             let deadline = Instant::now() + self.inner.config.close_timeout;
-            self.inner.state.lock().pool.close(deadline);
+            state.pool.close(deadline);
         }
     }
 

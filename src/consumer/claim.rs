@@ -19,7 +19,7 @@ use crate::{
     core::{
         ChannelId, ClaimId,
         engine::{Opened, Progress},
-        marks::{Ignored, Marks},
+        marks::{Ignored, Marks, Message},
     },
     wire::Uuid,
 };
@@ -58,6 +58,9 @@ pub struct Claim {
     /// Whether messages are acknowledged one by one: then every mark may open the window, and goes to
     /// `marks` at once.
     uses_acks: AtomicBool,
+    /// Whether `marks` has forgotten where gaps lie: then it no longer knows how many messages come
+    /// before an offset, and is told at once.
+    has_shrunk: AtomicBool,
     marks: Mutex<Marks>,
     /// The stretch of the first message not acknowledged, as the coordinator was told; changed under
     /// the lock of `marks`.
@@ -87,6 +90,7 @@ impl Claim {
             last_sent: AtomicI64::new(NONE),
             marked: AtomicI64::new(NONE),
             uses_acks: AtomicBool::new(false),
+            has_shrunk: AtomicBool::new(false),
             told: AtomicU64::new(UNTOLD),
             stopped: Condvar::new(),
             live_blocks: AtomicUsize::new(0),
@@ -177,27 +181,33 @@ impl Claim {
 
 /// The users' part.
 impl Claim {
-    /// The message at `offset` and all before it are processed.
+    /// The message and all before it are processed.
     #[inline]
-    pub fn mark(&self, offset: i64, metadata: &str) {
+    pub fn mark(&self, message: impl Into<Message>, metadata: &str) {
+        let message = message.into();
+        let offset = message.offset;
         // Nearly all marks: one atomic maximum instead of a lock.
         let sent = self.start <= offset && offset <= self.last_sent.load(Relaxed);
         if metadata.is_empty() && sent && self.is_quiet() {
             self.marked.fetch_max(offset + 1, SeqCst);
             // The release comes first in the coordinator and the look at `marked` second; here it
             // is the other way round, all sequentially consistent. So the coordinator sees this
-            // mark, or it is told now. The same holds for the first ack.
+            // mark, or it is told now. The same holds for the first ack, and before gaps are
+            // forgotten.
             if !self.is_quiet() {
-                self.change(|_| Ok(()));
+                self.change(|marks| {
+                    marks.count(message);
+                    Ok(())
+                });
             }
         } else {
-            self.change(|marks| marks.mark(offset, metadata));
+            self.change(|marks| marks.mark(message, metadata));
         }
     }
 
-    /// All after the message at `offset` is not processed, whatever was marked.
-    pub fn reset(&self, offset: i64, metadata: &str) {
-        self.change(|marks| marks.reset(offset, metadata));
+    /// All after the message is not processed, whatever was marked.
+    pub fn reset(&self, message: impl Into<Message>, metadata: &str) {
+        self.change(|marks| marks.reset(message, metadata));
     }
 
     /// This one message is processed.
@@ -214,7 +224,7 @@ impl Claim {
     /// Whether nobody needs to know at once what is marked.
     #[inline]
     fn is_quiet(&self) -> bool {
-        self.is_current() && !self.uses_acks.load(SeqCst)
+        self.is_current() && !self.uses_acks.load(SeqCst) && !self.has_shrunk.load(SeqCst)
     }
 
     fn change(&self, change: impl FnOnce(&mut Marks) -> Result<(), Ignored>) {
@@ -244,13 +254,17 @@ impl Claim {
     /// The marks, told of all that was marked.
     fn marks(&self) -> MutexGuard<'_, Marks> {
         let mut marks = self.marks.lock();
+        self.tell_of_marked(&mut marks);
+        marks
+    }
+
+    fn tell_of_marked(&self, marks: &mut Marks) {
         if self.marked.load(SeqCst) != NONE {
             let next = self.marked.swap(NONE, SeqCst);
             if let Err(why) = marks.absorb(next) {
                 self.user_side.count_ignored(why);
             }
         }
-        marks
     }
 
     /// Messages, from this offset on, were taken from the channel, but not given to the user, for
@@ -291,6 +305,12 @@ impl Claim {
         for (first_offset, count) in runs {
             marks.sent(first_offset, count as u64);
         }
+        if marks.has_to_shrink() {
+            // What is marked after this tells its sequence number; what was marked before is told now.
+            self.has_shrunk.store(true, SeqCst);
+            self.tell_of_marked(&mut marks);
+            marks.shrink();
+        }
         // Users come to know of these offsets through the channel, and so of this.
         self.last_sent.store(last, Relaxed);
         first_seq
@@ -316,7 +336,9 @@ impl Claim {
 
     /// How far the users are who have taken so many messages, of which some may be alive.
     pub(super) fn progress(&self, taken: u64, alive: bool) -> Progress {
-        let marks = self.marks();
+        let mut marks = self.marks();
+        // Both only grow. A drop shows by `alive`, or else the message was also taken since.
+        let changes = marks.look() + taken;
         let (next, metadata) = marks.to_commit();
         Progress {
             claim: self.id,
@@ -324,8 +346,7 @@ impl Claim {
             dirty: marks.is_dirty(),
             all_marked: marks.all_marked(),
             alive,
-            // Both only grow. A drop shows by `alive`, or else the message was also taken since.
-            changes: marks.changes() + taken,
+            changes,
         }
     }
 
@@ -343,7 +364,9 @@ impl Claim {
     /// The claim is over: marks are ignored from here on.
     pub fn end(&self) {
         self.state.store(ENDED, SeqCst);
-        self.marks().end();
+        let mut marks = self.marks();
+        self.user_side.count_late(marks.end());
+        drop(marks);
         self.stopped.notify_all();
     }
 }

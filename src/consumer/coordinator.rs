@@ -80,6 +80,17 @@ impl Tick {
     }
 }
 
+/// The first message and those that are there already; then hears what users have said of their handles. A kick is
+/// sent behind what it tells of: the other way round it could be taken without that.
+pub(super) fn drain<T>(first: Option<T>, inbox: &Receiver<T>, hear: impl FnOnce()) -> Vec<T> {
+    // As many as there are now: others may go on sending.
+    let more = inbox.len();
+    let messages = first.into_iter().chain(inbox.try_iter().take(more));
+    let messages = messages.collect();
+    hear();
+    messages
+}
+
 impl Coordinator {
     /// Runs until the consumer is closed or fails.
     pub(super) fn run(&mut self) -> End {
@@ -171,12 +182,9 @@ impl Coordinator {
     fn take_in(&mut self, first: Option<Message>) -> Result<()> {
         self.desk.disarm();
         let now = Instant::now();
-        self.desk.hear_users(now);
-        let more = self.inbox.len();
-        let rest: Vec<Message> = self.inbox.try_iter().take(more).collect();
-        first
+        let messages = drain(first, &self.inbox, || self.desk.hear_users(now));
+        messages
             .into_iter()
-            .chain(rest)
             .try_for_each(|message| self.receive(now, message))
     }
 

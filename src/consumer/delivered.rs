@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::claim::Claim;
-use crate::record::Block;
+use crate::{core::marks, record::Block};
 
 /// Records of one batch with the claim that they are delivered under. Messages are places in it.
 #[derive(Debug)]
@@ -108,6 +108,15 @@ impl<'a> Place<'a> {
     #[inline]
     pub(super) fn last_offset(&self) -> i64 {
         self.block.records.record(self.last as usize).offset()
+    }
+
+    /// The last message.
+    #[inline]
+    pub(super) fn last(&self) -> marks::Message {
+        marks::Message {
+            offset: self.last_offset(),
+            seq: Some(self.block.seq(self.last)),
+        }
     }
 
     /// The sequence numbers of the messages.

@@ -1,6 +1,9 @@
 //! The engine with its users: performs what concerns their channels, and hands on what concerns
 //! brokers. It is given the time and never waits, so that a simulation can run it as it is.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     collections::BTreeMap,
     sync::Arc,
@@ -246,18 +249,23 @@ impl Desk {
                 return Some(errand);
             }
         }
+        self.offers.purge();
         None
     }
 
-    /// Takes in what users have said of their handles.
+    /// Takes in what users have said of their handles. Whoever takes kicks out of a queue asks for this after
+    /// that: a kick is sent behind what it tells of.
     pub fn hear_users(&mut self, now: Instant) {
         for (claim, news) in self.user_side.take_handle_news() {
             if let Some(paused) = news.paused {
                 self.engine.handle(now, Event::Pause { claim, paused });
             }
-            if let Some(how) = news.gone {
-                let held = self.claims.get_mut(&claim);
-                if let Some(held) = held.filter(|_| how != Gone::Closed) {
+            if news.is_closed {
+                let how = Gone::Closed;
+                self.engine.handle(now, Event::HandleGone { claim, how });
+            }
+            if let Some(how) = news.dropped {
+                if let Some(held) = self.claims.get_mut(&claim) {
                     held.errors = None;
                 }
                 self.engine.handle(now, Event::HandleGone { claim, how });
@@ -290,8 +298,7 @@ impl Desk {
                 },
             );
         }
-        self.offers.proceed();
-        changed
+        changed | self.offers.proceed()
     }
 
     /// Wakes who waits when a user does something that is waited for, from now on.
@@ -309,6 +316,7 @@ impl Desk {
         for id in self.claims.keys().copied().collect::<Vec<_>>() {
             self.end(id);
         }
+        self.offers.purge();
     }
 
     fn perform(&mut self, now: Instant, action: Action) -> Option<Errand> {
@@ -402,7 +410,7 @@ impl Desk {
         } else if let Some(outlet) = self.outlets.get_mut(&channel) {
             outlet.forget(id);
         }
-        self.offers.purge();
+        self.offers.claim_ended();
     }
 
     fn observe(&mut self, now: Instant) {
@@ -428,14 +436,14 @@ impl Desk {
 
     /// In partition mode a claim's errors go to its handle, if the user has it; all others to the
     /// consumer.
-    fn report(&self, claim: Option<ClaimId>, error: Error) {
+    fn report(&mut self, claim: Option<ClaimId>, error: Error) {
         if !self.reports.wants_errors {
             return log::warn!("group {}: {error:?}", self.reports.group_id);
         }
         let in_hands = claim.filter(|id| !self.offers.hold(*id));
-        let held = in_hands.and_then(|id| self.claims.get(&id));
-        let of_claim = held.and_then(|held| held.errors.as_ref());
-        of_claim.unwrap_or(&self.reports.errors).send(error);
+        let held = in_hands.and_then(|id| self.claims.get_mut(&id));
+        let of_claim = held.and_then(|held| held.errors.as_mut());
+        of_claim.unwrap_or(&mut self.reports.errors).send(error);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crossbeam_channel::{Receiver, Sender, TrySendError};
+use crossbeam_channel::{Receiver, Sender};
 
 use super::user_side::UserSide;
 
@@ -11,6 +11,7 @@ use super::user_side::UserSide;
 pub(super) struct Lossy<T> {
     sender: Sender<T>,
     receiver: Receiver<T>,
+    capacity: usize,
     user_side: Arc<UserSide>,
 }
 
@@ -18,10 +19,12 @@ pub(super) struct Lossy<T> {
 /// disconnected when the library's end is dropped. What goes unread is counted there.
 pub(super) fn channel<T>(capacity: usize, user_side: &Arc<UserSide>) -> (Lossy<T>, Receiver<T>) {
     assert!(capacity > 0, "without a place the newest could not stay");
-    let (sender, receiver) = crossbeam_channel::bounded(capacity);
+    // One with a bound would take the memory for all its places at once, and there is one for each claim.
+    let (sender, receiver) = crossbeam_channel::unbounded();
     let lossy = Lossy {
         sender,
         receiver: receiver.clone(),
+        capacity,
         user_side: Arc::clone(user_side),
     };
     (lossy, receiver)
@@ -29,18 +32,15 @@ pub(super) fn channel<T>(capacity: usize, user_side: &Arc<UserSide>) -> (Lossy<T
 
 impl<T> Lossy<T> {
     /// Puts this one in, at the cost of the oldest if there is no room.
-    pub(super) fn send(&self, item: T) {
-        let mut item = item;
-        // Each turn but the last takes one out, and only other senders put more in.
-        while let Err(refused) = self.sender.try_send(item) {
-            let TrySendError::Full(back) = refused else {
-                unreachable!("this end holds a receiver")
-            };
-            item = back;
+    pub(super) fn send(&mut self, item: T) {
+        // Nobody else puts any in meanwhile.
+        while self.receiver.len() >= self.capacity {
             if self.receiver.try_recv().is_ok() {
                 self.user_side.count_unread();
             }
         }
+        let sent = self.sender.send(item);
+        assert!(sent.is_ok(), "this end holds a receiver");
     }
 }
 
@@ -56,7 +56,7 @@ mod tests {
     #[test]
     fn the_oldest_are_dropped_and_counted() {
         let consumer = Consumer::new();
-        let (lossy, receiver) = channel(3, &consumer.user_side);
+        let (mut lossy, receiver) = channel(3, &consumer.user_side);
         for i in 0..10 {
             lossy.send(i);
         }
@@ -67,7 +67,7 @@ mod tests {
     #[test]
     fn it_disconnects_with_the_librarys_end_after_what_is_left() {
         let consumer = Consumer::new();
-        let (lossy, receiver) = channel(3, &consumer.user_side);
+        let (mut lossy, receiver) = channel(3, &consumer.user_side);
         lossy.send('a');
         drop(lossy);
         assert_eq!(receiver.try_recv(), Ok('a'));
@@ -77,7 +77,7 @@ mod tests {
     #[test]
     fn each_one_is_read_or_counted_in_order() {
         let consumer = Consumer::new();
-        let (lossy, receiver) = channel(4, &consumer.user_side);
+        let (mut lossy, receiver) = channel(4, &consumer.user_side);
         let reader = thread::spawn(move || receiver.iter().collect::<Vec<u64>>());
         for i in 0..50_000 {
             lossy.send(i);

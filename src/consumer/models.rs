@@ -14,6 +14,7 @@ use shuttle::{
 
 use super::{
     claim::Claim,
+    coordinator::drain,
     deliveries::Messages,
     message::ConsumerMessage,
     outlet::Outlet,
@@ -22,7 +23,7 @@ use super::{
     user_side::UserSide,
     waker::Waker,
 };
-use crate::core::engine::Progress;
+use crate::core::{ClaimId, engine::Progress};
 
 /// So many orders are tried, by chance, of what has too many to try all.
 const ORDERS: usize = 4_000;
@@ -164,6 +165,47 @@ fn what_happens_while_the_coordinator_goes_to_sleep_wakes_it() {
                 break;
             }
             bell.wait();
+        }
+        user.join().unwrap();
+    };
+    check_dfs(model, None);
+}
+
+#[test]
+fn what_is_said_of_a_handle_is_heard_with_its_kick() {
+    let model = || {
+        let (bell, _) = Bell::with_waker();
+        let (sender, inbox) = crossbeam_channel::unbounded();
+        let kick = {
+            let bell = Arc::clone(&bell);
+            Waker::new(move || {
+                sender.send(()).expect("the model keeps the inbox");
+                bell.ring();
+            })
+        };
+        let user_side = UserSide::new(kick);
+        let user = {
+            let user_side = Arc::clone(&user_side);
+            thread::spawn(move || {
+                for paused in [true, false] {
+                    user_side.tell_of_handle(ClaimId(1), |news| news.paused = Some(paused));
+                }
+            })
+        };
+        let mut last = None;
+        while last != Some(false) {
+            let first = loop {
+                match inbox.try_recv() {
+                    Ok(kick) => break kick,
+                    Err(_) => bell.wait(),
+                }
+            };
+            drain(Some(first), &inbox, || {
+                thread::yield_now();
+                let news = user_side.take_handle_news();
+                last = news.into_values().find_map(|news| news.paused).or(last);
+                thread::yield_now();
+            });
         }
         user.join().unwrap();
     };

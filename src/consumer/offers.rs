@@ -33,6 +33,8 @@ pub(super) struct Offers {
     waiting: VecDeque<PartitionConsumer>,
     /// The claim of the handle that was last put into the channel.
     offered: Option<ClaimId>,
+    /// Whether a claim has ended whose handle may be in here.
+    has_ended: bool,
 }
 
 /// The two sides; silent for good without an [`Offers`].
@@ -43,6 +45,7 @@ pub(super) fn channel(user_side: &Arc<UserSide>) -> (Offers, Partitions) {
         receiver: receiver.clone(),
         waiting: VecDeque::new(),
         offered: None,
+        has_ended: false,
     };
     (
         offers,
@@ -65,19 +68,24 @@ impl Offers {
         !self.waiting.is_empty()
     }
 
-    /// Puts the next handle into the channel if there is room; throws away those that have ended.
-    pub(super) fn proceed(&mut self) {
-        self.waiting.retain(PartitionConsumer::is_current);
+    /// Puts the next handle into the channel if there is room, and none whose claim has ended. True if it did.
+    pub(super) fn proceed(&mut self) -> bool {
+        let mut has_offered = false;
         while let Some(handle) = self.waiting.pop_front() {
+            if !handle.is_current() {
+                continue;
+            }
             let claim = handle.claim();
             if let Err(TrySendError::Full(handle) | TrySendError::Disconnected(handle)) =
                 self.sender.try_send(handle)
             {
                 self.waiting.push_front(handle);
-                return;
+                break;
             }
             self.offered = Some(claim);
+            has_offered = true;
         }
+        has_offered
     }
 
     /// Whether the user has yet to take the handle of this claim.
@@ -86,8 +94,17 @@ impl Offers {
         in_channel || self.waiting.iter().any(|handle| handle.claim() == claim)
     }
 
-    /// Takes the handle in the channel out again if its claim has ended.
+    /// A claim has ended. Its handle stays until the next purge: one is enough for many claims.
+    pub(super) fn claim_ended(&mut self) {
+        self.has_ended = true;
+    }
+
+    /// Throws away the handles whose claim has ended, also the one in the channel.
     pub(super) fn purge(&mut self) {
+        if !std::mem::take(&mut self.has_ended) {
+            return;
+        }
+        self.waiting.retain(PartitionConsumer::is_current);
         // Should the user take it at this moment, it ends at once in the user's hands.
         if let Ok(handle) = self.receiver.try_recv()
             && handle.is_current()

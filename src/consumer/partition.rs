@@ -46,8 +46,10 @@ pub struct PartitionConsumer {
 pub struct HandleNews {
     /// Whether it is paused, if that was said.
     pub paused: Option<bool>,
-    /// How it went away, if it did.
-    pub gone: Option<Gone>,
+    /// Whether it was closed.
+    pub is_closed: bool,
+    /// Whether it was dropped, be it by a panic.
+    pub dropped: Option<Gone>,
 }
 
 impl PartitionConsumer {
@@ -135,7 +137,7 @@ impl PartitionConsumer {
     /// What was taken can still be marked, and the marks are committed.
     pub fn async_close(&self) {
         if !self.closed.swap(true, SeqCst) {
-            self.say_gone(Gone::Closed);
+            self.say(|news| news.is_closed = true);
         }
     }
 
@@ -179,29 +181,26 @@ impl PartitionConsumer {
     }
 
     fn say_paused(&self, paused: bool) {
-        let user_side = self.claim.user_side();
-        user_side.tell_of_handle(self.claim.id(), |news| {
+        self.say(|news| {
             // Under the lock, so that the last word here is the last one there.
             self.paused.store(paused, SeqCst);
             news.paused = Some(paused);
         });
     }
 
-    fn say_gone(&self, how: Gone) {
+    fn say(&self, tell: impl FnOnce(&mut HandleNews)) {
         let user_side = self.claim.user_side();
-        user_side.tell_of_handle(self.claim.id(), |news| news.gone = Some(how));
+        user_side.tell_of_handle(self.claim.id(), tell);
     }
 }
 
 impl Drop for PartitionConsumer {
     fn drop(&mut self) {
-        if !*self.closed.get_mut() {
-            self.say_gone(if thread::panicking() {
-                Gone::Panicked
-            } else {
-                Gone::Dropped
-            });
-        }
+        let how = match thread::panicking() {
+            true => Gone::Panicked,
+            false => Gone::Dropped,
+        };
+        self.say(|news| news.dropped = Some(how));
     }
 }
 

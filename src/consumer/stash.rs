@@ -13,6 +13,7 @@ use std::{
 use parking_lot::Mutex;
 
 use super::{claim::Claim, delivered::Delivered, user_side::UserSide};
+use crate::core::marks::Message;
 
 /// Offsets of processed messages, collected to be marked in one go: by
 /// [`Consumer::mark_offsets`](crate::Consumer::mark_offsets), or by
@@ -27,7 +28,7 @@ pub struct OffsetStash {
 }
 
 struct Entry {
-    offset: i64,
+    message: Message,
     metadata: String,
     claim: Option<Arc<Claim>>,
 }
@@ -48,7 +49,7 @@ impl OffsetStash {
         self.put(
             topic,
             partition,
-            Entry::new(offset, metadata, None),
+            Entry::new(offset.into(), metadata, None),
             Ordering::Greater,
         );
     }
@@ -64,15 +65,19 @@ impl OffsetStash {
         self.put(
             topic,
             partition,
-            Entry::new(offset, metadata, None),
+            Entry::new(offset.into(), metadata, None),
             Ordering::Less,
         );
     }
 
     /// The offset of each partition's entry, by topic and partition.
     pub fn offsets(&self) -> BTreeMap<String, BTreeMap<i32, i64>> {
-        let of_topic =
-            |entries: &BTreeMap<i32, Entry>| entries.iter().map(|(p, e)| (*p, e.offset)).collect();
+        let of_topic = |entries: &BTreeMap<i32, Entry>| {
+            entries
+                .iter()
+                .map(|(p, e)| (*p, e.message.offset))
+                .collect()
+        };
         let entries = self.entries.lock();
         entries
             .iter()
@@ -102,7 +107,7 @@ impl OffsetStash {
         &self,
         user_side: &UserSide,
         mut current: impl FnMut(&str, i32) -> Option<Arc<Claim>>,
-        apply: impl Fn(&UserSide, Option<&Claim>, i64, &str),
+        apply: impl Fn(&UserSide, Option<&Claim>, Message, &str),
     ) {
         let taken = std::mem::take(&mut *self.entries.lock());
         for (topic, entries) in taken {
@@ -116,7 +121,7 @@ impl OffsetStash {
                         found.as_deref()
                     }
                 };
-                apply(user_side, claim, entry.offset, &entry.metadata);
+                apply(user_side, claim, entry.message, &entry.metadata);
             }
         }
     }
@@ -124,7 +129,7 @@ impl OffsetStash {
     fn put_delivered(&self, delivered: &impl Delivered, metadata: &str, direction: Ordering) {
         let place = delivered.place();
         let claim = place.claim();
-        let entry = Entry::new(place.last_offset(), metadata, Some(Arc::clone(claim)));
+        let entry = Entry::new(place.last(), metadata, Some(Arc::clone(claim)));
         self.put(claim.topic(), claim.partition(), entry, direction);
     }
 
@@ -150,9 +155,9 @@ impl fmt::Debug for OffsetStash {
 }
 
 impl Entry {
-    fn new(offset: i64, metadata: &str, claim: Option<Arc<Claim>>) -> Self {
+    fn new(message: Message, metadata: &str, claim: Option<Arc<Claim>>) -> Self {
         Self {
-            offset,
+            message,
             metadata: metadata.to_owned(),
             claim,
         }
@@ -171,7 +176,7 @@ impl Entry {
             Ordering::Greater => *self = new,
             Ordering::Equal => {
                 let claim = self.claim.take().or_else(|| new.claim.clone());
-                let moves = new.offset.cmp(&self.offset);
+                let moves = new.message.offset.cmp(&self.message.offset);
                 if moves == direction || moves == Ordering::Equal {
                     *self = new;
                 }

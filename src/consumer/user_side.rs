@@ -8,10 +8,11 @@ use std::{
     },
 };
 
-use parking_lot::Mutex;
-
-use super::{claim::Claim, delivered::Delivered, partition::HandleNews, waker::Waker};
-use crate::core::{ClaimId, marks::Ignored};
+use super::{claim::Claim, delivered::Delivered, partition::HandleNews, sync::Mutex, waker::Waker};
+use crate::core::{
+    ClaimId,
+    marks::{Ignored, Message},
+};
 
 /// One for each consumer: how its users reach the coordinator, and what they did in vain.
 #[derive(Debug)]
@@ -38,7 +39,7 @@ struct Counters {
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct IgnoredCounts {
-    /// Marks, resets and acks that came when their claim was over.
+    /// Marks, resets and acks that came when their claim was over, or was given up without them.
     pub late: u64,
     /// Marks, resets and acks of messages that were not delivered, or not before a release.
     pub beyond: u64,
@@ -91,7 +92,7 @@ impl UserSide {
     pub fn mark(&self, delivered: &impl Delivered, metadata: &str) {
         let place = delivered.place();
         if self.owns(place.claim()) {
-            place.claim().mark(place.last_offset(), metadata);
+            place.claim().mark(place.last(), metadata);
         }
     }
 
@@ -99,7 +100,7 @@ impl UserSide {
     pub fn reset(&self, delivered: &impl Delivered, metadata: &str) {
         let place = delivered.place();
         if self.owns(place.claim()) {
-            place.claim().reset(place.last_offset(), metadata);
+            place.claim().reset(place.last(), metadata);
         }
     }
 
@@ -112,17 +113,27 @@ impl UserSide {
     }
 
     /// As [`mark`](Self::mark), by the offset alone: in the claim that is current, if there is one.
-    pub fn mark_offset(&self, current: Option<&Claim>, offset: i64, metadata: &str) {
+    pub fn mark_offset(
+        &self,
+        current: Option<&Claim>,
+        message: impl Into<Message>,
+        metadata: &str,
+    ) {
         match current {
-            Some(claim) => claim.mark(offset, metadata),
+            Some(claim) => claim.mark(message, metadata),
             None => self.count_unclaimed(),
         }
     }
 
     /// As [`reset`](Self::reset), by the offset alone: in the claim that is current, if there is one.
-    pub fn reset_offset(&self, current: Option<&Claim>, offset: i64, metadata: &str) {
+    pub fn reset_offset(
+        &self,
+        current: Option<&Claim>,
+        message: impl Into<Message>,
+        metadata: &str,
+    ) {
         match current {
-            Some(claim) => claim.reset(offset, metadata),
+            Some(claim) => claim.reset(message, metadata),
             None => self.count_unclaimed(),
         }
     }
@@ -172,6 +183,10 @@ impl UserSide {
             Ignored::BeforeStart => &self.ignored.before_start,
         };
         counter.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn count_late(&self, count: u64) {
+        self.ignored.late.fetch_add(count, Relaxed);
     }
 
     pub(super) fn count_skipped(&self, count: u64) {

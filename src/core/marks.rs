@@ -15,8 +15,8 @@ use runs::Runs;
 /// the first of them comes.
 const ACKS_AHEAD: u64 = 1 << 24;
 
-/// So many runs of offsets stay exact (96 KiB), whether they are still needed or not: a `reset` may
-/// come back to them. A log without gaps is one run.
+/// So many runs of offsets stay exact (96 KiB), whether they are still needed or not: a user may mark or
+/// reset to them by the offset alone. A log without gaps is one run.
 const RUNS_KEPT: usize = 4096;
 
 /// The marks of one claim.
@@ -30,6 +30,9 @@ pub struct Marks {
     start: i64,
     /// The next offset to read, as the marks and acks have it.
     next: i64,
+    /// How many messages lie below `next`: what the first ack begins with. Too few where that was said
+    /// by the offset alone, of a message inside of runs that are fused.
+    done: u64,
     metadata: String,
     /// What was put into the user's channel.
     runs: Runs,
@@ -42,10 +45,28 @@ pub struct Marks {
     ended: bool,
     /// Counts the changes.
     changes: u64,
+    /// How many of them whoever commits has seen.
+    seen: u64,
     /// What the group's commit is, as far as is known.
     committed: Option<(i64, String)>,
     /// No commit goes below, for one of it is in force; a reset lowers it.
     floor: i64,
+}
+
+/// A message that something is said of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Message {
+    /// Its offset.
+    pub offset: i64,
+    /// Its sequence number, unless a user knows it by its offset alone.
+    pub seq: Option<u64>,
+}
+
+impl From<i64> for Message {
+    /// The message with this offset.
+    fn from(offset: i64) -> Self {
+        Self { offset, seq: None }
+    }
 }
 
 /// Why a mark, a reset or an ack was ignored.
@@ -66,6 +87,7 @@ impl Marks {
         Self {
             start,
             next: start,
+            done: 0,
             committed: (!commit_start).then(|| (start, metadata.clone())),
             metadata,
             runs: Runs::default(),
@@ -74,6 +96,7 @@ impl Marks {
             closed: false,
             ended: false,
             changes: 0,
+            seen: 0,
             floor: start,
         }
     }
@@ -86,8 +109,18 @@ impl Marks {
             "a message from before the claim's start"
         );
         self.runs.push(first_offset, count);
+    }
+
+    /// Whether there are more runs of offsets than are to be kept.
+    pub fn has_to_shrink(&self) -> bool {
+        self.runs.len() > RUNS_KEPT
+    }
+
+    /// Forgets where the oldest gaps lie. A mark that is made before and told afterwards should have
+    /// been told with its sequence number.
+    pub fn shrink(&mut self) {
         // With acks the runs from the mark on stay exact: the window bounds them. Before the first
-        // ack nobody can say what will be asked; a channel's worth of single messages stays exact.
+        // ack nobody can say what will be asked.
         let needed = if self.acks.is_some() {
             self.next
         } else {
@@ -101,10 +134,11 @@ impl Marks {
         self.runs.sent()
     }
 
-    /// The message at `offset` and all before it are processed. Moves only forward.
-    pub fn mark(&mut self, offset: i64, metadata: &str) -> Result<(), Ignored> {
-        self.admit(offset)?;
-        self.mark_to(offset + 1, metadata);
+    /// The message and all before it are processed. Moves only forward.
+    pub fn mark(&mut self, message: impl Into<Message>, metadata: &str) -> Result<(), Ignored> {
+        let message = message.into();
+        self.admit(message.offset)?;
+        self.mark_to(message.offset + 1, self.count_through(message), metadata);
         Ok(())
     }
 
@@ -114,23 +148,35 @@ impl Marks {
         if self.ended {
             return Err(Ignored::Late);
         }
-        self.mark_to(next, "");
+        self.mark_to(next, self.runs.count_below(next), "");
         Ok(())
     }
 
-    /// All after the message at `offset` is not processed, whatever was marked. Moves only back, at
-    /// the most to the start.
-    pub fn reset(&mut self, offset: i64, metadata: &str) -> Result<(), Ignored> {
-        let to_start = offset == self.start - 1;
-        if self.ended || !to_start {
-            self.admit(offset)?;
+    /// If this message is the last one that is marked: how many there are up to it.
+    pub fn count(&mut self, message: Message) {
+        if message.offset + 1 == self.next && !self.ended {
+            self.mark_to(self.next, self.count_through(message), "");
         }
-        let next = offset + 1;
+    }
+
+    /// All after the message is not processed, whatever was marked. Moves only back, at
+    /// the most to the start.
+    pub fn reset(&mut self, message: impl Into<Message>, metadata: &str) -> Result<(), Ignored> {
+        let message = message.into();
+        let to_start = message.offset == self.start - 1;
+        if self.ended || !to_start {
+            self.admit(message.offset)?;
+        }
+        let next = message.offset + 1;
         if next <= self.next {
+            self.done = match message.seq {
+                None if next == self.next && self.acks.is_none() => self.done,
+                _ => self.count_through(message),
+            };
             self.move_to(next, metadata);
             self.floor = self.floor.min(next);
             if self.acks.is_some() {
-                self.acks = Some(Acks::new(self.runs.count_below(next)));
+                self.acks = Some(Acks::new(self.done));
             }
         }
         Ok(())
@@ -145,15 +191,18 @@ impl Marks {
     /// As [`ack`](Self::ack), for successive messages up to the one at `last_offset`.
     pub fn ack_all(&mut self, seqs: RangeInclusive<u64>, last_offset: i64) -> Result<(), Ignored> {
         self.admit(last_offset)?;
-        let acks = self
-            .acks
-            .get_or_insert_with(|| Acks::new(self.runs.count_below(self.next)));
-        if *seqs.end() >= acks.end().saturating_add(ACKS_AHEAD) {
+        let acks = self.acks.get_or_insert_with(|| Acks::new(self.done));
+        let last = *seqs.end();
+        if last >= acks.end().saturating_add(ACKS_AHEAD) {
             return Err(Ignored::Beyond);
         }
         seqs.for_each(|seq| acks.insert(seq));
         self.changes += 1;
-        let next = self.runs.end_of(acks.end());
+        let next = match acks.end() == last + 1 {
+            true => last_offset + 1,
+            false => self.runs.end_of(acks.end()),
+        };
+        self.done = acks.end();
         if next > self.next {
             self.move_to(next, "");
         }
@@ -181,9 +230,21 @@ impl Marks {
         self.limit = self.limit.min(limit);
     }
 
-    /// The claim is over: nothing changes any more.
-    pub fn end(&mut self) {
+    /// What is committed is what there is now. Returns how many changes there were so far.
+    pub fn look(&mut self) -> u64 {
+        self.seen = self.changes;
+        self.changes
+    }
+
+    /// The claim is over: nothing changes any more. Returns how many changes have come too late to be
+    /// committed with the others, which a release has waited for.
+    pub fn end(&mut self) -> u64 {
+        let late = match self.closed && !self.ended {
+            true => self.changes - self.seen,
+            false => 0,
+        };
         self.ended = true;
+        late
     }
 
     /// Whether delivery has stopped.
@@ -214,11 +275,6 @@ impl Marks {
         self.committed = Some((next, metadata));
     }
 
-    /// Grows with each change of the marks.
-    pub fn changes(&self) -> u64 {
-        self.changes
-    }
-
     /// What goes for marks, resets and acks alike.
     fn admit(&self, offset: i64) -> Result<(), Ignored> {
         if self.ended {
@@ -234,13 +290,27 @@ impl Marks {
         Ok(())
     }
 
-    fn mark_to(&mut self, next: i64, metadata: &str) {
+    /// How many messages there are up to this one.
+    fn count_through(&self, message: Message) -> u64 {
+        match message.seq {
+            Some(seq) => seq + 1,
+            None => self.runs.count_below(message.offset + 1),
+        }
+    }
+
+    /// All below `next` is processed, which are so many messages, or more.
+    fn mark_to(&mut self, next: i64, count: u64, metadata: &str) {
+        if next < self.next {
+            return;
+        }
         if next > self.next {
             self.move_to(next, metadata);
-            if let Some(acks) = &mut self.acks {
-                acks.acknowledge_below(self.runs.count_below(next));
-                self.next = self.next.max(self.runs.end_of(acks.end()));
-            }
+        }
+        self.done = self.done.max(count);
+        if let Some(acks) = &mut self.acks {
+            acks.acknowledge_below(self.done);
+            self.done = acks.end();
+            self.next = self.next.max(self.runs.end_of(self.done));
         }
     }
 

@@ -57,9 +57,17 @@ impl Subscription {
             *room = oldest.room();
             return Ok(subscription);
         }
+        // Both at once would take twice the memory.
         drop(subscription);
-        let subscription = Self::decode(&mut body)?;
-        *room = body.room();
+        if let Ok(subscription) = Self::decode(&mut body) {
+            *room = body.room();
+            return Ok(subscription);
+        }
+        // What the member wants is known, whatever stands behind.
+        let mut oldest = read_version(blob, *room)?;
+        oldest.set_version(0, false);
+        let subscription = Self::decode(&mut oldest)?;
+        *room = oldest.room();
         Ok(subscription)
     }
 }
@@ -171,6 +179,20 @@ mod tests {
         let mut blob = subscription().to_bytes(0).unwrap();
         blob[1] = 1;
         assert_eq!(Subscription::from_bytes(&blob).unwrap().topics, ["a", "b"]);
+    }
+
+    #[test]
+    fn what_a_member_wants_is_read_whatever_stands_behind() {
+        let mut blob = subscription().to_bytes(0).unwrap();
+        blob[1] = 1;
+        blob.extend([0x7f, 0xff, 0xff, 0xff]);
+        let mut room = ARRAY_BYTES;
+        let read = Subscription::from_bytes_within(&blob, &mut room).unwrap();
+        assert_eq!(
+            (&read.topics[..], read.owned_partitions),
+            (&["a".to_owned(), "b".into()][..], vec![])
+        );
+        assert_eq!(room, ARRAY_BYTES - 2 * size_of::<String>());
     }
 
     #[test]

@@ -1,13 +1,16 @@
 //! What a client tells of a cluster, and the consumers it serves.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::{
+    thread,
+    time::{Duration, Instant, SystemTime},
+};
 
 use sarama_cluster::{
     Broker, Client, Config, Consumer, ErrorCode, ErrorKind, OffsetSpec,
     testing::{ApiKey, FakeCluster, Fault, Record},
 };
 
-use crate::world::{GROUP, World};
+use crate::world::{GROUP, PATIENCE, World};
 
 fn ids(brokers: &[Broker]) -> Vec<i32> {
     brokers.iter().map(Broker::id).collect()
@@ -175,6 +178,24 @@ fn it_finds_the_coordinator_of_a_group() {
     kafka.inject(Fault::on(ApiKey::FindCoordinator).error(forbidden));
     let error = client.refresh_coordinator(GROUP).unwrap_err();
     assert_eq!(error.code(), Some(forbidden));
+}
+
+#[test]
+fn it_can_be_closed_while_a_group_has_no_coordinator() {
+    let kafka = FakeCluster::builder().topic("t", 1).start();
+    let mut config = Config::default();
+    config.metadata.retry.max = u32::MAX;
+    config.metadata.retry.backoff = Duration::from_millis(20);
+    let client = Client::new(kafka.bootstrap(), config).unwrap();
+    let none = Fault::on(ApiKey::FindCoordinator).times(u32::MAX);
+    kafka.inject(none.error(ErrorCode::COORDINATOR_NOT_AVAILABLE));
+    thread::scope(|scope| {
+        let asking = scope.spawn(|| client.refresh_coordinator(GROUP));
+        kafka.await_requests(PATIENCE, ApiKey::FindCoordinator, 2);
+        client.close();
+        let error = asking.join().unwrap().unwrap_err();
+        assert_eq!(*error.kind(), ErrorKind::Closed);
+    });
 }
 
 #[test]

@@ -103,10 +103,13 @@ impl<'a> Handle<'a> {
     }
 
     pub(crate) fn mark_with(&self, delivery: &Delivery, metadata: &str) {
-        let (claim, offset) = (self.claim, delivery.offset());
-        assert_eq!(claim, delivery.claim);
-        let log = self.reader.log();
-        log.write(Event::Marked { claim, offset });
+        assert_eq!(self.claim, delivery.claim);
+        self.mark_offset(delivery.offset(), metadata);
+    }
+
+    pub(crate) fn mark_offset(&self, offset: i64, metadata: &str) {
+        let claim = self.claim;
+        self.reader.log().write(Event::Marked { claim, offset });
         self.part.mark_offset(offset, metadata);
     }
 

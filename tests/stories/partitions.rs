@@ -236,6 +236,35 @@ fn a_dropped_handle_waives_the_dwell_time() {
     world.judge();
 }
 
+/// It can still mark what was dropped.
+#[test]
+fn a_closed_handle_waives_nothing_while_it_is_there() {
+    let world = World::with(&[("t", 1)]);
+    world.produce("t", 0, 4);
+    let mut config = world.partition_config();
+    config.group.offsets.synchronization.dwell_time = Duration::from_secs(60);
+    let reader = world.start("a", "t", config);
+    let handle = reader.handle();
+    handle.consume(1);
+    drop(handle.recv());
+    handle.part.close().unwrap();
+    let other = world.start("b", "t", world.partition_config());
+    world.await_more(ApiKey::JoinGroup, 1);
+    some_time(&world);
+    handle.mark_offset(1, "");
+    drop(handle);
+    world.await_members(2);
+    let owner = if world.assignments()["a"].is_empty() {
+        &other
+    } else {
+        &reader
+    };
+    let handle = owner.handle();
+    assert_eq!(handle.part.initial_offset(), 2);
+    handle.consume(2);
+    world.judge();
+}
+
 #[test]
 fn a_handle_that_pauses_gets_nothing_and_keeps_its_claim() {
     let world = World::with(&[("t", 2)]);

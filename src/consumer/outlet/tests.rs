@@ -90,6 +90,28 @@ fn marks_without_metadata_are_seen_by_the_next_look() {
     assert_eq!(outlet.observe(&claim).mark, (2, "back".into()));
 }
 
+/// So many that where the first gaps were is forgotten.
+#[test]
+fn acks_go_on_behind_marks_however_many_gaps_are_in_the_channel() {
+    let consumer = Consumer::new();
+    let claim = consumer.claim(0);
+    let (mut outlet, messages) = Outlet::new(10_000);
+    let gappy = |from: i64| block((from..from + 1_000).map(|n| 2 * n));
+    outlet.push(&claim, gappy(0));
+    let mut taken: Vec<_> = messages.try_iter().collect();
+    consumer.user_side.mark(&taken[200], "");
+    for n in 1..10 {
+        outlet.push(&claim, gappy(n * 1_000));
+    }
+    taken.extend(messages.try_iter());
+    consumer.user_side.mark(&taken[500], "");
+    for message in &taken[501..] {
+        consumer.user_side.ack(message);
+        assert_eq!(outlet.observe(&claim).mark.0, message.offset() + 1);
+    }
+    assert_eq!(claim.first_unacked(), Some(10_000));
+}
+
 #[test]
 fn a_mark_made_before_the_release_counts_up_to_what_was_taken() {
     let claim = Consumer::new().claim(0);

@@ -37,10 +37,17 @@ fn news(consumer: &Consumer) -> Option<HandleNews> {
     first
 }
 
-fn gone(how: Gone) -> Option<HandleNews> {
+fn dropped(how: Gone) -> Option<HandleNews> {
     Some(HandleNews {
-        paused: None,
-        gone: Some(how),
+        dropped: Some(how),
+        ..HandleNews::default()
+    })
+}
+
+fn closed() -> Option<HandleNews> {
+    Some(HandleNews {
+        is_closed: true,
+        ..HandleNews::default()
     })
 }
 
@@ -78,7 +85,7 @@ fn a_dropped_handle_is_told_once() {
     assert_eq!(news(&consumer), None);
     drop(handle);
     assert!(consumer.kicked());
-    assert_eq!(news(&consumer), gone(Gone::Dropped));
+    assert_eq!(news(&consumer), dropped(Gone::Dropped));
     assert_eq!(news(&consumer), None);
 }
 
@@ -92,19 +99,19 @@ fn a_handle_dropped_by_a_panic_says_so() {
         panic::resume_unwind(Box::new("the user's code fails"));
     });
     panic::catch_unwind(user).unwrap_err();
-    assert_eq!(news(&consumer), gone(Gone::Panicked));
+    assert_eq!(news(&consumer), dropped(Gone::Panicked));
 }
 
 #[test]
-fn a_closed_handle_says_nothing_more_when_it_is_dropped() {
+fn a_handle_is_closed_once_and_dropped_behind_that() {
     let Parts {
         consumer, handle, ..
     } = parts(MINUTE);
     handle.async_close();
     handle.async_close();
-    assert_eq!(news(&consumer), gone(Gone::Closed));
+    assert_eq!(news(&consumer), closed());
     drop(handle);
-    assert_eq!(news(&consumer), None);
+    assert_eq!(news(&consumer), dropped(Gone::Dropped));
 }
 
 #[test]
@@ -121,7 +128,7 @@ fn pause_and_resume_are_told_by_their_last_word_with_one_kick() {
     assert_eq!(consumer.kicks.try_iter().count(), 1);
     let resumed = HandleNews {
         paused: Some(false),
-        gone: None,
+        ..HandleNews::default()
     };
     assert_eq!(news(&consumer), Some(resumed));
     handle.pause();
@@ -139,7 +146,7 @@ fn close_waits_until_delivery_has_stopped_and_the_rest_is_not_delivered() {
     thread::scope(|scope| {
         let closing = scope.spawn(|| handle.close());
         consumer.kicks.recv_timeout(MINUTE).unwrap();
-        assert_eq!(news(&consumer), gone(Gone::Closed));
+        assert_eq!(news(&consumer), closed());
         assert!(!closing.is_finished());
         outlet.release(&handle.claim);
         closing.join().unwrap().unwrap();

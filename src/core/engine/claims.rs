@@ -44,6 +44,8 @@ pub(super) struct Claim {
     /// one by one.
     first_unacked: Option<u64>,
     ack_room_reported: bool,
+    /// Nobody will come back with a handle and mark what was dropped.
+    pub(super) is_handle_gone: bool,
     /// How many handles of this partition were dropped in this generation.
     drops: u32,
     /// How many claims before this one, in a row, ended out of range with nothing delivered.
@@ -82,6 +84,7 @@ impl Claim {
             sent: 0,
             first_unacked: None,
             ack_room_reported: false,
+            is_handle_gone: false,
             drops: 0,
             resets: 0,
             renew_at: None,
@@ -97,12 +100,13 @@ impl Claim {
     }
 
     /// Whether it may be given so many messages more.
-    pub(super) fn may_get(&self, count: usize) -> bool {
+    ///
+    /// What is in its channel, of this capacity, does not count against a user who acknowledges what is taken.
+    pub(super) fn may_get(&self, count: usize, capacity: usize) -> bool {
         let out = |first: u64| self.sent + count as u64 - first;
+        let window = ACK_WINDOW.max(2 * capacity as u64);
         matches!(self.stage, Stage::Open(_))
-            && self
-                .first_unacked
-                .is_none_or(|first| out(first) <= ACK_WINDOW)
+            && self.first_unacked.is_none_or(|first| out(first) <= window)
     }
 
     /// Whether the user has been given anything.
@@ -389,11 +393,9 @@ impl Engine {
         let Some(claim) = self.claims.get_mut(&id) else {
             return;
         };
+        claim.is_handle_gone |= how != Gone::Closed;
         if !matches!(claim.stage, Stage::Open(_)) {
             // It is being given up anyway: what is in hand need not be waited for as long.
-            if let Some(release) = &mut self.release {
-                release.waive_dwell(id);
-            }
             return self.observe_if_awaited();
         }
         if how == Gone::Closed {

@@ -276,10 +276,12 @@ impl Engine {
                 continue;
             };
             let claims = &mut self.claims;
+            let capacity = channel.capacity();
             let mut held_back = Vec::new();
             while let Some((claim, block)) =
                 self.fetcher.poll_block(now, id, channel, |claim, count| {
-                    let may_get = claims.get(&claim).is_some_and(|c| c.may_get(count));
+                    let may_get = claims.get(&claim);
+                    let may_get = may_get.is_some_and(|c| c.may_get(count, capacity));
                     held_back.extend((!may_get).then_some(claim));
                     may_get
                 })

@@ -1,7 +1,7 @@
 //! Giving the claims up in order: deliver no more, let the user finish, commit.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -25,8 +25,6 @@ pub(super) struct Release {
     step: Step,
     /// For claims with nothing in hand: since when nothing has changed.
     quiet: BTreeMap<ClaimId, (u64, Instant)>,
-    /// Claims whose handle is gone: nobody will mark what was dropped.
-    waived: BTreeSet<ClaimId>,
     /// When a claim that is quiet will count as finished.
     quiet_until: Option<Instant>,
     /// Whether a commit was sent that is to be the last one.
@@ -64,7 +62,6 @@ impl Release {
             deadline,
             step: Step::Finishing,
             quiet: BTreeMap::new(),
-            waived: BTreeSet::new(),
             quiet_until: None,
             has_committed: false,
             retry_at: None,
@@ -82,10 +79,6 @@ impl Release {
     /// When the commit is waited for no longer.
     pub(super) fn limit(&self) -> Instant {
         self.deadline
-    }
-
-    pub(super) fn waive_dwell(&mut self, claim: ClaimId) {
-        self.waived.insert(claim);
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
@@ -120,11 +113,7 @@ impl Release {
         if *changes != progress.changes {
             (*changes, *since) = (progress.changes, now);
         }
-        let at = if self.waived.contains(&progress.claim) {
-            *since
-        } else {
-            *since + dwell
-        };
+        let at = *since + dwell;
         if at > now {
             self.quiet_until = Some(self.quiet_until.map_or(at, |until| until.min(at)));
         }
@@ -155,22 +144,14 @@ impl Engine {
         deadline: Instant,
     ) {
         self.starts.clear();
-        let mut release = Release::new(now, until, deadline);
         for id in self.claims.keys().copied().collect::<Vec<_>>() {
             if self.claims[&id].has_begun() {
-                let dropped = matches!(
-                    self.claims[&id].stage,
-                    Stage::Dropped { .. } | Stage::Closed(_)
-                );
                 self.hold(id, Stage::Held);
-                if dropped {
-                    release.waive_dwell(id);
-                }
             } else {
                 self.end(id);
             }
         }
-        self.release = Some(release);
+        self.release = Some(Release::new(now, until, deadline));
         if self.claims.is_empty() {
             self.released(now);
         } else {
@@ -214,11 +195,15 @@ impl Engine {
         if release.step == Step::Finishing {
             release.quiet_until = None;
             let mut unfinished = Vec::new();
-            for p in progress
-                .iter()
-                .filter(|p| self.claims.contains_key(&p.claim))
-            {
+            for p in progress {
+                let Some(claim) = self.claims.get(&p.claim) else {
+                    continue;
+                };
                 let dropped_for_good = closing && !p.alive;
+                let dwell = match claim.is_handle_gone {
+                    true => Duration::ZERO,
+                    false => dwell,
+                };
                 if !dropped_for_good && !release.is_finished(now, p, dwell, by_hand) {
                     unfinished.push(p.claim);
                 }

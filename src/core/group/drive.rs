@@ -39,6 +39,13 @@ impl Group {
             {
                 self.beat(now);
             }
+            State::Stable(membership) | State::Releasing(membership, _)
+                if membership.is_silent_since(now, self.settings.heartbeat_timeout()) =>
+            {
+                let waited = self.settings.heartbeat_timeout();
+                let error = Error::new(ErrorKind::Timeout(waited), "heartbeat");
+                self.coordinator_lost(now, &error);
+            }
             State::Departing { .. } if coordinator_known => self.say_goodbye(now),
             State::Departing { until } | State::Leaving { until, .. } if *until <= now => {
                 self.end();
@@ -69,12 +76,11 @@ impl Group {
     }
 
     fn membership_deadline(&self, membership: &Membership) -> Instant {
-        let fence = self.fence(membership);
-        let heartbeat = membership.next_heartbeat();
-        match heartbeat.filter(|_| self.seek.target().is_some()) {
-            Some(at) => fence.min(at),
-            None => fence,
-        }
+        let next = membership.next_heartbeat();
+        let next = next.filter(|_| self.seek.target().is_some());
+        let late = membership.silent_at(self.settings.heartbeat_timeout());
+        let due = next.into_iter().chain(late);
+        due.fold(self.fence(membership), Instant::min)
     }
 
     /// When the claims are lost, unless a sign of life comes through: then the session is over, or a

@@ -47,6 +47,12 @@ impl Settings {
         self.request_timeout.min(self.session_timeout / 3)
     }
 
+    /// When a heartbeat is given up, whatever it waits for: a connection that is lost is opened anew first, and
+    /// finding out an address has a time of its own.
+    pub(super) fn heartbeat_timeout(&self) -> Duration {
+        self.call_timeout() * 3 / 2
+    }
+
     /// How long the leader waits for the partition counts. Nothing tells the group coordinator
     /// meanwhile that it is alive.
     pub(super) fn counts_timeout(&self) -> Duration {

@@ -1,6 +1,9 @@
 //! The states of a membership, and what is known in each.
 
-use std::{collections::BTreeSet, time::Instant};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 use super::{
     lead::{Counts, Lead},
@@ -139,6 +142,16 @@ impl Membership {
             Some(_) => None,
             None => Some(self.pulse.next_at),
         }
+    }
+
+    /// When the heartbeat on its way will have been waited for so long.
+    pub(super) fn silent_at(&self, wait: Duration) -> Option<Instant> {
+        self.pulse.in_flight.map(|beat| beat.sent_at + wait)
+    }
+
+    /// Whether it has.
+    pub(super) fn is_silent_since(&self, now: Instant, wait: Duration) -> bool {
+        self.silent_at(wait).is_some_and(|at| at <= now)
     }
 }
 

@@ -25,6 +25,9 @@ use crate::{
 /// done, so nobody should wait long for it.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(3);
 
+/// A heartbeat is answered at once. Who has waited so long for it asks on another connection.
+const SLOW: Duration = Duration::from_secs(1);
+
 impl Group {
     /// Idle → Seeking: there is something to subscribe to.
     pub(super) fn start(&mut self, now: Instant) {
@@ -376,10 +379,14 @@ impl Group {
             State::Syncing(Syncing { seat, .. }) => {
                 self.actions.push_back(Action::Disconnect(seat.target));
             }
-            State::Seeking { .. }
-            | State::Assigning(_)
-            | State::Stable(_)
-            | State::Releasing(..) => {}
+            State::Stable(membership) | State::Releasing(membership, _) => {
+                // The goodbye would be the next in line.
+                let is_slow = membership.is_silent_since(now, SLOW);
+                if let Some(target) = self.seek.target().filter(|_| is_slow) {
+                    self.actions.push_back(Action::Disconnect(target.clone()));
+                }
+            }
+            State::Seeking { .. } | State::Assigning(_) => {}
         }
         if self.member_id.is_empty() || self.settings.instance_id.is_some() {
             // A static member keeps its partitions for when it comes back.

@@ -92,7 +92,6 @@ impl Runs {
         }
     }
 
-    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.runs.len()
     }

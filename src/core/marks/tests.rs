@@ -118,21 +118,23 @@ fn a_mark_made_while_a_commit_is_under_way_is_not_lost() {
 #[test]
 fn every_change_is_counted_and_nothing_else() {
     let mut marks = ten_sent();
-    let mut seen = marks.changes();
-    let mut changed =
-        |marks: &Marks| std::mem::replace(&mut seen, marks.changes()) != marks.changes();
+    let mut seen = 0;
+    let mut changed = |marks: &mut Marks| {
+        let changes = marks.look();
+        std::mem::replace(&mut seen, changes) != changes
+    };
     marks.mark(104, "").unwrap();
-    assert!(changed(&marks));
+    assert!(changed(&mut marks));
     marks.mark(103, "").unwrap();
     assert!(marks.mark(110, "").is_err());
-    assert!(!changed(&marks));
+    assert!(!changed(&mut marks));
     marks.ack(8, 108).unwrap();
     assert!(
-        changed(&marks),
+        changed(&mut marks),
         "the user is at work, though the mark stays"
     );
     marks.reset(101, "").unwrap();
-    assert!(changed(&marks));
+    assert!(changed(&mut marks));
 }
 
 #[test]
@@ -223,6 +225,21 @@ fn a_limit_lowered_afterwards_does_not_take_back_what_is_committed() {
     assert_eq!(dirty(&marks), None);
     marks.reset(102, "").unwrap();
     assert_eq!(dirty(&marks), Some((103, "")));
+}
+
+#[test]
+fn what_changes_between_the_last_look_of_a_release_and_the_end_is_late() {
+    let mut marks = ten_sent();
+    marks.mark(101, "").unwrap();
+    marks.close(Some(104));
+    marks.look();
+    assert_eq!(ten_sent().end(), 0);
+    marks.mark(102, "").unwrap();
+    marks.reset(101, "").unwrap();
+    assert_eq!((marks.end(), marks.end()), (2, 0));
+    let mut lost = ten_sent();
+    lost.mark(101, "").unwrap();
+    assert_eq!(lost.end(), 0, "no release, no last look");
 }
 
 #[test]
@@ -469,15 +486,23 @@ fn any_history_gives_what_the_plain_rules_give() {
     }
 }
 
+/// Puts messages one by one into the channel, each a run of its own, and keeps to what is kept of them.
+fn send_with_gaps(marks: &mut Marks, offsets: impl IntoIterator<Item = i64>) {
+    for offset in offsets {
+        marks.sent(offset, 1);
+        if marks.has_to_shrink() {
+            marks.shrink();
+        }
+    }
+}
+
 #[test]
 fn many_runs_are_fused_and_still_nothing_unacknowledged_is_committed() {
     let mut random = fastrand::Rng::with_seed(7);
     let mut marks = Marks::new(0, String::new(), false);
     // Every message a run of its own, far more than are kept.
     let offsets: Vec<i64> = (0..3 * RUNS_KEPT as i64).map(|i| i * 3).collect();
-    for &offset in &offsets {
-        marks.sent(offset, 1);
-    }
+    send_with_gaps(&mut marks, offsets.iter().copied());
     assert!(marks.runs.len() <= RUNS_KEPT);
 
     let mut order: Vec<usize> = (0..offsets.len()).collect();
@@ -504,14 +529,12 @@ fn runs_from_the_mark_on_stay_exact_once_acks_are_used() {
     marks.sent(0, 1);
     marks.ack(0, 0).unwrap();
     let count = 2 * RUNS_KEPT as u64;
-    for seq in 1..count {
-        marks.sent(seq as i64 * 2, 1);
-    }
+    send_with_gaps(&mut marks, (1..count as i64).map(|seq| seq * 2));
     for seq in 1..count {
         marks.ack(seq, seq as i64 * 2).unwrap();
         assert_eq!(marks.next, seq as i64 * 2 + 1);
     }
-    marks.sent(count as i64 * 2, 1);
+    send_with_gaps(&mut marks, [count as i64 * 2]);
     assert!(
         marks.runs.len() <= RUNS_KEPT + 1,
         "what is behind the mark is fused"
@@ -522,9 +545,7 @@ fn runs_from_the_mark_on_stay_exact_once_acks_are_used() {
 fn a_mark_inside_of_fused_runs_acknowledges_nothing_behind_it() {
     let mut marks = Marks::new(0, String::new(), false);
     let count = 2 * RUNS_KEPT as u64;
-    for seq in 0..count {
-        marks.sent(seq as i64 * 3, 1);
-    }
+    send_with_gaps(&mut marks, (0..count as i64).map(|seq| seq * 3));
     let marked = count / 8;
     marks.mark(marked as i64 * 3, "").unwrap();
     for seq in (0..count).filter(|seq| *seq != marked + 5) {
@@ -537,4 +558,34 @@ fn a_mark_inside_of_fused_runs_acknowledges_nothing_behind_it() {
     );
     marks.ack(marked + 5, (marked as i64 + 5) * 3).unwrap();
     assert_eq!(marks.next, (count as i64 - 1) * 3 + 1);
+}
+
+/// Both are committed exactly, whatever is known of the gaps in between.
+#[test]
+fn acks_go_on_behind_what_was_marked_or_reset_inside_of_fused_runs() {
+    let count = 2 * RUNS_KEPT as u64;
+    let message = |seq: u64| Message {
+        offset: seq as i64 * 3,
+        seq: Some(seq),
+    };
+    let mark: fn(&mut Marks, Message) = |marks, at| marks.mark(at, "").unwrap();
+    let told_late: fn(&mut Marks, Message) = |marks, at| {
+        marks.absorb(at.offset + 1).unwrap();
+        marks.count(at);
+    };
+    let reset: fn(&mut Marks, Message) = |marks, at| {
+        marks.mark(at.offset + 30, "").unwrap();
+        marks.reset(at, "").unwrap();
+    };
+    for say in [mark, told_late, reset] {
+        let mut marks = Marks::new(0, String::new(), false);
+        send_with_gaps(&mut marks, (0..count).map(|seq| message(seq).offset));
+        let marked = count / 8;
+        say(&mut marks, message(marked));
+        for seq in marked + 1..count {
+            marks.ack(seq, message(seq).offset).unwrap();
+            assert_eq!(marks.to_commit().0, message(seq).offset + 1);
+            assert_eq!(marks.first_unacked(), Some(seq + 1));
+        }
+    }
 }

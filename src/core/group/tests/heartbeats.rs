@@ -159,11 +159,15 @@ fn a_fenced_member_loses_its_claims_for_good() {
     }
 }
 
-/// Heartbeats are sent, and no answer ever comes. Returns when the claims were lost.
+/// Heartbeats are sent, and no answer ever comes; the group coordinator stays where it is. Returns when the claims
+/// were lost.
 fn fenced(story: &mut Story) -> Instant {
     loop {
         story.wait();
         match story.next() {
+            Action::Send { token, call, .. } if call.api() == ApiKey::FindCoordinator => {
+                story.group.answer(story.now, token, Ok(found(1)));
+            }
             Action::Send { .. } | Action::Report(_) => {}
             Action::Lost(error) => {
                 assert_eq!(*error.kind(), ErrorKind::SessionExpired);
@@ -182,6 +186,7 @@ fn claims_end_one_session_after_the_last_sign_of_life_was_sent() {
     story.pass(secs(2));
     story.refuse(&beat, ErrorCode::NONE);
     assert_eq!(fenced(&mut story), beat.at + SESSION);
+    story.wait();
     let (_, ask) = story.sent_join();
     assert_eq!(ask.member_id, "m");
 }
@@ -209,6 +214,26 @@ fn claims_end_also_while_no_broker_can_be_reached() {
         }
     }
     assert_eq!(story.now, begin + SESSION);
+}
+
+/// It may hang in a connection that is opened anew, or in the name of its broker.
+#[test]
+fn a_heartbeat_that_takes_too_long_is_given_up_in_time_for_another_coordinator() {
+    let mut story = Story::stable();
+    let beat = story.next_heartbeat();
+    assert_eq!(story.wait(), SESSION / 2);
+    assert_eq!(*story.reported().kind(), ErrorKind::Timeout(SESSION / 2));
+    let find = story.sent(ApiKey::FindCoordinator);
+    story.quiet();
+    story.answer(&find, found(2));
+    assert!(matches!(story.next(), Action::Disconnect(to) if to == coordinator(1)));
+    let next = story.sent(ApiKey::Heartbeat);
+    assert_eq!(next.to, Destination::Coordinator(coordinator(2)));
+    story.fail(&beat, ErrorKind::Disconnected);
+    story.quiet();
+    story.refuse(&next, ErrorCode::NONE);
+    assert_eq!(story.wait(), INTERVAL);
+    story.sent(ApiKey::Heartbeat);
 }
 
 /// When the claims would be lost, as things stand.

@@ -104,6 +104,26 @@ fn with_claims() {
     goodbye(&mut story);
 }
 
+/// Its connection answers nothing else before.
+#[test]
+fn while_a_heartbeat_is_waited_for_in_vain_the_goodbye_takes_a_fresh_connection() {
+    let mut story = Story::stable();
+    let beat = story.next_heartbeat();
+    story.pass(secs(1));
+    story.quiet();
+    leave(&mut story);
+    assert!(matches!(story.next(), Action::Disconnect(to) if to == coordinator(1)));
+    story.fail(&beat, ErrorKind::Disconnected);
+    goodbye(&mut story);
+
+    let mut story = Story::stable();
+    let beat = story.next_heartbeat();
+    story.pass(millis(999));
+    leave(&mut story);
+    story.refuse(&beat, ErrorCode::NONE);
+    goodbye(&mut story);
+}
+
 #[test]
 fn while_the_claims_are_released() {
     let (mut story, _) = Story::releasing();

@@ -163,8 +163,8 @@ const MUTATIONS: &[Mutation] = &[
             ),
             (
                 "src/consumer/user_side.rs",
-                "            place.claim().mark(place.last_offset(), metadata);\n",
-                "            let claim = place.claim();\n            let key = (claim.topic().to_string(), claim.partition());\n            let latest = self.latest.lock().get(&key).and_then(std::sync::Weak::upgrade);\n            let claim = latest.unwrap_or_else(|| Arc::clone(claim));\n            claim.mark(place.last_offset(), metadata);\n",
+                "            place.claim().mark(place.last(), metadata);\n",
+                "            let claim = place.claim();\n            let key = (claim.topic().to_string(), claim.partition());\n            let latest = self.latest.lock().get(&key).and_then(std::sync::Weak::upgrade);\n            let claim = latest.unwrap_or_else(|| Arc::clone(claim));\n            claim.mark(place.last(), metadata);\n",
             ),
         ],
     },

@@ -166,7 +166,8 @@
 //! - Producing, administration, and reading without a group.
 //! - The group protocol of KIP-848, and the cooperative
 //!   rebalancing of KIP-429: every rebalance ends all claims. Static membership (KIP-345) avoids
-//!   rebalances at restarts.
+//!   rebalances at restarts. Since Kafka 4.0 members that use the protocol of KIP-848 can share the
+//!   group.
 //! - Assignors of your own; there are range and round robin, as in the Java client, and members that use
 //!   other clients can share the group.
 //! - Exactly once: offsets are not committed in transactions of a producer. Transactions of others are

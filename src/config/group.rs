@@ -50,6 +50,9 @@ pub struct Group {
     /// (`FENCED_INSTANCE_ID`, fatal). At most 249 of the characters a-z, A-Z, 0-9, `.`, `_` and
     /// `-`. Needs Kafka 2.3.
     ///
+    /// A group that has static members and is led by this library takes in no member of the KIP-848
+    /// protocol: the group coordinator refuses it (`GROUP_ID_NOT_FOUND`).
+    ///
     /// Default `None`. Go: `Consumer.Group.InstanceId` of sarama; Java: `group.instance.id`.
     pub instance_id: Option<String>,
 }

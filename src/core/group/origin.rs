@@ -1,6 +1,9 @@
-//! What an assignment was made from. The leader notes it in the user data of each share, where a static member
-//! finds it that is given its former place after a restart (KIP-345, KIP-814): without a rebalance nobody has
+//! What an assignment was made from. The leader notes it in the user data of the share of each static member, who
+//! finds it when given its former place after a restart (KIP-345, KIP-814): without a rebalance nobody has
 //! assigned anything to the subscription that it came with, or to partitions that were added meanwhile.
+//!
+//! Shares of other members have no note. Nobody would read it, and it would do harm: since Kafka 4.0 a member of
+//! the protocol of KIP-848 can join a group only if no share in it has user data.
 //!
 //! Other clients do not look at it, and a share of another client's leader has none.
 

@@ -73,7 +73,7 @@ pub(super) fn offers(
 pub(super) struct Share {
     /// By topic, sorted; without topics of none.
     pub(super) partitions: BTreeMap<String, Vec<i32>>,
-    /// What it was made from, if the leader says so.
+    /// What it was made from, if the leader says so: to static members only.
     pub(super) origin: Option<Origin>,
 }
 
@@ -174,12 +174,12 @@ impl Roster {
     /// The encoded share of every member, also the empty ones.
     pub(super) fn assign(&self, strategy: Strategy, counts: &Counts) -> Vec<(String, Vec<u8>)> {
         let group = self.digest(counts);
-        let subscriptions: BTreeMap<&str, BTreeSet<&str>> = self
-            .members
-            .iter()
+        let returning = self.members.iter().filter(|m| m.instance_id.is_some());
+        let origins: BTreeMap<&str, Origin> = returning
             .map(|member| {
-                let topics = member.topics.iter().map(String::as_str);
-                (member.member_id.as_str(), topics.collect())
+                let topics = member.topics.iter().map(String::as_str).collect();
+                let origin = Origin::new(&topics, counts, group);
+                (member.member_id.as_str(), origin)
             })
             .collect();
         let there = counts.iter();
@@ -188,21 +188,21 @@ impl Roster {
         shares
             .into_iter()
             .map(|(member_id, share)| {
-                let origin = Origin::new(&subscriptions[member_id.as_str()], counts, group);
+                let origin = origins.get(member_id.as_str()).copied();
                 (member_id, write_assignment(share, origin))
             })
             .collect()
     }
 }
 
-fn write_assignment(share: BTreeMap<String, Vec<i32>>, origin: Origin) -> Vec<u8> {
+fn write_assignment(share: BTreeMap<String, Vec<i32>>, origin: Option<Origin>) -> Vec<u8> {
     let partitions = share.into_iter();
     let assignment = Assignment {
         assigned_partitions: partitions
             .map(|(topic, partitions)| TopicPartition { topic, partitions })
             .collect(),
         // Not null, for the Java client of 0.9.0.0.
-        user_data: Some(origin.to_bytes()),
+        user_data: Some(origin.map_or_else(Vec::new, Origin::to_bytes)),
     };
     assignment
         .to_bytes(VERSION)
@@ -255,11 +255,37 @@ mod tests {
             assert_eq!(subscription.user_data, Some(Vec::new()));
         }
         let share = BTreeMap::from([("a".to_owned(), vec![0])]);
-        let none = Counts::new();
-        let origin = Origin::new(&BTreeSet::new(), &none, GroupDigest::new(&[], &none));
-        let blob = write_assignment(share, origin);
+        let blob = write_assignment(share, None);
         let assignment = Assignment::from_bytes(&blob).unwrap();
-        assert!(assignment.user_data.is_some());
+        assert_eq!(assignment.user_data, Some(Vec::new()));
+    }
+
+    /// Any other would keep the group from going over to the protocol of KIP-848.
+    #[test]
+    fn only_the_share_of_a_static_member_has_a_note() {
+        let subscription = offers(Strategy::Range, &topics(&["a"]), b"", Writing::Plain).unwrap();
+        let member = |id: &str, instance_id: Option<&str>| Member {
+            id: id.to_owned(),
+            instance_id: instance_id.map(str::to_owned),
+            subscription: subscription[0].1.clone(),
+        };
+        let members = vec![member("dynamic", None), member("static", Some("one"))];
+        let (roster, _) = Roster::read(members, ARRAY_BYTES);
+        let counts = Counts::from([("a".to_owned(), Some(2))]);
+        let shares = roster.assign(Strategy::Range, &counts);
+        let user_data = |(id, blob): &(String, Vec<u8>)| {
+            let assignment = Assignment::from_bytes(blob).unwrap();
+            (id.clone(), assignment.user_data)
+        };
+        let group = roster.digest(&counts);
+        let note = Origin::new(&BTreeSet::from(["a"]), &counts, group).to_bytes();
+        assert_eq!(
+            shares.iter().map(user_data).collect::<Vec<_>>(),
+            [
+                ("dynamic".to_owned(), Some(Vec::new())),
+                ("static".to_owned(), Some(note)),
+            ]
+        );
     }
 
     #[test]
@@ -390,11 +416,9 @@ mod tests {
         assert_eq!(roster.topics(), topics(&["a"]));
 
         let counts = Counts::from([("a".to_owned(), Some(2))]);
-        let group = roster.digest(&counts);
         let shares = roster.assign(Strategy::Range, &counts);
         let read = |(id, blob): &(String, Vec<u8>)| {
             let share = read_assignment(blob, ARRAY_BYTES, &topics(&["a"])).unwrap();
-            assert!(share.origin.is_some_and(|origin| origin.is_of(group)));
             (
                 id.clone(),
                 share.partitions.values().map(Vec::len).sum::<usize>(),

@@ -3,8 +3,10 @@ import java.lang.reflect.Method;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.Collection;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Properties;
+import java.util.Set;
 import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
@@ -17,7 +19,8 @@ import org.apache.kafka.common.serialization.ByteArrayDeserializer;
  * A member of a consumer group that prints what happens to it, one line an event, words between tabs.
  * It leaves the group at SIGTERM.
  *
- * Arguments: bootstrap servers, group, assignor (range or roundrobin), topics.
+ * Arguments: bootstrap servers, group, assignor (range, roundrobin, or consumer for the group protocol of that name,
+ * where the group coordinator assigns), topics.
  */
 public class GroupMember {
     public static void main(String[] args) throws Exception {
@@ -76,11 +79,16 @@ public class GroupMember {
         settings.put("bootstrap.servers", bootstrap);
         settings.put("group.id", group);
         settings.put("client.id", "java");
-        settings.put("partition.assignment.strategy", "org.apache.kafka.clients.consumer."
-            + (assignor.equals("range") ? "RangeAssignor" : "RoundRobinAssignor"));
+        if (assignor.equals("consumer")) {
+            // The brokers' settings say the rest.
+            settings.put("group.protocol", assignor);
+        } else {
+            settings.put("partition.assignment.strategy", "org.apache.kafka.clients.consumer."
+                + (assignor.equals("range") ? "RangeAssignor" : "RoundRobinAssignor"));
+            settings.put("session.timeout.ms", "6000");
+            settings.put("heartbeat.interval.ms", "200");
+        }
         settings.put("auto.offset.reset", "earliest");
-        settings.put("session.timeout.ms", "6000");
-        settings.put("heartbeat.interval.ms", "200");
         settings.put("metadata.max.age.ms", "500");
         settings.put("key.deserializer", ByteArrayDeserializer.class.getName());
         settings.put("value.deserializer", ByteArrayDeserializer.class.getName());
@@ -92,18 +100,31 @@ public class GroupMember {
     }
 
     private static class Teller implements ConsumerRebalanceListener {
+        /** What is assigned and revoked is all of it, or in the consumer protocol only what changes. */
+        private final Set<TopicPartition> owned = new LinkedHashSet<>();
+
         @Override
         public void onPartitionsAssigned(Collection<TopicPartition> partitions) {
-            StringBuilder line = new StringBuilder("assigned");
-            for (TopicPartition one : partitions) {
-                line.append('\t').append(one.topic()).append('\t').append(one.partition());
-            }
-            tell(line.toString());
+            owned.addAll(partitions);
+            tellOwned();
         }
 
         @Override
         public void onPartitionsRevoked(Collection<TopicPartition> partitions) {
-            tell("revoked");
+            owned.removeAll(partitions);
+            if (owned.isEmpty()) {
+                tell("revoked");
+            } else {
+                tellOwned();
+            }
+        }
+
+        private void tellOwned() {
+            StringBuilder line = new StringBuilder("assigned");
+            for (TopicPartition one : owned) {
+                line.append('\t').append(one.topic()).append('\t').append(one.partition());
+            }
+            tell(line.toString());
         }
     }
 }

@@ -32,6 +32,13 @@ const FEATURES: &[Feature] = &[
         ],
     },
     Feature {
+        title: "a group that a member of the protocol of KIP-848 joins and leaves",
+        stories: &[
+            "new_protocol::a_member_of_the_new_protocol_joins_and_is_left_alone",
+            "new_protocol::a_member_of_the_new_protocol_joins_and_leaves_again",
+        ],
+    },
+    Feature {
         title: "members join and leave under load",
         stories: &[
             "rebalances::a_member_joins_and_leaves_under_load",

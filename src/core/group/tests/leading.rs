@@ -75,7 +75,7 @@ fn share(topics: &[(&str, &[i32])]) -> Vec<(String, Vec<i32>)> {
 }
 
 /// A leader that waits for counts.
-pub(super) fn assigning() -> Story {
+fn assigning() -> Story {
     let (mut story, join) = Story::joining();
     story.answer(&join, Answer::JoinGroup(lead(1)));
     assert_eq!(watched(&mut story), names(&["a", "b"]));

@@ -1,7 +1,7 @@
 //! Static members that come back: their share was made before they went (KIP-345).
 
 use super::{
-    leading::{assigning, assignments, lead, watched},
+    leading::{self, assignments, watched},
     *,
 };
 
@@ -12,9 +12,18 @@ fn named() -> Settings {
     }
 }
 
+/// The seat of the leader "m", a static one, in a group with "n".
+fn lead(generation: i32) -> join_group::Answer {
+    let mut answer = leading::lead(generation);
+    answer.members[0].instance_id = named().instance_id;
+    answer
+}
+
 /// What a leader gives to "m" where there are these topics.
 fn former_share(topics: &[(&str, i32)]) -> Answer {
-    let mut story = assigning();
+    let (mut story, join) = Story::joining_with(named());
+    story.answer(&join, Answer::JoinGroup(lead(1)));
+    watched(&mut story);
     story.counted(topics);
     let Call::SyncGroup(ask) = story.sent(ApiKey::SyncGroup).call else {
         unreachable!()

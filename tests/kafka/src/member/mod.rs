@@ -125,10 +125,26 @@ impl Member {
         topics: &[&str],
         assignor: Assignor,
     ) -> Self {
+        Self::java_by(assignor.protocol(), client, cluster, group, topics)
+    }
+
+    /// A member by the Java client of the cluster's release and the group protocol of KIP-848, where the group
+    /// coordinator assigns.
+    pub fn java_of_new_protocol(cluster: &Cluster, group: &str, topics: &[&str]) -> Self {
+        Self::java_by("consumer", cluster.release(), cluster, group, topics)
+    }
+
+    fn java_by(
+        assignor: &str,
+        client: Release,
+        cluster: &Cluster,
+        group: &str,
+        topics: &[&str],
+    ) -> Self {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("java/GroupMember.java");
         let scratch = Scratch::new();
         let mut command = Distribution::of(client).java(source, scratch.path());
-        let arguments = [&cluster.bootstrap().join(","), group, assignor.protocol()];
+        let arguments = [&cluster.bootstrap().join(","), group, assignor];
         command.extend(arguments.iter().chain(topics).map(OsString::from));
         Self::process_in(scratch, "java", &command)
     }

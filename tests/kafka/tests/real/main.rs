@@ -14,6 +14,7 @@ mod formats;
 mod headers;
 mod load;
 mod mixed;
+mod new_protocol;
 mod offsets;
 mod quotas;
 mod rebalances;

@@ -93,6 +93,8 @@ pub struct Synchronization {
     /// mark its offset; a message that is still held is waited for anyway, as long as the
     /// rebalance allows.
     ///
+    /// No such wait follows where the handle of the partition was dropped.
+    ///
     /// A close waits so long, and no longer, for messages that are still held, and not at all for
     /// others. A program that takes longer over a message should raise this: what is marked later
     /// is delivered again after the restart.

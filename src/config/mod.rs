@@ -66,7 +66,7 @@ pub struct Config {
 
     /// How many messages a channel holds before its reader must take some: the one channel in
     /// multiplex mode, each partition's in partition mode. `None` means 4096 and 1024. All channels
-    /// of a consumer together get at most 1,048,576 (16 MiB of slots, allocated at once), so with
+    /// of a consumer together get at most 1,048,576 (24 MiB of slots, allocated at once), so with
     /// very many partitions each gets fewer, but 16.
     ///
     /// Default `None`. Go: `ChannelBufferSize`, 256.
@@ -95,8 +95,8 @@ pub struct Config {
     pub limits: Limits,
 
     /// How long closing may take in all: the wait for messages in hand (no longer than
-    /// `group.offsets.synchronization.dwell_time`), the last commit, leaving the group, joining the
-    /// threads.
+    /// `group.offsets.synchronization.dwell_time`), the last commit, leaving the group. Then the
+    /// threads end, which takes a moment; while the system is looking up a name, so long again at most.
     ///
     /// Default 10 s. Java: the argument of `KafkaConsumer.close`.
     pub close_timeout: Duration,

@@ -28,7 +28,7 @@ const LONGEST_DWELL: Duration = Duration::from_secs(10 * 60);
 /// The range of Linux for `TCP_KEEPIDLE`, which counts in seconds.
 const KEEP_ALIVE: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(32_767);
 
-/// 16 MiB of slots of 16 bytes.
+/// 24 MiB of slots: a message has 16 bytes, and the channel 8 more for each.
 const MOST_SLOTS: usize = 1024 * 1024;
 
 /// The longest string of the protocol's first versions, whose length is an `i16`.

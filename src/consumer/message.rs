@@ -23,7 +23,8 @@ use crate::record::{Headers, RecordView};
 /// to keep a few messages for long, [`detach`](Self::detach) them.
 ///
 /// As long as a message that was taken from the channel exists and is not marked, a rebalance waits
-/// for it (within bounds); so drop messages that need no work.
+/// for it (within bounds); so drop messages that need no work. A partition is waited for as a whole:
+/// while one message of it is not marked, also for those that are acknowledged and still held.
 pub struct ConsumerMessage {
     /// Only a drop takes it out.
     block: Option<Arc<DeliveredBlock>>,

@@ -15,7 +15,7 @@ use crate::{
     wire::Uuid,
 };
 
-/// So many messages of a claim may be out from the first one not acknowledged on: the memory for
+/// So many messages of a claim, or two channels full, may be out from the first one not acknowledged on: the memory for
 /// telling which ones are is bounded by it, and one that was forgotten shows while the log is near.
 const ACK_WINDOW: u64 = 65_536;
 

@@ -61,7 +61,7 @@ pub struct ChannelSize {
 /// What a channel holds by default: with less, the reader of a fast log is woken too often.
 const SHARED_CAPACITY: usize = 4096;
 const CLAIM_CAPACITY: usize = 1024;
-/// 16 MiB of slots of 16 bytes: a bounded channel allocates all of them at once.
+/// 24 MiB of slots of 24 bytes: a bounded channel allocates all of them at once.
 const ALL_CAPACITY: usize = 1 << 20;
 /// Even with very many claims a channel holds a few messages.
 const LEAST_CAPACITY: usize = 16;

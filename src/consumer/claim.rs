@@ -58,9 +58,9 @@ pub struct Claim {
     /// Whether messages are acknowledged one by one: then every mark may open the window, and goes to
     /// `marks` at once.
     uses_acks: AtomicBool,
-    /// Whether `marks` has forgotten where gaps lie: then it no longer knows how many messages come
-    /// before an offset, and is told at once.
-    has_shrunk: AtomicBool,
+    /// Whether gaps behind the mark are forgotten: then `marks` is told of each mark at once, with its
+    /// sequence number, for the offset alone does not say how many messages come before.
+    counts: AtomicBool,
     marks: Mutex<Marks>,
     /// The stretch of the first message not acknowledged, as the coordinator was told; changed under
     /// the lock of `marks`.
@@ -90,7 +90,7 @@ impl Claim {
             last_sent: AtomicI64::new(NONE),
             marked: AtomicI64::new(NONE),
             uses_acks: AtomicBool::new(false),
-            has_shrunk: AtomicBool::new(false),
+            counts: AtomicBool::new(false),
             told: AtomicU64::new(UNTOLD),
             stopped: Condvar::new(),
             live_blocks: AtomicUsize::new(0),
@@ -207,7 +207,12 @@ impl Claim {
 
     /// All after the message is not processed, whatever was marked.
     pub fn reset(&self, message: impl Into<Message>, metadata: &str) {
-        self.change(|marks| marks.reset(message, metadata));
+        self.change(|marks| {
+            if !marks.knows_gaps() {
+                self.expect_counts(marks);
+            }
+            marks.reset(message, metadata)
+        });
     }
 
     /// This one message is processed.
@@ -224,7 +229,7 @@ impl Claim {
     /// Whether nobody needs to know at once what is marked.
     #[inline]
     fn is_quiet(&self) -> bool {
-        self.is_current() && !self.uses_acks.load(SeqCst) && !self.has_shrunk.load(SeqCst)
+        self.is_current() && !self.uses_acks.load(SeqCst) && !self.counts.load(SeqCst)
     }
 
     fn change(&self, change: impl FnOnce(&mut Marks) -> Result<(), Ignored>) {
@@ -256,6 +261,12 @@ impl Claim {
         let mut marks = self.marks.lock();
         self.tell_of_marked(&mut marks);
         marks
+    }
+
+    /// What is marked from here on comes with its sequence number; what was marked before is told now.
+    fn expect_counts(&self, marks: &mut Marks) {
+        self.counts.store(true, SeqCst);
+        self.tell_of_marked(marks);
     }
 
     fn tell_of_marked(&self, marks: &mut Marks) {
@@ -305,11 +316,9 @@ impl Claim {
         for (first_offset, count) in runs {
             marks.sent(first_offset, count as u64);
         }
-        if marks.has_to_shrink() {
-            // What is marked after this tells its sequence number; what was marked before is told now.
-            self.has_shrunk.store(true, SeqCst);
-            self.tell_of_marked(&mut marks);
-            marks.shrink();
+        if marks.shrink() {
+            self.expect_counts(&mut marks);
+            marks.forget_gaps();
         }
         // Users come to know of these offsets through the channel, and so of this.
         self.last_sent.store(last, Relaxed);

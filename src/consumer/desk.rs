@@ -352,6 +352,7 @@ impl Desk {
                 outlet
                     .expect("a claim has an outlet until it ends")
                     .release(&held.claim);
+                self.offers.claim_stops();
             }
             Action::End(claim) => self.end(claim),
             Action::Observe => self.observe(now),
@@ -410,7 +411,7 @@ impl Desk {
         } else if let Some(outlet) = self.outlets.get_mut(&channel) {
             outlet.forget(id);
         }
-        self.offers.claim_ended();
+        self.offers.claim_stops();
     }
 
     fn observe(&mut self, now: Instant) {

@@ -241,8 +241,8 @@ impl Consumer {
     /// committed is the end of the run of messages that are acknowledged without a gap, in the order
     /// of delivery.
     ///
-    /// Once this is used, at most 65,536 messages of a claim are out beyond the first one not
-    /// acknowledged; then delivery pauses and [`errors`](Self::errors) says so.
+    /// Once this is used, at most 65,536 messages of a claim, or two channels full, are out beyond the
+    /// first one not acknowledged; then delivery pauses and [`errors`](Self::errors) says so.
     pub fn ack(&self, delivered: &impl Delivered) {
         self.ends.user_side.ack(delivered);
     }
@@ -286,7 +286,7 @@ impl Consumer {
     }
 
     /// Closes the consumer: stops delivering, waits for messages that are in work, commits, leaves the
-    /// group and ends all channels. It takes at most `config.close_timeout`.
+    /// group and ends all channels. It takes at most [`close_timeout`](crate::Config::close_timeout).
     ///
     /// Messages that are still held are waited for as long as
     /// [`dwell_time`](crate::config::group::Synchronization::dwell_time) (100 ms) says, for whoever

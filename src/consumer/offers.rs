@@ -33,8 +33,8 @@ pub(super) struct Offers {
     waiting: VecDeque<PartitionConsumer>,
     /// The claim of the handle that was last put into the channel.
     offered: Option<ClaimId>,
-    /// Whether a claim has ended whose handle may be in here.
-    has_ended: bool,
+    /// Whether a claim has stopped whose handle may be in here.
+    has_stopped: bool,
 }
 
 /// The two sides; silent for good without an [`Offers`].
@@ -45,7 +45,7 @@ pub(super) fn channel(user_side: &Arc<UserSide>) -> (Offers, Partitions) {
         receiver: receiver.clone(),
         waiting: VecDeque::new(),
         offered: None,
-        has_ended: false,
+        has_stopped: false,
     };
     (
         offers,
@@ -94,14 +94,15 @@ impl Offers {
         in_channel || self.waiting.iter().any(|handle| handle.claim() == claim)
     }
 
-    /// A claim has ended. Its handle stays until the next purge: one is enough for many claims.
-    pub(super) fn claim_ended(&mut self) {
-        self.has_ended = true;
+    /// A claim has ended, or is being given up. Its handle stays until the next purge: one is enough for many
+    /// claims.
+    pub(super) fn claim_stops(&mut self) {
+        self.has_stopped = true;
     }
 
-    /// Throws away the handles whose claim has ended, also the one in the channel.
+    /// Throws away the handles whose claim has stopped, also the one in the channel.
     pub(super) fn purge(&mut self) {
-        if !std::mem::take(&mut self.has_ended) {
+        if !std::mem::take(&mut self.has_stopped) {
             return;
         }
         self.waiting.retain(PartitionConsumer::is_current);

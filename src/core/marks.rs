@@ -30,8 +30,9 @@ pub struct Marks {
     start: i64,
     /// The next offset to read, as the marks and acks have it.
     next: i64,
-    /// How many messages lie below `next`: what the first ack begins with. Too few where that was said
-    /// by the offset alone, of a message inside of runs that are fused.
+    /// How many messages are processed, by their sequence numbers: what the first ack begins with. Too
+    /// few where a mark was made by the offset alone, of a message inside of runs that are fused; there
+    /// `next` can be too low for it.
     done: u64,
     metadata: String,
     /// What was put into the user's channel.
@@ -111,22 +112,23 @@ impl Marks {
         self.runs.push(first_offset, count);
     }
 
-    /// Whether there are more runs of offsets than are to be kept.
-    pub fn has_to_shrink(&self) -> bool {
-        self.runs.len() > RUNS_KEPT
+    /// Forgets where gaps lie that are behind the mark, as far as there are more than are kept. Whether
+    /// there still are more: so many are out before the first ack, and nobody knows what will be asked.
+    /// With acks the window bounds them.
+    pub fn shrink(&mut self) -> bool {
+        self.runs.shrink(RUNS_KEPT, self.next);
+        self.acks.is_none() && self.runs.len() > RUNS_KEPT
     }
 
-    /// Forgets where the oldest gaps lie. A mark that is made before and told afterwards should have
-    /// been told with its sequence number.
-    pub fn shrink(&mut self) {
-        // With acks the runs from the mark on stay exact: the window bounds them. Before the first
-        // ack nobody can say what will be asked.
-        let needed = if self.acks.is_some() {
-            self.next
-        } else {
-            i64::MAX
-        };
-        self.runs.shrink(RUNS_KEPT, needed);
+    /// Forgets where the oldest gaps lie, also before the mark. One that is made before this and told
+    /// afterwards must come with its sequence number.
+    pub fn forget_gaps(&mut self) {
+        self.runs.shrink(RUNS_KEPT, i64::MAX);
+    }
+
+    /// Whether the gaps are known, all of them.
+    pub fn knows_gaps(&self) -> bool {
+        self.runs.are_exact()
     }
 
     /// The sequence number of the next message to send.
@@ -152,10 +154,10 @@ impl Marks {
         Ok(())
     }
 
-    /// If this message is the last one that is marked: how many there are up to it.
+    /// This message was marked, by its offset alone: so many there are up to it.
     pub fn count(&mut self, message: Message) {
-        if message.offset + 1 == self.next && !self.ended {
-            self.mark_to(self.next, self.count_through(message), "");
+        if message.offset < self.next && !self.ended {
+            self.mark_to(message.offset + 1, self.count_through(message), "");
         }
     }
 
@@ -168,7 +170,9 @@ impl Marks {
             self.admit(message.offset)?;
         }
         let next = message.offset + 1;
-        if next <= self.next {
+        // Inside of fused runs the sequence number knows better.
+        let is_back = message.seq.is_some_and(|seq| seq < self.done);
+        if next <= self.next || is_back {
             self.done = match message.seq {
                 None if next == self.next && self.acks.is_none() => self.done,
                 _ => self.count_through(message),
@@ -197,7 +201,6 @@ impl Marks {
             return Err(Ignored::Beyond);
         }
         seqs.for_each(|seq| acks.insert(seq));
-        self.changes += 1;
         let next = match acks.end() == last + 1 {
             true => last_offset + 1,
             false => self.runs.end_of(acks.end()),
@@ -205,6 +208,8 @@ impl Marks {
         self.done = acks.end();
         if next > self.next {
             self.move_to(next, "");
+        } else {
+            self.changes += 1;
         }
         Ok(())
     }
@@ -300,9 +305,6 @@ impl Marks {
 
     /// All below `next` is processed, which are so many messages, or more.
     fn mark_to(&mut self, next: i64, count: u64, metadata: &str) {
-        if next < self.next {
-            return;
-        }
         if next > self.next {
             self.move_to(next, metadata);
         }

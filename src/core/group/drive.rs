@@ -9,6 +9,7 @@ use super::{
 use crate::{
     call::{Call, find_coordinator, heartbeat},
     error::{Error, ErrorKind},
+    protocol::ApiKey,
 };
 
 impl Group {
@@ -44,6 +45,7 @@ impl Group {
             {
                 let waited = self.settings.heartbeat_timeout();
                 let error = Error::new(ErrorKind::Timeout(waited), "heartbeat");
+                let error = self.place(error, ApiKey::Heartbeat);
                 self.coordinator_lost(now, &error);
             }
             State::Departing { .. } if coordinator_known => self.say_goodbye(now),

@@ -13,6 +13,8 @@ pub(super) struct Runs {
     runs: VecDeque<Run>,
     /// How many messages there are; also the sequence number of the next one.
     sent: u64,
+    /// Whether the oldest run stands for several.
+    is_fused: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -89,7 +91,12 @@ impl Runs {
             let second = self.runs[1];
             self.runs[0].last_offset = second.last_offset;
             self.runs.remove(1);
+            self.is_fused = true;
         }
+    }
+
+    pub(super) fn are_exact(&self) -> bool {
+        !self.is_fused
     }
 
     pub(super) fn len(&self) -> usize {

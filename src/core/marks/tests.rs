@@ -234,7 +234,7 @@ fn what_changes_between_the_last_look_of_a_release_and_the_end_is_late() {
     marks.close(Some(104));
     marks.look();
     assert_eq!(ten_sent().end(), 0);
-    marks.mark(102, "").unwrap();
+    marks.ack(2, 102).unwrap();
     marks.reset(101, "").unwrap();
     assert_eq!((marks.end(), marks.end()), (2, 0));
     let mut lost = ten_sent();
@@ -486,12 +486,74 @@ fn any_history_gives_what_the_plain_rules_give() {
     }
 }
 
+/// Gaps are forgotten all the time, and users say sequence numbers: what is processed is known all the same, and no
+/// commit goes beyond it.
+fn forgetful_run(seed: u64) {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut marks = Marks::new(0, String::new(), false);
+    let mut model = Model::new(0);
+    for _ in 0..random.usize(1..300) {
+        let any = random.usize(0..model.sent.len().max(1));
+        let near = model.sent.len().saturating_sub(random.usize(1..30));
+        let message = |index: usize| Message {
+            offset: model.sent[index],
+            seq: Some(index as u64),
+        };
+        match random.u32(0..100) {
+            0..30 => {
+                let offset = model.sent.last().map_or(0, |last| last + random.i64(1..4));
+                let count = random.u64(1..4);
+                marks.sent(offset, count);
+                model.sent.extend(offset..offset + count as i64);
+                marks.runs.shrink(2, i64::MAX);
+            }
+            _ if model.sent.is_empty() => {}
+            30..40 => {
+                let at = message(near);
+                if random.bool() {
+                    marks.mark(at, "").unwrap();
+                } else {
+                    marks.absorb(at.offset + 1).unwrap();
+                    marks.count(at);
+                }
+                model.mark(at.offset);
+            }
+            40..45 => {
+                let at = message(any);
+                marks.reset(at, "").unwrap();
+                model.reset(at.offset);
+            }
+            _ => {
+                let at = message(near);
+                marks.ack(near as u64, at.offset).unwrap();
+                model.ack(at.offset);
+            }
+        }
+        assert!(marks.next <= model.next, "{} of {}", marks.next, model.next);
+        let first_unacked = model.acks_used.then(|| model.first_unacked());
+        assert_eq!(marks.first_unacked(), first_unacked);
+    }
+    for (seq, offset) in (0..).zip(&model.sent) {
+        marks.ack(seq, *offset).unwrap();
+    }
+    let end = model.sent.last().map_or(0, |last| last + 1);
+    assert_eq!(marks.to_commit().0, end);
+}
+
+#[test]
+fn with_sequence_numbers_any_history_is_known_whatever_gaps_are_forgotten() {
+    let first = fastrand::u64(..);
+    for seed in (0..5_000).map(|i| first.wrapping_add(i)) {
+        std::panic::catch_unwind(|| forgetful_run(seed)).unwrap_or_else(|_| panic!("seed {seed}"));
+    }
+}
+
 /// Puts messages one by one into the channel, each a run of its own, and keeps to what is kept of them.
 fn send_with_gaps(marks: &mut Marks, offsets: impl IntoIterator<Item = i64>) {
     for offset in offsets {
         marks.sent(offset, 1);
-        if marks.has_to_shrink() {
-            marks.shrink();
+        if marks.shrink() {
+            marks.forget_gaps();
         }
     }
 }
@@ -558,6 +620,39 @@ fn a_mark_inside_of_fused_runs_acknowledges_nothing_behind_it() {
     );
     marks.ack(marked + 5, (marked as i64 + 5) * 3).unwrap();
     assert_eq!(marks.next, (count as i64 - 1) * 3 + 1);
+}
+
+/// What was acknowledged before it comes again.
+#[test]
+fn a_reset_inside_of_fused_runs_takes_acks_back() {
+    let message = |seq: u64| Message {
+        offset: seq as i64 * 3,
+        seq: Some(seq),
+    };
+    let mut marks = Marks::new(0, String::new(), false);
+    send_with_gaps(&mut marks, (0..2 * RUNS_KEPT as i64).map(|seq| seq * 3));
+    for seq in (0..100).rev() {
+        marks.ack(seq, message(seq).offset).unwrap();
+    }
+    marks.reset(message(75), "").unwrap();
+    assert_eq!(marks.first_unacked(), Some(76));
+    marks.ack(100, message(100).offset).unwrap();
+    assert_eq!(marks.to_commit().0, message(75).offset + 1);
+}
+
+/// However many there were.
+#[test]
+fn the_gaps_that_are_out_are_known_while_they_are_few() {
+    let mut marks = Marks::new(0, String::new(), false);
+    for seq in 0..3 * RUNS_KEPT as u64 {
+        marks.sent(seq as i64 * 2, 1);
+        assert!(!marks.shrink());
+        marks.absorb(seq as i64 * 2 + 1).unwrap();
+    }
+    assert!(!marks.knows_gaps() && marks.runs.len() <= RUNS_KEPT + 1);
+    marks.sent(1 << 20, 1);
+    marks.ack(3 * RUNS_KEPT as u64, 1 << 20).unwrap();
+    assert_eq!(marks.to_commit().0, (1 << 20) + 1);
 }
 
 /// Both are committed exactly, whatever is known of the gaps in between.

@@ -222,7 +222,10 @@ fn a_heartbeat_that_takes_too_long_is_given_up_in_time_for_another_coordinator()
     let mut story = Story::stable();
     let beat = story.next_heartbeat();
     assert_eq!(story.wait(), SESSION / 2);
-    assert_eq!(*story.reported().kind(), ErrorKind::Timeout(SESSION / 2));
+    let error = story.reported();
+    assert_eq!(*error.kind(), ErrorKind::Timeout(SESSION / 2));
+    assert_eq!(error.api(), Some("Heartbeat"));
+    assert!(error.broker().is_some(), "{error:?}");
     let find = story.sent(ApiKey::FindCoordinator);
     story.quiet();
     story.answer(&find, found(2));

@@ -9,7 +9,7 @@ use std::{
 use sarama_cluster::{
     ErrorCode, ErrorKind, NotificationType,
     crossbeam_channel::TryRecvError,
-    testing::{ApiKey, Fault},
+    testing::{ApiKey, Fault, GroupState},
 };
 
 use crate::{
@@ -249,7 +249,9 @@ fn a_closed_handle_waives_nothing_while_it_is_there() {
     drop(handle.recv());
     handle.part.close().unwrap();
     let other = world.start("b", "t", world.partition_config());
-    world.await_more(ApiKey::JoinGroup, 1);
+    world.kafka.await_until(PATIENCE, |kafka| {
+        kafka.group_state(GROUP) == GroupState::PreparingRebalance
+    });
     some_time(&world);
     handle.mark_offset(1, "");
     drop(handle);

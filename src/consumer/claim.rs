@@ -58,7 +58,7 @@ pub struct Claim {
     /// Whether messages are acknowledged one by one: then every mark may open the window, and goes to
     /// `marks` at once.
     uses_acks: AtomicBool,
-    /// Whether gaps behind the mark are forgotten: then `marks` is told of each mark at once, with its
+    /// Whether gaps above the mark are forgotten: then `marks` is told of each mark at once, with its
     /// sequence number, for the offset alone does not say how many messages come before.
     counts: AtomicBool,
     marks: Mutex<Marks>,
@@ -373,9 +373,8 @@ impl Claim {
     /// The claim is over: marks are ignored from here on.
     pub fn end(&self) {
         self.state.store(ENDED, SeqCst);
-        let mut marks = self.marks();
-        self.user_side.count_late(marks.end());
-        drop(marks);
+        let late = self.marks().end();
+        self.user_side.count_late(late);
         self.stopped.notify_all();
     }
 }

@@ -57,23 +57,27 @@ impl Consumer {
         let mut claims = self.claims.lock().unwrap();
         *claims += 1;
         let id = ClaimId(*claims);
-        let opened = Opened {
-            claim: id,
-            channel: channel(id),
-            capacity: 0,
-            topic: "topic".into(),
-            topic_id: None,
-            partition: 7,
-            start,
-            metadata: "initial".into(),
-            commit_start: false,
-        };
-        Claim::new(&opened, Arc::clone(&self.user_side))
+        Claim::new(&opened(id, channel(id), start), Arc::clone(&self.user_side))
     }
 
     /// Whether the coordinator was kicked since this was last asked.
     pub(super) fn kicked(&self) -> bool {
         self.kicks.try_iter().count() > 0
+    }
+}
+
+/// A claim of the partition `topic/7`, as it is opened.
+pub(super) fn opened(claim: ClaimId, channel: ChannelId, start: i64) -> Opened {
+    Opened {
+        claim,
+        channel,
+        capacity: 1,
+        topic: "topic".into(),
+        topic_id: None,
+        partition: 7,
+        start,
+        metadata: "initial".into(),
+        commit_start: false,
     }
 }
 

@@ -112,15 +112,15 @@ impl Marks {
         self.runs.push(first_offset, count);
     }
 
-    /// Forgets where gaps lie that are behind the mark, as far as there are more than are kept. Whether
-    /// there still are more: so many are out before the first ack, and nobody knows what will be asked.
-    /// With acks the window bounds them.
+    /// Forgets where gaps lie below the mark, as far as there are more than are kept. Whether there still
+    /// are more: so many are out before the first ack, and nobody knows what will be asked. With acks the
+    /// window bounds them.
     pub fn shrink(&mut self) -> bool {
         self.runs.shrink(RUNS_KEPT, self.next);
         self.acks.is_none() && self.runs.len() > RUNS_KEPT
     }
 
-    /// Forgets where the oldest gaps lie, also before the mark. One that is made before this and told
+    /// Forgets where the oldest gaps lie, also above the mark. A mark that is made before this and told
     /// afterwards must come with its sequence number.
     pub fn forget_gaps(&mut self) {
         self.runs.shrink(RUNS_KEPT, i64::MAX);

@@ -52,6 +52,7 @@ impl Subscription {
         // The Go library sarama-cluster, and kafka-go, say version 1 and stop where version 0 ends.
         let mut oldest = body.clone();
         oldest.set_version(0, false);
+        let again = oldest.clone();
         let subscription = Self::decode(&mut oldest)?;
         if oldest.remaining() == 0 {
             *room = oldest.room();
@@ -59,15 +60,12 @@ impl Subscription {
         }
         // Both at once would take twice the memory.
         drop(subscription);
-        if let Ok(subscription) = Self::decode(&mut body) {
-            *room = body.room();
-            return Ok(subscription);
-        }
-        // What the member wants is known, whatever stands behind.
-        let mut oldest = read_version(blob, *room)?;
-        oldest.set_version(0, false);
-        let subscription = Self::decode(&mut oldest)?;
-        *room = oldest.room();
+        let subscription = Self::decode(&mut body).or_else(|_| {
+            // What the member wants is known, whatever stands behind.
+            body = again;
+            Self::decode(&mut body)
+        })?;
+        *room = body.room();
         Ok(subscription)
     }
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use sarama_cluster::{
-    ErrorCode, ErrorKind, NotificationType,
+    Config, ErrorCode, ErrorKind, NotificationType,
     crossbeam_channel::TryRecvError,
     testing::{ApiKey, Fault, GroupState},
 };
@@ -19,9 +19,16 @@ use crate::{
 
 /// One partition with so many records, and its first reader.
 fn one_partition(records: i64) -> (World, Reader) {
+    one_partition_with(records, |_| ())
+}
+
+/// The same, where the reader is configured so.
+fn one_partition_with(records: i64, configure: impl FnOnce(&mut Config)) -> (World, Reader) {
     let world = World::with(&[("t", 1)]);
     world.produce("t", 0, records);
-    let reader = world.start("a", "t", world.partition_config());
+    let mut config = world.partition_config();
+    configure(&mut config);
+    let reader = world.start("a", "t", config);
     (world, reader)
 }
 
@@ -209,13 +216,30 @@ fn a_handle_that_is_closed_comes_back_with_the_next_generation_only() {
     world.judge();
 }
 
+/// One partition with four records, and a reader with a long dwell time.
+fn patient() -> (World, Reader) {
+    let long = Duration::from_secs(60);
+    one_partition_with(4, |config| {
+        config.group.offsets.synchronization.dwell_time = long;
+    })
+}
+
+/// Both are members soon, and the one that is given the partition reads it from there to the end.
+fn shared_from(world: &World, a: &Reader, b: &Reader, start: i64) {
+    world.await_members(2);
+    let owner = match world.assignments()["a"].is_empty() {
+        true => b,
+        false => a,
+    };
+    let handle = owner.handle();
+    assert_eq!(handle.part.initial_offset(), start);
+    handle.consume(4 - start as usize);
+    world.judge();
+}
+
 #[test]
 fn a_dropped_handle_waives_the_dwell_time() {
-    let world = World::with(&[("t", 1)]);
-    world.produce("t", 0, 4);
-    let mut config = world.partition_config();
-    config.group.offsets.synchronization.dwell_time = Duration::from_secs(60);
-    let reader = world.start("a", "t", config);
+    let (world, reader) = patient();
     let handle = reader.handle();
     handle.consume(1);
     let unmarked = handle.recv();
@@ -224,26 +248,13 @@ fn a_dropped_handle_waives_the_dwell_time() {
     unmarked.await_end();
     drop(unmarked);
     drop(handle);
-    world.await_members(2);
-    let owner = if world.assignments()["a"].is_empty() {
-        &other
-    } else {
-        &reader
-    };
-    let handle = owner.handle();
-    assert_eq!(handle.part.initial_offset(), 1);
-    handle.consume(3);
-    world.judge();
+    shared_from(&world, &reader, &other, 1);
 }
 
 /// It can still mark what was dropped.
 #[test]
 fn a_closed_handle_waives_nothing_while_it_is_there() {
-    let world = World::with(&[("t", 1)]);
-    world.produce("t", 0, 4);
-    let mut config = world.partition_config();
-    config.group.offsets.synchronization.dwell_time = Duration::from_secs(60);
-    let reader = world.start("a", "t", config);
+    let (world, reader) = patient();
     let handle = reader.handle();
     handle.consume(1);
     drop(handle.recv());
@@ -255,16 +266,7 @@ fn a_closed_handle_waives_nothing_while_it_is_there() {
     some_time(&world);
     handle.mark_offset(1, "");
     drop(handle);
-    world.await_members(2);
-    let owner = if world.assignments()["a"].is_empty() {
-        &other
-    } else {
-        &reader
-    };
-    let handle = owner.handle();
-    assert_eq!(handle.part.initial_offset(), 2);
-    handle.consume(2);
-    world.judge();
+    shared_from(&world, &reader, &other, 2);
 }
 
 #[test]

@@ -1,5 +1,5 @@
 use super::*;
-use crate::error::ErrorKind;
+use crate::{consumer::sample::opened, error::ErrorKind};
 
 /// A desk in partition mode, whose claims the test opens itself.
 fn desk() -> (Desk, Ends) {
@@ -22,16 +22,10 @@ fn desk() -> (Desk, Ends) {
 
 /// Of the partition with the number of the claim.
 fn open(desk: &mut Desk, claim: u64) {
+    let id = ClaimId(claim);
     desk.begin(&Opened {
-        claim: ClaimId(claim),
-        channel: ChannelId::Of(ClaimId(claim)),
-        capacity: 1,
-        topic: "topic".into(),
-        topic_id: None,
         partition: claim as i32,
-        start: 0,
-        metadata: String::new(),
-        commit_start: false,
+        ..opened(id, ChannelId::Of(id), 0)
     });
 }
 

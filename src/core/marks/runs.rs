@@ -13,8 +13,6 @@ pub(super) struct Runs {
     runs: VecDeque<Run>,
     /// How many messages there are; also the sequence number of the next one.
     sent: u64,
-    /// Whether the oldest run stands for several.
-    is_fused: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -91,12 +89,16 @@ impl Runs {
             let second = self.runs[1];
             self.runs[0].last_offset = second.last_offset;
             self.runs.remove(1);
-            self.is_fused = true;
         }
     }
 
+    /// Whether no run stands for several, between which there were gaps.
     pub(super) fn are_exact(&self) -> bool {
-        !self.is_fused
+        let oldest = self.runs.front();
+        oldest.is_none_or(|run| {
+            let offsets = (run.last_offset - run.first_offset) as u64;
+            offsets + 1 == self.end_seq(0) - run.first_seq
+        })
     }
 
     pub(super) fn len(&self) -> usize {

@@ -478,12 +478,16 @@ fn random_run(seed: u64) {
     }
 }
 
-#[test]
-fn any_history_gives_what_the_plain_rules_give() {
+fn with_many_seeds(run: fn(u64)) {
     let first = fastrand::u64(..);
     for seed in (0..5_000).map(|i| first.wrapping_add(i)) {
-        std::panic::catch_unwind(|| random_run(seed)).unwrap_or_else(|_| panic!("seed {seed}"));
+        std::panic::catch_unwind(|| run(seed)).unwrap_or_else(|_| panic!("seed {seed}"));
     }
+}
+
+#[test]
+fn any_history_gives_what_the_plain_rules_give() {
+    with_many_seeds(random_run);
 }
 
 /// Gaps are forgotten all the time, and users say sequence numbers: what is processed is known all the same, and no
@@ -542,10 +546,7 @@ fn forgetful_run(seed: u64) {
 
 #[test]
 fn with_sequence_numbers_any_history_is_known_whatever_gaps_are_forgotten() {
-    let first = fastrand::u64(..);
-    for seed in (0..5_000).map(|i| first.wrapping_add(i)) {
-        std::panic::catch_unwind(|| forgetful_run(seed)).unwrap_or_else(|_| panic!("seed {seed}"));
-    }
+    with_many_seeds(forgetful_run);
 }
 
 /// Puts messages one by one into the channel, each a run of its own, and keeps to what is kept of them.
@@ -607,7 +608,7 @@ fn runs_from_the_mark_on_stay_exact_once_acks_are_used() {
 fn a_mark_inside_of_fused_runs_acknowledges_nothing_behind_it() {
     let mut marks = Marks::new(0, String::new(), false);
     let count = 2 * RUNS_KEPT as u64;
-    send_with_gaps(&mut marks, (0..count as i64).map(|seq| seq * 3));
+    send_with_gaps(&mut marks, (0..count).map(|seq| message(seq).offset));
     let marked = count / 8;
     marks.mark(marked as i64 * 3, "").unwrap();
     for seq in (0..count).filter(|seq| *seq != marked + 5) {
@@ -622,15 +623,20 @@ fn a_mark_inside_of_fused_runs_acknowledges_nothing_behind_it() {
     assert_eq!(marks.next, (count as i64 - 1) * 3 + 1);
 }
 
+/// Of a log in which two of three offsets lack.
+fn message(seq: u64) -> Message {
+    Message {
+        offset: seq as i64 * 3,
+        seq: Some(seq),
+    }
+}
+
 /// What was acknowledged before it comes again.
 #[test]
 fn a_reset_inside_of_fused_runs_takes_acks_back() {
-    let message = |seq: u64| Message {
-        offset: seq as i64 * 3,
-        seq: Some(seq),
-    };
     let mut marks = Marks::new(0, String::new(), false);
-    send_with_gaps(&mut marks, (0..2 * RUNS_KEPT as i64).map(|seq| seq * 3));
+    let count = 2 * RUNS_KEPT as u64;
+    send_with_gaps(&mut marks, (0..count).map(|seq| message(seq).offset));
     for seq in (0..100).rev() {
         marks.ack(seq, message(seq).offset).unwrap();
     }
@@ -659,10 +665,6 @@ fn the_gaps_that_are_out_are_known_while_they_are_few() {
 #[test]
 fn acks_go_on_behind_what_was_marked_or_reset_inside_of_fused_runs() {
     let count = 2 * RUNS_KEPT as u64;
-    let message = |seq: u64| Message {
-        offset: seq as i64 * 3,
-        seq: Some(seq),
-    };
     let mark: fn(&mut Marks, Message) = |marks, at| marks.mark(at, "").unwrap();
     let told_late: fn(&mut Marks, Message) = |marks, at| {
         marks.absorb(at.offset + 1).unwrap();

@@ -4,7 +4,8 @@ use std::{collections::BTreeSet, thread, time::Duration};
 
 use crossbeam_channel::{Receiver, select};
 use sarama_cluster::{
-    Config, Consumer, ConsumerMode, Notification, NotificationType, config::InitialOffset,
+    Config, Consumer, ConsumerMessage, ConsumerMode, Notification, NotificationType,
+    config::InitialOffset,
 };
 
 use super::{Event, TopicPartition};
@@ -46,11 +47,7 @@ fn read_all(consumer: &Consumer, tell: Tell<'_>, stop: &Receiver<()>) {
             recv(consumer.messages()) -> message => {
                 let Ok(message) = message else { return };
                 if !message.is_current() { continue }
-                tell(Event::Record {
-                    topic: message.topic().to_owned(),
-                    partition: message.partition(),
-                    offset: message.offset(),
-                });
+                tell(record(&message));
                 consumer.mark_offset(&message, "");
             }
             recv(consumer.notifications()) -> notification => {
@@ -86,11 +83,7 @@ fn read_each(consumer: &Consumer, tell: Tell<'_>, stop: &Receiver<()>) {
         for part in consumer.partitions() {
             scope.spawn(move || {
                 for message in part.messages() {
-                    tell(Event::Record {
-                        topic: part.topic().to_owned(),
-                        partition: part.partition(),
-                        offset: message.offset(),
-                    });
+                    tell(record(&message));
                     part.mark_offset(message.offset(), "");
                 }
             });
@@ -98,7 +91,17 @@ fn read_each(consumer: &Consumer, tell: Tell<'_>, stop: &Receiver<()>) {
     });
 }
 
-fn event(notification: &Notification) -> Option<Event> {
+/// It has been given this message.
+pub fn record(message: &ConsumerMessage) -> Event {
+    Event::Record {
+        topic: message.topic().to_owned(),
+        partition: message.partition(),
+        offset: message.offset(),
+    }
+}
+
+/// What a notification says of its claims, if anything.
+pub fn event(notification: &Notification) -> Option<Event> {
     match notification.kind {
         NotificationType::RebalanceStart | NotificationType::RebalanceError => Some(Event::Revoked),
         NotificationType::RebalanceOk => {

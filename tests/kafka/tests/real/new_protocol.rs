@@ -8,7 +8,7 @@ use kafka_tests::{
     oracle::{self, Repeats},
     unique,
 };
-use sarama_cluster::{Consumer, ConsumerMode, NotificationType};
+use sarama_cluster::{Consumer, ConsumerMode};
 
 use crate::{SOON, assert_committed};
 
@@ -111,18 +111,9 @@ impl Ours {
     fn await_claims(&mut self, count: usize) -> BTreeSet<TopicPartition> {
         loop {
             let notification = self.consumer.notifications().recv_timeout(SOON).unwrap();
-            if notification.kind != NotificationType::RebalanceOk {
+            let Some(Event::Assigned(claims)) = library::event(&notification) else {
                 continue;
-            }
-            let of_topic = |(topic, partitions): (String, Vec<i32>)| {
-                let partitions = partitions.into_iter();
-                partitions.map(move |partition| (topic.clone(), partition))
             };
-            let claims: BTreeSet<_> = notification
-                .current
-                .into_iter()
-                .flat_map(of_topic)
-                .collect();
             self.events.push(Event::Assigned(claims.clone()));
             if claims.len() == count {
                 return claims;
@@ -133,11 +124,7 @@ impl Ours {
     fn read(&mut self, count: usize) {
         for _ in 0..count {
             let message = self.consumer.messages().recv_timeout(SOON).unwrap();
-            self.events.push(Event::Record {
-                topic: message.topic().to_owned(),
-                partition: message.partition(),
-                offset: message.offset(),
-            });
+            self.events.push(library::record(&message));
             self.consumer.mark_offset(&message, "");
         }
     }

@@ -109,7 +109,7 @@ impl Admit for MessageBatch {
         claim.user_side().waker().wake();
         let current = claim.is_current();
         if !current {
-            claim.messages_skipped(self.first_offset(), self.len() as u64);
+            claim.messages_skipped(self.place().seqs(), self.first_offset());
         }
         current
     }

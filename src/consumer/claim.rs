@@ -278,12 +278,13 @@ impl Claim {
         }
     }
 
-    /// Messages, from this offset on, were taken from the channel, but not given to the user, for
-    /// the claim is over or being released.
+    /// Messages with these sequence numbers, from this offset on, were taken from the channel, but not
+    /// given to the user, for the claim is over or being released.
     #[cold]
-    pub(super) fn messages_skipped(&self, first_offset: i64, count: u64) {
-        self.user_side.count_skipped(count);
-        self.marks().skip(first_offset);
+    pub(super) fn messages_skipped(&self, seqs: RangeInclusive<u64>, first_offset: i64) {
+        let (first, last) = seqs.into_inner();
+        self.user_side.count_skipped(last - first + 1);
+        self.marks().skip(first, first_offset);
     }
 
     pub(super) fn block_begins(&self) {

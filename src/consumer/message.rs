@@ -148,7 +148,7 @@ impl Admit for ConsumerMessage {
         }
         let current = claim.is_current();
         if !current {
-            claim.messages_skipped(self.offset(), 1);
+            claim.messages_skipped(self.place().seqs(), self.offset());
         }
         current
     }

@@ -42,6 +42,8 @@ pub struct Marks {
     /// Neither a mark nor a commit goes above: the end of what the user was given. Known from the
     /// release on.
     limit: i64,
+    /// How many messages lie before the first one that was skipped.
+    before_skipped: u64,
     closed: bool,
     ended: bool,
     /// Counts the changes.
@@ -94,6 +96,7 @@ impl Marks {
             runs: Runs::default(),
             acks: None,
             limit: i64::MAX,
+            before_skipped: u64::MAX,
             closed: false,
             ended: false,
             changes: 0,
@@ -161,8 +164,8 @@ impl Marks {
         }
     }
 
-    /// All after the message is not processed, whatever was marked. Moves only back, at
-    /// the most to the start.
+    /// All after the message is not processed, whatever was marked or acknowledged. The mark moves only
+    /// back, at the most to the start.
     pub fn reset(&mut self, message: impl Into<Message>, metadata: &str) -> Result<(), Ignored> {
         let message = message.into();
         let to_start = message.offset == self.start - 1;
@@ -181,6 +184,12 @@ impl Marks {
             self.floor = self.floor.min(next);
             if self.acks.is_some() {
                 self.acks = Some(Acks::new(self.done));
+            }
+        } else {
+            let count = self.count_through(message);
+            if let Some(acks) = &mut self.acks {
+                acks.forget_from(count);
+                self.changes += 1;
             }
         }
         Ok(())
@@ -226,13 +235,11 @@ impl Marks {
         self.closed = true;
     }
 
-    /// The message at `offset` was taken from the channel, but never given to the user.
-    pub fn skip(&mut self, offset: i64) {
-        let limit = self
-            .runs
-            .end_of(self.runs.count_below(offset))
-            .max(self.start);
+    /// The message with this sequence number was taken from the channel, but never given to the user.
+    pub fn skip(&mut self, seq: u64, offset: i64) {
+        let limit = self.runs.end_before(offset).max(self.start);
         self.limit = self.limit.min(limit);
+        self.before_skipped = self.before_skipped.min(seq);
     }
 
     /// What is committed is what there is now. Returns how many changes there were so far.
@@ -259,7 +266,7 @@ impl Marks {
 
     /// Once delivery has stopped: whether all that the user was given is processed.
     pub fn all_marked(&self) -> bool {
-        self.next >= self.limit
+        self.next >= self.limit || self.done >= self.before_skipped
     }
 
     /// What a commit would say now: the next offset to read, and the metadata.

@@ -51,6 +51,16 @@ impl Acks {
         self.advance();
     }
 
+    /// No message from this one on is acknowledged, as far as they lie behind the end.
+    pub(super) fn forget_from(&mut self, seq: u64) {
+        let seq = seq.max(self.end);
+        let index = (seq / WORD - self.end / WORD) as usize;
+        self.words.truncate(index + 1);
+        if let Some(word) = self.words.get_mut(index) {
+            *word &= (1 << (seq % WORD)) - 1;
+        }
+    }
+
     /// Moves the end over the acknowledged messages that it has met.
     fn advance(&mut self) {
         while let Some(&word) = self.words.front() {

@@ -83,6 +83,16 @@ impl Runs {
         run.first_offset + (count - run.first_seq) as i64
     }
 
+    /// The offset behind the last message below this one, lowest of all where there is none. Where that is not known,
+    /// inside a fused run, the offset itself: no message lies in between.
+    pub(super) fn end_before(&self, offset: i64) -> i64 {
+        let later = self.runs.partition_point(|run| run.first_offset < offset);
+        match later.checked_sub(1) {
+            Some(index) => offset.min(self.runs[index].last_offset + 1),
+            None => i64::MIN,
+        }
+    }
+
     /// Fuses the oldest runs while there are more than `keep`, but none that reaches to `needed`.
     pub(super) fn shrink(&mut self, keep: usize, needed: i64) {
         while self.runs.len() > keep.max(2) && self.runs[1].last_offset < needed {

@@ -189,13 +189,13 @@ fn a_skipped_message_lowers_the_limit_to_below_itself_before_and_after_the_close
         marks.sent(100, 3);
         marks.sent(110, 5);
         if skip_first {
-            marks.skip(110);
+            marks.skip(3, 110);
         }
         marks.close(Some(111));
         if !skip_first {
-            marks.skip(110);
+            marks.skip(3, 110);
         }
-        marks.skip(113);
+        marks.skip(6, 113);
         assert_eq!(marks.mark(110, ""), Err(Ignored::Beyond));
         marks.mark(102, "").unwrap();
         assert_eq!(marks.to_commit().0, 103);
@@ -210,7 +210,7 @@ fn a_skipped_message_lowers_the_limit_to_below_itself_before_and_after_the_close
 fn a_skipped_first_message_leaves_nothing_to_mark() {
     let mut marks = marks();
     marks.sent(105, 3);
-    marks.skip(105);
+    marks.skip(0, 105);
     marks.close(Some(105));
     assert!(marks.all_marked());
     assert_eq!(marks.mark(105, ""), Err(Ignored::Beyond));
@@ -388,10 +388,12 @@ impl Model {
 
     fn reset(&mut self, offset: i64) {
         let allowed = self.admitted(offset) || (offset == self.start - 1 && offset < self.limit);
-        if allowed && offset + 1 >= self.start && offset < self.next {
-            self.next = offset + 1;
-            self.floor = self.floor.min(self.next);
+        if allowed && offset + 1 >= self.start {
             self.acked.retain(|acked| *acked <= offset);
+            if offset < self.next {
+                self.next = offset + 1;
+                self.floor = self.floor.min(self.next);
+            }
         }
     }
 
@@ -466,7 +468,7 @@ fn random_run(seed: u64) {
             }
             98 if !model.sent.is_empty() => {
                 let index = random.usize(0..model.sent.len());
-                marks.skip(model.sent[index]);
+                marks.skip(index as u64, model.sent[index]);
                 model.skip(index);
             }
             _ => {}
@@ -496,6 +498,7 @@ fn forgetful_run(seed: u64) {
     let mut random = fastrand::Rng::with_seed(seed);
     let mut marks = Marks::new(0, String::new(), false);
     let mut model = Model::new(0);
+    let ends = random.bool();
     for _ in 0..random.usize(1..300) {
         let any = random.usize(0..model.sent.len().max(1));
         let near = model.sent.len().saturating_sub(random.usize(1..30));
@@ -514,8 +517,9 @@ fn forgetful_run(seed: u64) {
             _ if model.sent.is_empty() => {}
             30..40 => {
                 let at = message(near);
-                if random.bool() {
-                    marks.mark(at, "").unwrap();
+                if random.bool() || !model.admitted(at.offset) {
+                    let is_ok = marks.mark(at, "").is_ok();
+                    assert_eq!(is_ok, model.admitted(at.offset));
                 } else {
                     marks.absorb(at.offset + 1).unwrap();
                     marks.count(at);
@@ -524,24 +528,42 @@ fn forgetful_run(seed: u64) {
             }
             40..45 => {
                 let at = message(any);
-                marks.reset(at, "").unwrap();
+                let is_ok = marks.reset(at, "").is_ok();
+                assert_eq!(is_ok, model.admitted(at.offset));
                 model.reset(at.offset);
+            }
+            45 if ends => {
+                marks.close(Some(model.sent[near]));
+                model.limit = model.limit.min(model.sent[near] + 1);
+            }
+            46 if ends => {
+                marks.skip(near as u64, model.sent[near]);
+                model.skip(near);
             }
             _ => {
                 let at = message(near);
-                marks.ack(near as u64, at.offset).unwrap();
+                let is_ok = marks.ack(near as u64, at.offset).is_ok();
+                assert_eq!(is_ok, model.admitted(at.offset));
                 model.ack(at.offset);
             }
         }
         assert!(marks.next <= model.next, "{} of {}", marks.next, model.next);
         let first_unacked = model.acks_used.then(|| model.first_unacked());
         assert_eq!(marks.first_unacked(), first_unacked);
+        let all_marked = model.next >= model.limit;
+        assert!(all_marked || !marks.all_marked());
+        if !model.acks_used {
+            assert_eq!(marks.next, model.next);
+            assert_eq!(marks.all_marked(), all_marked);
+        }
     }
-    for (seq, offset) in (0..).zip(&model.sent) {
-        marks.ack(seq, *offset).unwrap();
+    if model.limit == i64::MAX {
+        for (seq, offset) in (0..).zip(&model.sent) {
+            marks.ack(seq, *offset).unwrap();
+        }
+        let end = model.sent.last().map_or(0, |last| last + 1);
+        assert_eq!(marks.to_commit().0, end);
     }
-    let end = model.sent.last().map_or(0, |last| last + 1);
-    assert_eq!(marks.to_commit().0, end);
 }
 
 #[test]
@@ -685,4 +707,61 @@ fn acks_go_on_behind_what_was_marked_or_reset_inside_of_fused_runs() {
             assert_eq!(marks.first_unacked(), Some(seq + 1));
         }
     }
+}
+
+/// What is taken from the channel after the end is behind it anyway.
+#[test]
+fn a_message_that_is_skipped_inside_of_fused_runs_takes_nothing_back() {
+    for is_committed in [true, false] {
+        let mut marks = Marks::new(0, String::new(), false);
+        let count = 3 * RUNS_KEPT as u64;
+        send_with_gaps(&mut marks, (0..count).map(|seq| message(seq).offset));
+        let end = message(1999).offset + 1;
+        marks.mark(message(1999), "").unwrap();
+        if is_committed {
+            commit(&mut marks);
+        }
+        marks.close(Some(message(1999).offset));
+        marks.skip(2000, message(2000).offset);
+        assert_eq!(marks.to_commit().0, end);
+        assert!(marks.all_marked());
+        marks.reset(message(1000), "").unwrap();
+        assert_eq!(marks.to_commit().0, message(1000).offset + 1);
+        marks.mark(message(1999), "").unwrap();
+        assert_eq!(marks.to_commit().0, end);
+    }
+}
+
+/// It was counted as taken: the reader has come to it in the moment of the end.
+#[test]
+fn nobody_waits_for_a_message_that_is_skipped_inside_of_fused_runs() {
+    let mut marks = Marks::new(0, String::new(), false);
+    let count = 3 * RUNS_KEPT as u64;
+    send_with_gaps(&mut marks, (0..count).map(|seq| message(seq).offset));
+    marks.close(Some(message(2000).offset));
+    marks.skip(2000, message(2000).offset);
+    assert_eq!(marks.mark(message(2000), ""), Err(Ignored::Beyond));
+    marks.mark(message(1998), "").unwrap();
+    assert!(!marks.all_marked());
+    marks.mark(message(1999), "").unwrap();
+    assert!(marks.all_marked());
+    assert_eq!(marks.to_commit().0, message(1999).offset + 1);
+}
+
+#[test]
+fn a_reset_takes_back_what_is_acknowledged_behind_it_also_where_the_mark_has_not_come_to_it() {
+    let mut marks = Marks::new(0, String::new(), false);
+    marks.sent(0, 200);
+    for seq in (1..200).filter(|seq| *seq != 70) {
+        marks.ack(seq, seq as i64).unwrap();
+    }
+    marks.reset(130, "").unwrap();
+    marks.ack(0, 0).unwrap();
+    assert_eq!(marks.to_commit().0, 70);
+    marks.ack(70, 70).unwrap();
+    assert_eq!(marks.to_commit().0, 131);
+    for seq in 131..200 {
+        marks.ack(seq, seq as i64).unwrap();
+    }
+    assert_eq!(marks.to_commit().0, 200);
 }

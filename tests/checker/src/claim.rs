@@ -86,19 +86,21 @@ impl Turn {
     pub(crate) fn reset(&mut self, offset: i64) -> bool {
         let before = self.committable();
         let to = offset + 1;
-        if !(self.start..=before).contains(&to) {
+        if to < self.start {
             return false;
         }
         let goes_back = to < before;
         if goes_back {
             self.taken_back = self.taken_back.max(Some(before));
         }
-        self.marked = to;
+        if to <= before {
+            self.marked = to;
+            self.sent = None;
+        }
         self.acked.remove(to..=i64::MAX);
         for range in self.delivered.within(to..=i64::MAX) {
             self.open.insert(range);
         }
-        self.sent = None;
         goes_back
     }
 

@@ -1,12 +1,13 @@
 //! The thread that owns the group, the claims and the positions. It never waits for a user.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 use super::{
     decoders::Decoders,
     desk::{Desk, Errand},
+    lookout::{Lookout, Users},
     wait,
 };
 use crate::{
@@ -41,43 +42,10 @@ pub(super) struct Coordinator {
     pub(super) pool: Pool,
     pub(super) decoders: Decoders,
     pub(super) inbox: Receiver<Message>,
-    pub(super) tick: Tick,
+    pub(super) lookout: Lookout,
     /// For what is quickly decoded.
     pub(super) limits: Limits,
     pub(super) decompressor: Decompressor,
-    /// Whether the progress of the users was asked for since the last sleep.
-    pub(super) has_looked: bool,
-}
-
-/// How long to wait for a user before looking, for users of raw channels do not tell. It grows while
-/// nothing happens.
-#[derive(Debug)]
-pub(super) struct Tick(Duration);
-
-impl Tick {
-    const SHORTEST: Duration = Duration::from_millis(1);
-    const LONGEST: Duration = Duration::from_millis(100);
-    const LONGEST_IN_RELEASE: Duration = Duration::from_millis(20);
-
-    pub(super) fn new() -> Self {
-        Self(Self::SHORTEST)
-    }
-
-    fn restart(&mut self) {
-        self.0 = Self::SHORTEST;
-    }
-
-    /// While claims are being released a group waits for what users do: then it stays short.
-    fn next(&mut self, in_release: bool) -> Duration {
-        let longest = if in_release {
-            Self::LONGEST_IN_RELEASE
-        } else {
-            Self::LONGEST
-        };
-        let wait = self.0.min(longest);
-        self.0 = (wait * 2).min(longest);
-        wait
-    }
 }
 
 /// The first message and those that are there already; then hears what users have said of their handles. A kick is
@@ -89,6 +57,28 @@ pub(super) fn drain<T>(first: Option<T>, inbox: &Receiver<T>, hear: impl FnOnce(
     let messages = messages.collect();
     hear();
     messages
+}
+
+impl Users for Desk {
+    fn arm(&self) {
+        Desk::arm(self);
+    }
+
+    fn disarm(&self) {
+        Desk::disarm(self);
+    }
+
+    fn look_at_channels(&mut self, now: Instant) -> bool {
+        self.look_at_users(now)
+    }
+
+    fn awaits_progress(&self) -> bool {
+        Desk::awaits_progress(self)
+    }
+
+    fn look_at_progress(&mut self, now: Instant) {
+        self.handle(now, Event::Kick);
+    }
 }
 
 impl Coordinator {
@@ -130,57 +120,35 @@ impl Coordinator {
         let deadline = self.desk.deadline();
         let waits_for_user = self.desk.waits_for_user();
         // Users may go on without end: what others say, and what is due, does not wait for them to pause.
-        let has_news = waits_for_user && self.look_once_more();
-        if has_news {
-            self.take_in(None)?;
-        } else {
-            self.has_looked = false;
-            self.sleep(deadline, waits_for_user)?;
-        }
+        let has_news = waits_for_user && self.lookout.look_once_more(&mut self.desk);
+        let first = match has_news {
+            true => None,
+            false => self.sleep(deadline, waits_for_user),
+        };
+        self.take_in(first)?;
         let now = Instant::now();
         if deadline.is_some_and(|at| at <= now) {
             self.desk.handle(now, Event::Timeout);
         }
         if waits_for_user && !has_news {
-            self.desk.look_at_users(now);
-            if self.desk.awaits_progress() {
-                self.desk.handle(now, Event::Kick);
-            }
+            self.lookout.look_around(&mut self.desk, now);
         }
         Ok(())
     }
 
-    /// Arms the waker, and only then looks: what a user does after the look wakes us, what was done
-    /// before is seen. True if there may be something to do because of it.
-    fn look_once_more(&mut self) -> bool {
-        self.desk.arm();
-        let now = Instant::now();
-        if self.desk.look_at_users(now) {
-            self.tick.restart();
-            return true;
-        }
-        if self.desk.awaits_progress() && !self.has_looked {
-            self.has_looked = true;
-            self.desk.handle(now, Event::Kick);
-            return true;
-        }
-        false
-    }
-
     /// Waits for something to happen, or to be due, or for the next look at the users.
-    fn sleep(&mut self, deadline: Option<Instant>, waits_for_user: bool) -> Result<()> {
-        let look =
-            waits_for_user.then(|| Instant::now() + self.tick.next(self.desk.awaits_progress()));
+    fn sleep(&mut self, deadline: Option<Instant>, waits_for_user: bool) -> Option<Message> {
+        let look = waits_for_user.then(|| Instant::now() + self.lookout.patience(&self.desk));
         let until = deadline.into_iter().chain(look).min();
         let first = wait::recv(&self.inbox, until, self.desk.caught_up());
         let gone = matches!(first, Err(RecvTimeoutError::Disconnected));
         assert!(!gone, "the waker and the pool keep senders");
-        self.take_in(first.ok())
+        self.lookout.wake(&self.desk);
+        first.ok()
     }
 
     /// What has come is taken in before anything is done about the first.
     fn take_in(&mut self, first: Option<Message>) -> Result<()> {
-        self.desk.disarm();
         let now = Instant::now();
         let messages = drain(first, &self.inbox, || self.desk.hear_users(now));
         messages
@@ -202,7 +170,7 @@ impl Coordinator {
                 return Ok(());
             }
             Message::Kick => {
-                self.tick.restart();
+                self.lookout.hear();
                 return Ok(());
             }
             Message::Close => Event::Close,

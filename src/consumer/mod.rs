@@ -8,6 +8,7 @@ mod decoders;
 mod delivered;
 mod deliveries;
 pub mod desk;
+mod lookout;
 mod lossy;
 mod message;
 #[cfg(all(test, shuttle))]

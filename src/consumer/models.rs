@@ -4,7 +4,10 @@
 //!
 //! A wait that nothing ends is a failure: a wake-up was lost.
 
-use std::sync::{Arc, atomic::Ordering::SeqCst};
+use std::{
+    sync::{Arc, atomic::Ordering::SeqCst},
+    time::Instant,
+};
 
 use shuttle::{
     check_dfs, check_random,
@@ -16,6 +19,7 @@ use super::{
     claim::Claim,
     coordinator::drain,
     deliveries::Messages,
+    lookout::{Lookout, Users},
     message::ConsumerMessage,
     outlet::Outlet,
     sample::{Consumer, block},
@@ -52,6 +56,11 @@ impl Bell {
         let rung = self.rung.lock().unwrap();
         let mut rung = self.changed.wait_while(rung, |rung| !*rung).unwrap();
         *rung = false;
+    }
+
+    /// Whether it was rung since the last look.
+    fn is_rung(&self) -> bool {
+        std::mem::take(&mut *self.rung.lock().unwrap())
     }
 }
 
@@ -281,6 +290,93 @@ fn a_mark_of_a_message_that_is_kept_wakes_the_coordinator() {
             // Nobody rings but the library.
             assert_eq!(scene.release().mark.0, 1);
             drop(user.join().unwrap());
+        };
+        check_random(model, ORDERS);
+    }
+}
+
+/// What the coordinator has of a claim that it has released.
+struct Released {
+    scene: Scene,
+    /// Whether progress is to be looked at, as soon as what has come is taken in.
+    must_look: bool,
+    is_finished: bool,
+}
+
+impl Users for Released {
+    fn arm(&self) {
+        self.scene.consumer.user_side.waker().arm();
+    }
+
+    fn disarm(&self) {
+        self.scene.consumer.user_side.waker().disarm();
+    }
+
+    fn look_at_channels(&mut self, _: Instant) -> bool {
+        self.scene.outlet.poll_taken().is_some()
+    }
+
+    fn awaits_progress(&self) -> bool {
+        !self.is_finished
+    }
+
+    fn look_at_progress(&mut self, _: Instant) {
+        self.must_look = true;
+    }
+}
+
+impl Released {
+    fn look(&mut self) {
+        if std::mem::take(&mut self.must_look) {
+            let progress = self.scene.outlet.observe(&self.scene.claim);
+            self.is_finished = progress.all_marked || !progress.alive;
+        }
+    }
+}
+
+/// The coordinator's loop, but that no sleep of it ends by itself.
+#[test]
+fn no_progress_is_slept_through() {
+    for finish in FINISHES {
+        let model = move || {
+            let mut scene = Scene::with(&[1, 1]);
+            let messages = [(); 2].map(|()| scene.messages.try_recv().expect("it is there"));
+            let user_side = Arc::clone(&scene.consumer.user_side);
+            let user = thread::spawn(move || {
+                for message in messages {
+                    finish.apply(&user_side, &message);
+                }
+            });
+            scene.outlet.release(&scene.claim);
+            let bell = Arc::clone(&scene.bell);
+            let mut released = Released {
+                scene,
+                must_look: false,
+                is_finished: false,
+            };
+            let mut lookout = Lookout::new();
+            loop {
+                released.look();
+                if released.is_finished {
+                    break;
+                }
+                let has_news = lookout.look_once_more(&mut released);
+                let is_rung = match has_news {
+                    true => bell.is_rung(),
+                    false => {
+                        bell.wait();
+                        lookout.wake(&released);
+                        true
+                    }
+                };
+                if is_rung {
+                    lookout.hear();
+                }
+                if !has_news {
+                    lookout.look_around(&mut released, Instant::now());
+                }
+            }
+            user.join().unwrap();
         };
         check_random(model, ORDERS);
     }

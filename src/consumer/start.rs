@@ -9,9 +9,10 @@ use crossbeam_channel::Sender;
 
 use super::{
     closer::Closer,
-    coordinator::{Coordinator, Message, Tick},
+    coordinator::{Coordinator, Message},
     decoders::Decoders,
     desk::{Desk, Ends, Origin},
+    lookout::Lookout,
     shared::Shared,
     threads::{self, panic_message},
     waker::Waker,
@@ -63,10 +64,9 @@ pub(super) fn start(lease: Lease, group_id: &str, subscription: Subscription) ->
         pool,
         decoders,
         inbox: outside,
-        tick: Tick::new(),
+        lookout: Lookout::new(),
         limits,
         decompressor: Decompressor::new(),
-        has_looked: false,
     };
     let (end, ended) = crossbeam_channel::bounded(0);
     let shared = Arc::clone(&ends.shared);

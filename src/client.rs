@@ -6,6 +6,7 @@ mod state;
 
 use std::{
     collections::BTreeSet,
+    convert::Infallible,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -13,6 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crossbeam_channel::{Receiver, Sender};
 use parking_lot::Mutex;
 
 pub use self::offsets::OffsetSpec;
@@ -44,7 +46,9 @@ struct Inner {
     bootstrap: Bootstrap,
     state: Mutex<State>,
     serves_consumer: AtomicBool,
-    closed: AtomicBool,
+    /// Until it is closed. All questions under way end with it.
+    open: Mutex<Option<Sender<Infallible>>>,
+    closing: Receiver<Infallible>,
 }
 
 /// A broker of the cluster.
@@ -104,9 +108,11 @@ impl Client {
             }
         };
         let brokers = bootstrap.brokers().to_vec();
+        let (open, closing) = crossbeam_channel::bounded(0);
         let mut state = State {
             pool,
             completions,
+            closing: closing.clone(),
             tokens,
             cluster: cluster::Cluster::new(
                 cluster::Settings::of(&config),
@@ -124,7 +130,8 @@ impl Client {
             bootstrap,
             state: Mutex::new(state),
             serves_consumer: AtomicBool::new(false),
-            closed: AtomicBool::new(false),
+            open: Mutex::new(Some(open)),
+            closing,
         };
         Ok(Self {
             inner: Arc::new(inner),
@@ -335,17 +342,18 @@ impl Client {
             }
             drop(state);
             tries += 1;
-            let wait = config.metadata.retry.backoff;
-            crossbeam_channel::after(wait)
-                .recv()
-                .expect("a timer fires");
+            // Ends early where the client is closed.
+            let _ = self
+                .inner
+                .closing
+                .recv_timeout(config.metadata.retry.backoff);
         }
     }
 
-    /// Closes the connections. A consumer that uses this client is not closed by it. Later calls
-    /// answer [`ErrorKind::Closed`].
+    /// Closes the connections. A consumer that uses this client is not closed by it. Calls of others
+    /// that are under way, and later ones, answer [`ErrorKind::Closed`].
     pub fn close(&self) {
-        if !self.inner.closed.swap(true, Ordering::AcqRel) {
+        if self.inner.open.lock().take().is_some() {
             let mut state = self.inner.state.lock();
             let deadline = Instant::now() + self.inner.config.close_timeout;
             state.pool.close(deadline);
@@ -354,7 +362,7 @@ impl Client {
 
     /// Whether [`close`](Self::close) was called.
     pub fn closed(&self) -> bool {
-        self.inner.closed.load(Ordering::Acquire)
+        self.inner.open.lock().is_none()
     }
 
     fn open(&self) -> Result<parking_lot::MutexGuard<'_, State>> {
@@ -478,7 +486,7 @@ impl std::fmt::Debug for Client {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        if !*self.closed.get_mut() {
+        if self.open.get_mut().is_some() {
             let deadline = Instant::now() + self.config.close_timeout;
             self.state.get_mut().pool.close(deadline);
         }

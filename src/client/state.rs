@@ -2,10 +2,11 @@
 
 use std::{
     collections::HashMap,
+    convert::Infallible,
     time::{Duration, Instant},
 };
 
-use crossbeam_channel::{Receiver, RecvTimeoutError};
+use crossbeam_channel::{Receiver, at, never, select};
 
 use crate::{
     call::{Answer, Call, Lane, Target, metadata},
@@ -19,6 +20,8 @@ use crate::{
 pub(super) struct State {
     pub(super) pool: Pool,
     pub(super) completions: Receiver<Completion>,
+    /// Nothing comes on it; it ends with the client, and all questions with it.
+    pub(super) closing: Receiver<Infallible>,
     pub(super) tokens: Tokens,
     pub(super) cluster: cluster::Cluster,
     pub(super) controller: Option<i32>,
@@ -66,7 +69,11 @@ impl State {
             let answer = self.ask_until(&to, call.clone(), config.net.read_timeout, deadline);
             let is_late = deadline.is_some_and(|at| at <= Instant::now());
             match (answer, within) {
-                (Some(Err(_)), _) if tries > 1 && !is_late => tries -= 1,
+                (Some(Err(error)), _)
+                    if tries > 1 && !is_late && *error.kind() != ErrorKind::Closed =>
+                {
+                    tries -= 1;
+                }
                 (Some(answer), _) => return answer.inspect(|_| self.cluster.heard()),
                 (None, within) => {
                     let error = ErrorKind::Timeout(within.unwrap_or_default());
@@ -91,19 +98,18 @@ impl State {
     ) -> Option<Result<Answer>> {
         let token = self.tokens.fresh();
         self.pool.send(to, token, call, timeout);
+        let late = deadline.map_or_else(never, at);
+        let closed = || Some(Err(Error::new(ErrorKind::Closed, "client")));
         loop {
-            let completion = match deadline {
-                Some(at) => self.completions.recv_deadline(at),
-                None => self.completions.recv().map_err(RecvTimeoutError::from),
-            };
-            match completion {
-                Ok(completion) if completion.token == token => return Some(completion.result),
-                // Late: others were quicker, or it was not waited for any longer.
-                Ok(_) => {}
-                Err(RecvTimeoutError::Timeout) => return None,
-                Err(RecvTimeoutError::Disconnected) => {
-                    return Some(Err(Error::new(ErrorKind::Closed, "client")));
-                }
+            select! {
+                recv(self.completions) -> completion => match completion {
+                    Ok(completion) if completion.token == token => return Some(completion.result),
+                    // Late: others were quicker, or it was not waited for any longer.
+                    Ok(_) => {}
+                    Err(_) => return closed(),
+                },
+                recv(late) -> _ => return None,
+                recv(self.closing) -> _ => return closed(),
             }
         }
     }

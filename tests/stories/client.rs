@@ -198,6 +198,24 @@ fn it_can_be_closed_while_a_group_has_no_coordinator() {
     });
 }
 
+/// Brokers that can be reached and say nothing.
+#[test]
+fn it_can_be_closed_while_brokers_are_asked_that_say_nothing() {
+    let kafka = FakeCluster::builder().brokers(3).topic("t", 1).start();
+    let mut config = Config::default();
+    config.net.read_timeout = PATIENCE;
+    let client = Client::new(kafka.bootstrap(), config).unwrap();
+    kafka.inject(Fault::on(ApiKey::Metadata).times(u32::MAX).silence());
+    let before = kafka.requests_seen(ApiKey::Metadata);
+    thread::scope(|scope| {
+        let asking = scope.spawn(|| client.refresh_metadata::<&str>([]));
+        kafka.await_requests(PATIENCE, ApiKey::Metadata, before + 1);
+        client.close();
+        let error = asking.join().unwrap().unwrap_err();
+        assert_eq!(*error.kind(), ErrorKind::Closed);
+    });
+}
+
 #[test]
 fn once_closed_it_answers_nothing() {
     let kafka = FakeCluster::builder().topic("t", 1).start();

@@ -216,8 +216,8 @@ impl Consumer {
     }
 
     /// Moves the mark of a message's claim back, so that this message (of a batch: its last one) is
-    /// the last one processed. It does not move the position that is read from. Ignored where the
-    /// mark is not beyond it.
+    /// the last one processed. It does not move the position that is read from. Where the mark is not
+    /// beyond it, it stays. What is acknowledged behind the message is taken back in either case.
     pub fn reset_offset(&self, delivered: &impl Delivered, metadata: &str) {
         self.ends.user_side.reset(delivered, metadata);
     }

@@ -577,6 +577,23 @@ fn not_ahead_a_reset_to_the_mark_itself_takes_the_acks_behind_it_back() {
 }
 
 #[test]
+fn not_ahead_a_reset_beyond_the_mark_takes_the_acks_behind_it_back() {
+    let log = |acks: &str| {
+        format!(
+            "produced t 0 0-3\nclaimed a 1 t 0 0 assigned\ndelivered a 1 t 0 0-3\n\
+             acked a 1 t 0 1-3\nreset a 1 t 0 2\nacked a 1 t 0 0\n{acks}"
+        )
+    };
+    assert_eq!(
+        broken(&[&log(
+            "committed t 0 3 a\nacked a 1 t 0 3\ncommitted t 0 4 a"
+        )]),
+        []
+    );
+    assert_eq!(broken(&[&log("committed t 0 4 a")]), [Law::NotAhead]);
+}
+
+#[test]
 fn not_ahead_a_reset_takes_marks_and_acks_back() {
     let acks = "produced t 0 0-9
         claimed a 1 t 0 0 assigned

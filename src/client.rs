@@ -342,11 +342,7 @@ impl Client {
             }
             drop(state);
             tries += 1;
-            // Ends early where the client is closed.
-            let _ = self
-                .inner
-                .closing
-                .recv_timeout(config.metadata.retry.backoff);
+            self.pause(config.metadata.retry.backoff);
         }
     }
 
@@ -363,6 +359,11 @@ impl Client {
     /// Whether [`close`](Self::close) was called.
     pub fn closed(&self) -> bool {
         self.inner.open.lock().is_none()
+    }
+
+    /// Waits for so long, or until the client is closed.
+    fn pause(&self, time: Duration) {
+        let _ = self.inner.closing.recv_timeout(time);
     }
 
     fn open(&self) -> Result<parking_lot::MutexGuard<'_, State>> {

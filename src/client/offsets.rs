@@ -47,9 +47,7 @@ impl Client {
             };
             tries += 1;
             log::debug!("{error}; asking again");
-            crossbeam_channel::after(retry.backoff)
-                .recv()
-                .expect("a timer fires");
+            self.pause(retry.backoff);
             self.refresh_metadata([topic])?;
         }
     }

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crossbeam_channel::{Receiver, at, never, select};
+use crossbeam_channel::{Receiver, at, never, select_biased};
 
 use crate::{
     call::{Answer, Call, Lane, Target, metadata},
@@ -101,7 +101,7 @@ impl State {
         let late = deadline.map_or_else(never, at);
         let closed = || Some(Err(Error::new(ErrorKind::Closed, "client")));
         loop {
-            select! {
+            select_biased! {
                 recv(self.completions) -> completion => match completion {
                     Ok(completion) if completion.token == token => return Some(completion.result),
                     // Late: others were quicker, or it was not waited for any longer.

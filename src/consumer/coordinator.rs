@@ -69,7 +69,11 @@ impl Users for Desk {
     }
 
     fn look_at_channels(&mut self, now: Instant) -> bool {
-        self.look_at_users(now)
+        Desk::look_at_channels(self, now)
+    }
+
+    fn offer_handles(&mut self) -> bool {
+        Desk::offer_handles(self)
     }
 
     fn awaits_progress(&self) -> bool {

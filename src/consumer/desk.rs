@@ -273,8 +273,13 @@ impl Desk {
         }
     }
 
-    /// Sees what users have taken. True if that is more than before.
+    /// Sees what users have taken, and offers more. True if anything has changed.
     pub fn look_at_users(&mut self, now: Instant) -> bool {
+        self.look_at_channels(now) | self.offer_handles()
+    }
+
+    /// Sees which messages users have taken. True if that is more than before.
+    pub(super) fn look_at_channels(&mut self, now: Instant) -> bool {
         let mut changed = false;
         for (channel, outlet) in &mut self.outlets {
             if let Some(total) = outlet.poll_taken() {
@@ -298,7 +303,12 @@ impl Desk {
                 },
             );
         }
-        changed | self.offers.proceed()
+        changed
+    }
+
+    /// Offers the next handles, if users have taken the last ones. Whether it did.
+    pub(super) fn offer_handles(&mut self) -> bool {
+        self.offers.proceed()
     }
 
     /// Wakes who waits when a user does something that is waited for, from now on.

@@ -8,8 +8,10 @@ pub(super) trait Users {
     fn arm(&self);
     /// Has nothing told any more.
     fn disarm(&self);
-    /// Looks at the channels, and acts on it. Whether there was anything to do.
+    /// Sees which messages were taken. Whether there were any.
     fn look_at_channels(&mut self, now: Instant) -> bool;
+    /// Offers handles where others were taken. Whether there were any.
+    fn offer_handles(&mut self) -> bool;
     /// Whether something waits for messages to be marked or dropped.
     fn awaits_progress(&self) -> bool;
     /// Has it looked at what is marked and dropped, before the next sleep.
@@ -19,12 +21,15 @@ pub(super) trait Users {
 /// Sees to it that nothing is slept through.
 ///
 /// Arms, and only then looks: what a user does after the look is told, what was done before is seen. Both looks go by
-/// this rule. That at progress is made once before each sleep, and once more when a user has told something.
+/// this rule. That at progress is made before each sleep, and when a user has told something; but for users who go on
+/// without end once in a while is enough, for it goes through all claims.
 #[derive(Debug)]
 pub(super) struct Lookout {
     tick: Tick,
     /// Whether progress was looked at, armed, and nothing was told since.
     has_looked: bool,
+    /// When that was, for the last time.
+    looked_at: Option<Instant>,
 }
 
 /// How long to wait for a user before looking, for users of raw channels do not tell. It grows while
@@ -55,6 +60,7 @@ impl Lookout {
         Self {
             tick: Tick(Tick::SHORTEST),
             has_looked: false,
+            looked_at: None,
         }
     }
 
@@ -62,7 +68,10 @@ impl Lookout {
     pub(super) fn look_once_more(&mut self, users: &mut impl Users) -> bool {
         users.arm();
         let now = Instant::now();
-        let has_news = self.look_at_channels(users, now);
+        let has_news = users.look_at_channels(now) | users.offer_handles();
+        if has_news {
+            self.tick = Tick(Tick::SHORTEST);
+        }
         if !users.awaits_progress() {
             if has_news {
                 // To be told again and again of what is looked at in any case costs the users time.
@@ -72,9 +81,11 @@ impl Lookout {
             return has_news;
         }
         // Armed until progress is looked at, and on.
-        let must_look = !self.has_looked;
+        let is_soon = |at: Instant| now < at + Tick::SHORTEST;
+        let must_look = !self.has_looked && !(has_news && self.looked_at.is_some_and(is_soon));
         if must_look {
             self.has_looked = true;
+            self.looked_at = Some(now);
             users.look_at_progress(now);
         }
         has_news || must_look
@@ -93,7 +104,11 @@ impl Lookout {
 
     /// Looks after a sleep: users of raw channels tell nothing.
     pub(super) fn look_around(&mut self, users: &mut impl Users, now: Instant) {
-        self.look_at_channels(users, now);
+        users.look_at_channels(now);
+        if users.offer_handles() {
+            // The next one may be taken at once. Of messages there are more in the channel.
+            self.tick = Tick(Tick::SHORTEST);
+        }
         if users.awaits_progress() {
             users.look_at_progress(now);
         }
@@ -103,14 +118,6 @@ impl Lookout {
     pub(super) fn hear(&mut self) {
         self.tick = Tick(Tick::SHORTEST);
         self.has_looked = false;
-    }
-
-    fn look_at_channels(&mut self, users: &mut impl Users, now: Instant) -> bool {
-        let has_news = users.look_at_channels(now);
-        if has_news {
-            self.tick = Tick(Tick::SHORTEST);
-        }
-        has_news
     }
 }
 
@@ -122,6 +129,7 @@ mod tests {
     #[derive(Default)]
     struct Script {
         has_news: bool,
+        has_handles: bool,
         awaits_progress: bool,
         looks_at_progress: u32,
     }
@@ -135,6 +143,10 @@ mod tests {
             self.has_news
         }
 
+        fn offer_handles(&mut self) -> bool {
+            self.has_handles
+        }
+
         fn awaits_progress(&self) -> bool {
             self.awaits_progress
         }
@@ -144,9 +156,9 @@ mod tests {
         }
     }
 
-    /// As when a handle is taken from the raw receiver: the next one is offered, and may be taken at once.
+    /// As when one is taken from the raw receiver.
     #[test]
-    fn what_is_found_after_a_sleep_makes_the_next_one_short() {
+    fn a_handle_offered_after_a_sleep_makes_the_next_one_short_and_messages_taken_do_not() {
         let mut users = Script::default();
         let mut lookout = Lookout::new();
         let sleep = |lookout: &mut Lookout, users: &mut Script| {
@@ -157,10 +169,22 @@ mod tests {
         };
         let waits: Vec<_> = (0..10).map(|_| sleep(&mut lookout, &mut users)).collect();
         assert!(waits.is_sorted() && waits[9] == Tick::LONGEST, "{waits:?}");
-        users.has_news = true;
-        lookout.look_around(&mut users, Instant::now());
-        users.has_news = false;
-        assert_eq!(sleep(&mut lookout, &mut users), Tick::SHORTEST);
+        let mut after = |users: Script| {
+            let mut quiet = Script::default();
+            let mut users = users;
+            lookout.look_around(&mut users, Instant::now());
+            sleep(&mut lookout, &mut quiet)
+        };
+        let taken = Script {
+            has_news: true,
+            ..Script::default()
+        };
+        assert_eq!(after(taken), Tick::LONGEST);
+        let offered = Script {
+            has_handles: true,
+            ..Script::default()
+        };
+        assert_eq!(after(offered), Tick::SHORTEST);
     }
 
     #[test]
@@ -176,9 +200,15 @@ mod tests {
         assert!(lookout.look_once_more(&mut users));
         assert_eq!(users.looks_at_progress, 1);
         lookout.hear();
+        lookout.looked_at = Some(Instant::now() + Duration::from_secs(3600));
+        assert!(lookout.look_once_more(&mut users));
+        assert_eq!(
+            users.looks_at_progress, 1,
+            "they go on, and it was just now"
+        );
+        users.has_news = false;
         assert!(lookout.look_once_more(&mut users));
         assert_eq!(users.looks_at_progress, 2);
-        users.has_news = false;
         assert!(!lookout.look_once_more(&mut users));
         lookout.wake(&users);
         assert!(lookout.look_once_more(&mut users));

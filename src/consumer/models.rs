@@ -316,6 +316,10 @@ impl Users for Released {
         self.scene.outlet.poll_taken().is_some()
     }
 
+    fn offer_handles(&mut self) -> bool {
+        false
+    }
+
     fn awaits_progress(&self) -> bool {
         !self.is_finished
     }

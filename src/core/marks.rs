@@ -172,25 +172,30 @@ impl Marks {
         if self.ended || !to_start {
             self.admit(message.offset)?;
         }
-        let next = message.offset + 1;
-        // Inside of fused runs the sequence number knows better.
-        let is_back = message.seq.is_some_and(|seq| seq < self.done);
+        let count = self.count_through(message);
+        let mut next = message.offset + 1;
+        let is_back = match message.seq {
+            // Inside of fused runs the sequence number knows better than the offset.
+            Some(seq) => seq < self.done,
+            None => self.acks.is_some() && count < self.done,
+        };
+        if is_back && message.seq.is_none() {
+            // Nobody knows where it lies: all that may be meant comes again.
+            next = next.min(self.next);
+        }
         if next <= self.next || is_back {
             self.done = match message.seq {
                 None if next == self.next && self.acks.is_none() => self.done,
-                _ => self.count_through(message),
+                _ => count,
             };
             self.move_to(next, metadata);
             self.floor = self.floor.min(next);
             if self.acks.is_some() {
                 self.acks = Some(Acks::new(self.done));
             }
-        } else {
-            let count = self.count_through(message);
-            if let Some(acks) = &mut self.acks {
-                acks.forget_from(count);
-                self.changes += 1;
-            }
+        } else if let Some(acks) = &mut self.acks {
+            acks.forget_from(count);
+            self.changes += 1;
         }
         Ok(())
     }

@@ -765,3 +765,19 @@ fn a_reset_takes_back_what_is_acknowledged_behind_it_also_where_the_mark_has_not
     }
     assert_eq!(marks.to_commit().0, 200);
 }
+
+/// Which messages those are is not known any more, so others may come again as well.
+#[test]
+fn a_reset_by_the_offset_alone_inside_of_fused_runs_takes_acks_back() {
+    let mut marks = Marks::new(0, String::new(), false);
+    let count = 2 * RUNS_KEPT as u64;
+    send_with_gaps(&mut marks, (0..count).map(|seq| message(seq).offset));
+    for seq in (0..100).rev() {
+        marks.ack(seq, message(seq).offset).unwrap();
+    }
+    marks.reset(message(75).offset, "").unwrap();
+    for seq in 100..count {
+        marks.ack(seq, message(seq).offset).unwrap();
+    }
+    assert!(marks.to_commit().0 <= message(75).offset + 1);
+}

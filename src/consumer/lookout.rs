@@ -82,7 +82,8 @@ impl Lookout {
         }
         // Armed until progress is looked at, and on.
         let is_soon = |at: Instant| now < at + Tick::SHORTEST;
-        let must_look = !self.has_looked && !(has_news && self.looked_at.is_some_and(is_soon));
+        let may_wait = has_news && self.looked_at.is_some_and(is_soon);
+        let must_look = !(self.has_looked || may_wait);
         if must_look {
             self.has_looked = true;
             self.looked_at = Some(now);

@@ -7,7 +7,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use super::{
     decoders::Decoders,
     desk::{Desk, Errand},
-    lookout::{Lookout, Users},
+    lookout::Lookout,
     wait,
 };
 use crate::{
@@ -57,32 +57,6 @@ pub(super) fn drain<T>(first: Option<T>, inbox: &Receiver<T>, hear: impl FnOnce(
     let messages = messages.collect();
     hear();
     messages
-}
-
-impl Users for Desk {
-    fn arm(&self) {
-        Desk::arm(self);
-    }
-
-    fn disarm(&self) {
-        Desk::disarm(self);
-    }
-
-    fn look_at_channels(&mut self, now: Instant) -> bool {
-        Desk::look_at_channels(self, now)
-    }
-
-    fn offer_handles(&mut self) -> bool {
-        Desk::offer_handles(self)
-    }
-
-    fn awaits_progress(&self) -> bool {
-        Desk::awaits_progress(self)
-    }
-
-    fn look_at_progress(&mut self, now: Instant) {
-        self.handle(now, Event::Kick);
-    }
 }
 
 impl Coordinator {

@@ -16,6 +16,7 @@ use super::{
     claim::Claim,
     delivered::Delivered,
     deliveries::{Batches, Messages},
+    lookout::Users,
     lossy::{self, Lossy},
     notification::Notification,
     offers::{self, Offers, Partitions},
@@ -278,39 +279,6 @@ impl Desk {
         self.look_at_channels(now) | self.offer_handles()
     }
 
-    /// Sees which messages users have taken. True if that is more than before.
-    pub(super) fn look_at_channels(&mut self, now: Instant) -> bool {
-        let mut changed = false;
-        for (channel, outlet) in &mut self.outlets {
-            if let Some(total) = outlet.poll_taken() {
-                changed = true;
-                self.engine.handle(
-                    now,
-                    Event::Taken {
-                        channel: *channel,
-                        total,
-                    },
-                );
-            }
-        }
-        for (claim, first_unacked) in self.user_side.take_acks() {
-            changed = true;
-            self.engine.handle(
-                now,
-                Event::Acked {
-                    claim,
-                    first_unacked,
-                },
-            );
-        }
-        changed
-    }
-
-    /// Offers the next handles, if users have taken the last ones. Whether it did.
-    pub(super) fn offer_handles(&mut self) -> bool {
-        self.offers.proceed()
-    }
-
     /// Wakes who waits when a user does something that is waited for, from now on.
     pub fn arm(&self) {
         self.user_side.waker().arm();
@@ -455,6 +423,55 @@ impl Desk {
         let held = in_hands.and_then(|id| self.claims.get_mut(&id));
         let of_claim = held.and_then(|held| held.errors.as_mut());
         of_claim.unwrap_or(&mut self.reports.errors).send(error);
+    }
+}
+
+impl Users for Desk {
+    fn arm(&self) {
+        Desk::arm(self);
+    }
+
+    fn disarm(&self) {
+        Desk::disarm(self);
+    }
+
+    fn look_at_channels(&mut self, now: Instant) -> bool {
+        let mut changed = false;
+        for (channel, outlet) in &mut self.outlets {
+            if let Some(total) = outlet.poll_taken() {
+                changed = true;
+                self.engine.handle(
+                    now,
+                    Event::Taken {
+                        channel: *channel,
+                        total,
+                    },
+                );
+            }
+        }
+        for (claim, first_unacked) in self.user_side.take_acks() {
+            changed = true;
+            self.engine.handle(
+                now,
+                Event::Acked {
+                    claim,
+                    first_unacked,
+                },
+            );
+        }
+        changed
+    }
+
+    fn offer_handles(&mut self) -> bool {
+        self.offers.proceed()
+    }
+
+    fn awaits_progress(&self) -> bool {
+        Desk::awaits_progress(self)
+    }
+
+    fn look_at_progress(&mut self, now: Instant) {
+        self.handle(now, Event::Kick);
     }
 }
 

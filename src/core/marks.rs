@@ -173,16 +173,13 @@ impl Marks {
             self.admit(message.offset)?;
         }
         let count = self.count_through(message);
-        let mut next = message.offset + 1;
-        let is_back = match message.seq {
-            // Inside of fused runs the sequence number knows better than the offset.
-            Some(seq) => seq < self.done,
-            None => self.acks.is_some() && count < self.done,
+        let next = match message.seq {
+            // Inside of fused runs nobody knows where it lies: all that may be meant comes again.
+            None if self.acks.is_some() && count < self.done => self.next.min(message.offset + 1),
+            _ => message.offset + 1,
         };
-        if is_back && message.seq.is_none() {
-            // Nobody knows where it lies: all that may be meant comes again.
-            next = next.min(self.next);
-        }
+        // The sequence number knows better there.
+        let is_back = message.seq.is_some_and(|seq| seq < self.done);
         if next <= self.next || is_back {
             self.done = match message.seq {
                 None if next == self.next && self.acks.is_none() => self.done,

@@ -54,8 +54,7 @@ impl Runs {
 
     /// How many messages have an offset below this one; at the least, inside a fused run.
     pub(super) fn count_below(&self, offset: i64) -> u64 {
-        let later = self.runs.partition_point(|run| run.first_offset < offset);
-        let Some(index) = later.checked_sub(1) else {
+        let Some(index) = self.last_below(offset) else {
             return 0;
         };
         let run = self.runs[index];
@@ -86,11 +85,9 @@ impl Runs {
     /// The offset behind the last message below this one, lowest of all where there is none. Where that is not known,
     /// inside a fused run, the offset itself: no message lies in between.
     pub(super) fn end_before(&self, offset: i64) -> i64 {
-        let later = self.runs.partition_point(|run| run.first_offset < offset);
-        match later.checked_sub(1) {
-            Some(index) => offset.min(self.runs[index].last_offset + 1),
-            None => i64::MIN,
-        }
+        self.last_below(offset).map_or(i64::MIN, |index| {
+            offset.min(self.runs[index].last_offset + 1)
+        })
     }
 
     /// Fuses the oldest runs while there are more than `keep`, but none that reaches to `needed`.
@@ -113,6 +110,12 @@ impl Runs {
 
     pub(super) fn len(&self) -> usize {
         self.runs.len()
+    }
+
+    /// The last run that begins below this offset.
+    fn last_below(&self, offset: i64) -> Option<usize> {
+        let later = self.runs.partition_point(|run| run.first_offset < offset);
+        later.checked_sub(1)
     }
 
     fn end_seq(&self, index: usize) -> u64 {

@@ -628,9 +628,8 @@ fn runs_from_the_mark_on_stay_exact_once_acks_are_used() {
 
 #[test]
 fn a_mark_inside_of_fused_runs_acknowledges_nothing_behind_it() {
-    let mut marks = Marks::new(0, String::new(), false);
     let count = 2 * RUNS_KEPT as u64;
-    send_with_gaps(&mut marks, (0..count).map(|seq| message(seq).offset));
+    let mut marks = gaps_forgotten(count);
     let marked = count / 8;
     marks.mark(marked as i64 * 3, "").unwrap();
     for seq in (0..count).filter(|seq| *seq != marked + 5) {
@@ -653,12 +652,19 @@ fn message(seq: u64) -> Message {
     }
 }
 
+/// So many of them were sent, more than are kept of their gaps.
+fn gaps_forgotten(count: u64) -> Marks {
+    let mut marks = Marks::new(0, String::new(), false);
+    send_with_gaps(&mut marks, (0..count).map(|seq| message(seq).offset));
+    assert!(!marks.knows_gaps());
+    marks
+}
+
 /// What was acknowledged before it comes again.
 #[test]
 fn a_reset_inside_of_fused_runs_takes_acks_back() {
-    let mut marks = Marks::new(0, String::new(), false);
     let count = 2 * RUNS_KEPT as u64;
-    send_with_gaps(&mut marks, (0..count).map(|seq| message(seq).offset));
+    let mut marks = gaps_forgotten(count);
     for seq in (0..100).rev() {
         marks.ack(seq, message(seq).offset).unwrap();
     }
@@ -697,8 +703,7 @@ fn acks_go_on_behind_what_was_marked_or_reset_inside_of_fused_runs() {
         marks.reset(at, "").unwrap();
     };
     for say in [mark, told_late, reset] {
-        let mut marks = Marks::new(0, String::new(), false);
-        send_with_gaps(&mut marks, (0..count).map(|seq| message(seq).offset));
+        let mut marks = gaps_forgotten(count);
         let marked = count / 8;
         say(&mut marks, message(marked));
         for seq in marked + 1..count {
@@ -713,9 +718,8 @@ fn acks_go_on_behind_what_was_marked_or_reset_inside_of_fused_runs() {
 #[test]
 fn a_message_that_is_skipped_inside_of_fused_runs_takes_nothing_back() {
     for is_committed in [true, false] {
-        let mut marks = Marks::new(0, String::new(), false);
         let count = 3 * RUNS_KEPT as u64;
-        send_with_gaps(&mut marks, (0..count).map(|seq| message(seq).offset));
+        let mut marks = gaps_forgotten(count);
         let end = message(1999).offset + 1;
         marks.mark(message(1999), "").unwrap();
         if is_committed {
@@ -735,9 +739,8 @@ fn a_message_that_is_skipped_inside_of_fused_runs_takes_nothing_back() {
 /// It was counted as taken: the reader has come to it in the moment of the end.
 #[test]
 fn nobody_waits_for_a_message_that_is_skipped_inside_of_fused_runs() {
-    let mut marks = Marks::new(0, String::new(), false);
     let count = 3 * RUNS_KEPT as u64;
-    send_with_gaps(&mut marks, (0..count).map(|seq| message(seq).offset));
+    let mut marks = gaps_forgotten(count);
     marks.close(Some(message(2000).offset));
     marks.skip(2000, message(2000).offset);
     assert_eq!(marks.mark(message(2000), ""), Err(Ignored::Beyond));
@@ -769,9 +772,8 @@ fn a_reset_takes_back_what_is_acknowledged_behind_it_also_where_the_mark_has_not
 /// Which messages those are is not known any more, so others may come again as well.
 #[test]
 fn a_reset_by_the_offset_alone_inside_of_fused_runs_takes_acks_back() {
-    let mut marks = Marks::new(0, String::new(), false);
     let count = 2 * RUNS_KEPT as u64;
-    send_with_gaps(&mut marks, (0..count).map(|seq| message(seq).offset));
+    let mut marks = gaps_forgotten(count);
     for seq in (0..100).rev() {
         marks.ack(seq, message(seq).offset).unwrap();
     }

@@ -23,6 +23,10 @@ pub(crate) const POLL: Duration = Duration::from_millis(25);
 /// How soon a broker that was killed counts as dead.
 const SESSION_MS: &str = "4000";
 
+/// The same beside ZooKeeper, which forgives less: where a machine kept a broker or a ZooKeeper waiting for longer, the
+/// session was over, and what had been asked of the broker meanwhile failed.
+const ZOOKEEPER_SESSION_MS: &str = "10000";
+
 /// Any 22 characters that decode to 16 bytes.
 const CLUSTER_ID: &str = "c2FyYW1hLWNsdXN0ZXIuLg";
 
@@ -119,7 +123,7 @@ impl Plan {
                 set("broker.id", id.to_string());
                 set("listeners", format!("PLAINTEXT://127.0.0.1:{port}"));
                 set("zookeeper.connect", self.zookeeper());
-                set("zookeeper.session.timeout.ms", SESSION_MS.into());
+                set("zookeeper.session.timeout.ms", ZOOKEEPER_SESSION_MS.into());
                 // Else it is the session's: too short where ten programs in Java start at once.
                 set("zookeeper.connection.timeout.ms", "60000".into());
                 // Before 0.11 retention is the only way to have records deleted.

@@ -21,6 +21,7 @@ use crate::{
     own::Own,
     producer, quota,
     release::Release,
+    replicas,
     stored::{self, Format},
 };
 
@@ -411,6 +412,15 @@ impl Cluster {
         }
     }
 
+    /// Waits until every running broker sees all replicas of all partitions in sync.
+    pub fn await_replicas(&self) {
+        // A leader that has not got there in a third of the time does not get there alone.
+        replicas::heal(self, PATIENCE / 3, |_| ());
+        self.await_metadata(|metadata| {
+            !metadata.topics.is_empty() && metadata.incomplete().next().is_none()
+        });
+    }
+
     fn await_partitions(&self, topic: &str, count: i32) {
         self.await_metadata(|metadata| {
             metadata.topics.get(topic).is_some_and(|partitions| {
@@ -428,6 +438,12 @@ impl Cluster {
         self.own
             .as_ref()
             .expect("the brokers of KAFKA_BROKERS are not ours to touch")
+    }
+
+    /// Where all brokers listen, whether they run or not.
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
+        let bootstrap = self.bootstrap.iter();
+        bootstrap.flat_map(|address| address.to_socket_addrs().expect("an address"))
     }
 
     fn running(&self) -> Vec<SocketAddr> {

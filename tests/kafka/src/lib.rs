@@ -24,6 +24,7 @@ mod process;
 mod producer;
 mod quota;
 mod release;
+mod replicas;
 mod scratch;
 pub mod soak;
 mod stored;

@@ -38,6 +38,12 @@ impl Metadata {
         const ALL_TOPICS: [u8; 4] = [0; 4];
         metadata(&mut by_hand::ask(address, METADATA_V0, &ALL_TOPICS)?)
     }
+
+    /// The partitions that nobody leads, or whose replicas are not all in sync.
+    pub(crate) fn incomplete(&self) -> impl Iterator<Item = &Partition> {
+        let partitions = self.topics.values().flat_map(BTreeMap::values);
+        partitions.filter(|one| one.leader <= 0 || one.in_sync.len() < one.replicas.len())
+    }
 }
 
 /// Waits until each of some brokers sees the cluster so, as long as there is hope of it.

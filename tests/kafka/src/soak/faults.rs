@@ -17,7 +17,7 @@ use super::{
     leaders,
     proxy::{Proxy, Silence, Way},
 };
-use crate::Cluster;
+use crate::{Cluster, replicas};
 
 /// How often each fault was done.
 #[derive(Debug, Default)]
@@ -103,7 +103,7 @@ impl Stage<'_> {
                 }
             }
             if rng.bool() {
-                leaders::await_replicas(self.kafka, Duration::from_secs(15));
+                replicas::wait(self.kafka, Duration::from_secs(15));
             }
         }
     }

@@ -2,11 +2,9 @@
 //! module, whose bytes are tested against Java's.
 
 use std::{
-    collections::BTreeSet,
     io::{self, Read, Write},
-    net::{SocketAddr, TcpStream, ToSocketAddrs},
-    thread,
-    time::{Duration, Instant},
+    net::{SocketAddr, TcpStream},
+    time::Duration,
 };
 
 use sarama_cluster::{
@@ -20,7 +18,7 @@ use sarama_cluster::{
 };
 
 use super::{Topic, diary::Diary, tap::TopicIds};
-use crate::{Cluster, Metadata, Release, broker::POLL};
+use crate::{Cluster, Release};
 
 /// A broker that has not answered by then has something else to do.
 const ANSWER: Duration = Duration::from_secs(3);
@@ -100,55 +98,6 @@ pub(crate) fn topic_ids(kafka: &Cluster, topics: &[Topic]) -> TopicIds {
     topics.into_iter().filter_map(id).collect()
 }
 
-/// Waits until all replicas are up to date again, but not for long: then the next fault comes anyway. Gives who leads
-/// the partitions that are not complete even then.
-pub(crate) fn await_replicas(kafka: &Cluster, patience: Duration) -> BTreeSet<i32> {
-    let deadline = Instant::now() + patience;
-    loop {
-        let leaders = leaders_of_the_incomplete(kafka);
-        if leaders.as_ref().is_some_and(BTreeSet::is_empty) || Instant::now() >= deadline {
-            return leaders.unwrap_or_default();
-        }
-        thread::sleep(POLL * 4);
-    }
-}
-
-/// Waits until all replicas are up to date again, now that nothing goes wrong any more.
-///
-/// A leader of 2.8 that is made leader once more while its wish for another replica is under way forgets for good
-/// that it may wish again, and then stands alone until it is started anew (KAFKA-12686).
-pub(crate) fn heal(kafka: &Cluster, patience: Duration, diary: &Diary) {
-    let leaders = await_replicas(kafka, patience);
-    if kafka.release() >= Release::V3_0_2 {
-        return;
-    }
-    for broker in leaders.into_iter().filter(|id| *id > 0) {
-        diary.note(format_args!("restart broker {broker}, which leads alone"));
-        kafka.restart(broker);
-        await_replicas(kafka, patience);
-    }
-}
-
-/// Who leads partitions whose replicas are not all in sync, in the eyes of any broker, -1 where nobody does. `None`
-/// if none answers.
-fn leaders_of_the_incomplete(kafka: &Cluster) -> Option<BTreeSet<i32>> {
-    let answers: Vec<_> = addresses(kafka)
-        .filter_map(|to| Metadata::ask(to).ok())
-        .collect();
-    let topics = answers.iter().flat_map(|answer| answer.topics.values());
-    let partitions = topics.flat_map(|topic| topic.values());
-    let incomplete =
-        partitions.filter(|one| one.leader <= 0 || one.in_sync.len() < one.replicas.len());
-    (!answers.is_empty()).then(|| incomplete.map(|one| one.leader).collect())
-}
-
-fn addresses(kafka: &Cluster) -> impl Iterator<Item = SocketAddr> {
-    let bootstrap = kafka.bootstrap();
-    bootstrap
-        .into_iter()
-        .flat_map(|address| address.to_socket_addrs().expect("an address"))
-}
-
 /// Asks one broker after the other until one says that it is the controller, or asks that for us.
 fn ask_controller<R: Request>(
     kafka: &Cluster,
@@ -156,7 +105,7 @@ fn ask_controller<R: Request>(
     version: i16,
     code: impl Fn(&R::Response) -> ErrorCode,
 ) -> Option<R::Response> {
-    addresses(kafka).find_map(|address| {
+    kafka.addresses().find_map(|address| {
         let response = ask(address, request, version).ok()?;
         (code(&response) == ErrorCode::NONE).then_some(response)
     })

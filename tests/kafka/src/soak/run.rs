@@ -21,7 +21,7 @@ use super::{
     proxy::{Proxy, Taps},
     report,
 };
-use crate::{Cluster, Codec, broker::Detour, ledger, scratch::Scratch};
+use crate::{Cluster, Codec, broker::Detour, ledger, replicas, scratch::Scratch};
 
 /// How long the group may take, once nothing goes wrong any more, to read and commit all.
 const CALM: Duration = Duration::from_secs(120);
@@ -53,6 +53,8 @@ pub fn run(settings: &Settings) -> Result<Report, String> {
         .property("controller.quorum.fetch.timeout.ms", "10000")
         .property("controller.quorum.request.timeout.ms", "10000")
         .property("broker.session.timeout.ms", "9000")
+        // Beside ZooKeeper a killed broker is turned away until then.
+        .property("zookeeper.session.timeout.ms", "4000")
         .detour()
         .start();
     let topics = [("main", 8, 3), ("side", 4, 2)].map(|(name, partitions, copies)| Topic {
@@ -143,7 +145,9 @@ fn endure(
         let troubled = trouble(
             settings, kafka, topics, &crew, &proxy, counts, &diary, &mut rng, &watch,
         );
-        leaders::heal(kafka, Duration::from_secs(60), &diary);
+        replicas::heal(kafka, Duration::from_secs(60), |broker| {
+            diary.note(format_args!("restart broker {broker}, which leads alone"));
+        });
         drop(end_of_load);
         let ends = load
             .join()

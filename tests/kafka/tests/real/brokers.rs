@@ -61,14 +61,7 @@ fn a_rolling_restart_moves_no_partition() {
         let (written, ()) = under_load(&kafka, "t", || {
             for broker in 1..=3 {
                 kafka.restart(broker);
-                kafka.await_metadata(|metadata| {
-                    let in_sync = |topic: &str| {
-                        metadata.topics[topic]
-                            .values()
-                            .all(|one| one.in_sync.len() == 3)
-                    };
-                    in_sync("t") && in_sync("__consumer_offsets")
-                });
+                kafka.await_replicas();
             }
         });
         finish([&mut one, &mut other], &ends(&written));

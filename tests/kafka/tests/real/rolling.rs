@@ -63,10 +63,7 @@ fn a_rolling_restart_of_brokers_is_no_rebalance() {
             assert!(before > 0);
             for broker in 1..=3 {
                 kafka.restart(broker);
-                kafka.await_metadata(|metadata| {
-                    let mut partitions = metadata.topics.values().flat_map(|topic| topic.values());
-                    partitions.all(|partition| partition.in_sync.len() == 3)
-                });
+                kafka.await_replicas();
             }
             assert_eq!(generations(&kafka), before, "{release}");
         });

@@ -59,7 +59,7 @@ fn three_brokers_survive_a_kill() {
         kafka.await_metadata(|metadata| metadata.topics["t"][&0].leader != leader);
         producer.send_numbers("t", 30, 3);
         kafka.restart(leader);
-        kafka.await_metadata(|metadata| metadata.topics["t"][&0].in_sync.len() == 3);
+        kafka.await_replicas();
         assert_eq!(producer.send_numbers("t", 3, 3)[0].offset, 20);
 
         kafka.stop(leader);

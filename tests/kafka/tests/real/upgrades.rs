@@ -60,13 +60,7 @@ fn upgrade_under_load(kafka: &Cluster, releases: &[Release], look: impl Fn(Relea
         for &release in releases {
             for broker in 1..=brokers as i32 {
                 kafka.upgrade(broker, release);
-                kafka.await_metadata(|metadata| {
-                    let in_sync = |topic: &str| {
-                        let mut partitions = metadata.topics[topic].values();
-                        partitions.all(|one| one.in_sync.len() == brokers)
-                    };
-                    in_sync("t") && in_sync("__consumer_offsets")
-                });
+                kafka.await_replicas();
             }
             let before = member.records().len();
             member.await_that(SOON, |member| member.records().len() > before);

@@ -81,7 +81,7 @@ impl Member {
     }
 
     /// A member by the library under test in a process of its own, with the settings of
-    /// [`library_config`].
+    /// `library::config`.
     pub fn library_process(
         cluster: &Cluster,
         group: &str,

@@ -46,7 +46,9 @@ pub struct Group {
     /// session timeout gets its partitions back without a rebalance, and that does not leave at
     /// close. One that comes back with other topics makes the group rebalance; but where another
     /// client leads the group, or one of this library whose [`version`](super::Config::version) is
-    /// set below 2.3, a topic that was added is read from the next rebalance on. Unique within the
+    /// set below 2.3, a topic that was added is read from the next rebalance on. Before Kafka 3.2
+    /// the leader makes the group rebalance too when it comes back, if others read topics that it
+    /// does not: nobody else would see partitions that are added to those. Unique within the
     /// group: a member that joins with the id of a running one fences that one off
     /// (`FENCED_INSTANCE_ID`, fatal). At most 249 of the characters a-z, A-Z, 0-9, `.`, `_` and
     /// `-`. Needs Kafka 2.3.

@@ -150,6 +150,38 @@ fn a_leader_that_was_started_anew_watches_the_partitions_for_brokers_of_all_ages
     }
 }
 
+/// Before 3.2 it is not told what the others read either: the group rebalances, so that it is.
+#[test]
+fn a_leader_that_was_started_anew_watches_what_only_others_read() {
+    for release in [KafkaRelease::V3_0, KafkaRelease::NEWEST] {
+        let world = World::of(
+            FakeCluster::builder()
+                .version(release)
+                .topic("a", 1)
+                .topic("b", 2),
+        );
+        let start = |topic: &str, member: &str, instance_id: &str| {
+            let mut config = named(&world, instance_id);
+            config.metadata.refresh_frequency = Duration::from_millis(100);
+            Worker::start(world.start(member, topic, config))
+        };
+        let leader = start("a", "a", "one");
+        world.await_members(1);
+        let other = start("b", "b", "two");
+        world.await_members(2);
+        leader.reader.await_claims(1);
+        leader.reader.consumer.close().unwrap();
+        let again = start("a", "c", "one");
+        again.reader.await_claims(1);
+        world.kafka.add_partitions("b", 4);
+        first_records_are_read(&world, "b", 4);
+        again.stop();
+        other.stop();
+        drop(leader);
+        world.judge();
+    }
+}
+
 #[test]
 fn a_second_process_of_the_same_name_ends_the_first_for_good() {
     let world = World::with(&[("t", 1)]);

@@ -67,6 +67,10 @@ impl Lead {
         let Some(origin) = kept.origin else {
             return true;
         };
+        // Nobody would watch the topics that only the others read: which ones they are is told to who assigns.
+        if !kept.is_whole && !origin.reads_all() {
+            return true;
+        }
         if !kept.is_current {
             return false;
         }

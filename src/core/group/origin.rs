@@ -15,7 +15,7 @@ use crate::core::assignor::MemberSubscription;
 /// Tells the note from what another client may write there.
 const TAG: &[u8; 4] = b"src\x01";
 
-/// Digests of what a share was made from.
+/// What a share was made from, most of it as digests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Origin {
     /// Of the topics that the member had subscribed to.
@@ -24,6 +24,8 @@ pub(super) struct Origin {
     counts: u32,
     /// Of the subscriptions of all members, and all partition counts.
     group: u32,
+    /// Whether no other member reads a topic that this one does not.
+    reads_all: bool,
 }
 
 impl Origin {
@@ -34,13 +36,14 @@ impl Origin {
             subscription: of_topics(0, topics),
             counts: of_counts(0, own),
             group: group.0,
+            reads_all: counts.keys().all(|topic| topics.contains(topic.as_str())),
         }
     }
 
     pub(super) fn to_bytes(self) -> Vec<u8> {
         let digests = [self.subscription, self.counts, self.group];
         let digests = digests.map(u32::to_be_bytes).concat();
-        [&TAG[..], &digests].concat()
+        [&TAG[..], &digests, &[u8::from(self.reads_all)]].concat()
     }
 
     pub(super) fn from_bytes(user_data: &[u8]) -> Option<Self> {
@@ -50,12 +53,18 @@ impl Origin {
             rest = behind;
             Some(u32::from_be_bytes(*digest))
         };
-        let origin = Self {
-            subscription: digest()?,
-            counts: digest()?,
-            group: digest()?,
+        let (subscription, counts, group) = (digest()?, digest()?, digest()?);
+        let reads_all = match rest {
+            [0] => false,
+            [1] => true,
+            _ => return None,
         };
-        rest.is_empty().then_some(origin)
+        Some(Self {
+            subscription,
+            counts,
+            group,
+            reads_all,
+        })
     }
 
     /// Whether the member was subscribed to these topics.
@@ -72,6 +81,11 @@ impl Origin {
     /// Whether the group was this one.
     pub(super) fn is_of(self, group: GroupDigest) -> bool {
         self.group == group.0
+    }
+
+    /// Whether the group had no topics but the member's.
+    pub(super) fn reads_all(self) -> bool {
+        self.reads_all
     }
 }
 
@@ -198,6 +212,10 @@ mod tests {
         let topics = |names: &[&str]| names.iter().map(ToString::to_string).collect();
         assert!(origin.is_for(&topics(&["a"])));
         assert!(!origin.is_for(&topics(&["a", "b"])) && !origin.is_for(&topics(&[])));
+        assert!(!origin.reads_all(), "there is \"b\"");
+        let of_all = Origin::new(&BTreeSet::from(["a", "b"]), &all, group);
+        assert!(of_all.reads_all());
+        assert_eq!(Origin::from_bytes(&of_all.to_bytes()), Some(of_all));
         assert!(origin.has(&counts(&[("a", Some(2))])), "its own topics");
         for others in [Some(3), None] {
             assert!(!origin.has(&counts(&[("a", others)])));
@@ -206,6 +224,8 @@ mod tests {
             assert_eq!(Origin::from_bytes(&bytes[..end]), None);
         }
         assert_eq!(Origin::from_bytes(&[&bytes[..], &[0]].concat()), None);
+        let (_, digests) = bytes.split_last().unwrap();
+        assert_eq!(Origin::from_bytes(&[digests, &[2]].concat()), None);
         assert_eq!(Origin::from_bytes(&[b"abcd", &bytes[4..]].concat()), None);
     }
 }

@@ -57,6 +57,7 @@ const FEATURES: &[Feature] = &[
         stories: &[
             "statics::a_static_member_comes_back_without_a_rebalance",
             "statics::static_members_that_come_back_miss_neither_partitions_nor_topics",
+            "statics::partitions_of_topics_that_a_leader_does_not_read_are_seen_also_when_it_was_away",
         ],
     },
     Feature {

@@ -21,8 +21,13 @@ fn lead(generation: i32) -> join_group::Answer {
 
 /// What a leader gives to "m" where there are these topics.
 fn former_share(topics: &[(&str, i32)]) -> Answer {
+    former_share_of(lead(1), topics)
+}
+
+/// The same, in another group.
+fn former_share_of(group: join_group::Answer, topics: &[(&str, i32)]) -> Answer {
     let (mut story, join) = Story::joining_with(named());
-    story.answer(&join, Answer::JoinGroup(lead(1)));
+    story.answer(&join, Answer::JoinGroup(group));
     watched(&mut story);
     story.counted(topics);
     let Call::SyncGroup(ask) = story.sent(ApiKey::SyncGroup).call else {
@@ -130,20 +135,26 @@ fn a_static_leader_that_comes_back_judges_the_whole_when_all_is_known() {
     }
 }
 
-/// Brokers before 3.2 name it as it was, and nobody else.
+/// A static leader that has come back to a broker before 3.2, which names it as it was, and nobody else.
+fn back_unawares() -> (Story, Sent) {
+    let (mut story, join) = Story::joining_with(named());
+    let leader = format!("one-{}", "u".repeat(36));
+    let answer = join_group::Answer { leader, ..seat(1) };
+    story.answer(&join, Answer::JoinGroup(answer));
+    assert_eq!(watched(&mut story), names(&["a"]));
+    let sync = story.sent(ApiKey::SyncGroup);
+    (story, sync)
+}
+
 #[test]
 fn a_static_leader_that_is_not_told_of_the_others_looks_at_its_own_topics() {
     for partitions in [2, 1] {
-        let (mut story, join) = Story::joining_with(named());
-        let leader = format!("one-{}", "u".repeat(36));
-        story.answer(
-            &join,
-            Answer::JoinGroup(join_group::Answer { leader, ..seat(1) }),
-        );
-        assert_eq!(watched(&mut story), names(&["a"]));
+        let mut group = lead(1);
+        group.members[1].subscription = subscription(&["a"]);
+        let share = former_share_of(group, &[("a", partitions)]);
+        let (mut story, sync) = back_unawares();
         story.counted(&[("a", 2)]);
-        let sync = story.sent(ApiKey::SyncGroup);
-        story.answer(&sync, former_share(&[("a", partitions)]));
+        story.answer(&sync, share);
         if partitions == 1 {
             story.sent(ApiKey::JoinGroup);
             continue;
@@ -152,6 +163,16 @@ fn a_static_leader_that_is_not_told_of_the_others_looks_at_its_own_topics() {
         story.described(&[("a", 4)]);
         story.release_begins();
     }
+}
+
+/// Partitions that are added to a topic that it does not read would be nobody's for good.
+#[test]
+fn a_static_leader_that_is_not_told_what_the_others_read_has_the_group_rebalance() {
+    let (mut story, sync) = back_unawares();
+    story.answer(&sync, former_share(&[("a", 2), ("b", 1)]));
+    let (join, _) = story.sent_join();
+    story.answer(&join, Answer::JoinGroup(lead(2)));
+    assert_eq!(watched(&mut story), names(&["a", "b"]));
 }
 
 /// It was made for "a" alone. The group is made to rebalance for that once: another share that does not fit is

@@ -12,6 +12,7 @@ use crate::{SOON, assert_committed};
 kafka_tests::on_each_release!(from V2_4_1 {
     a_static_member_comes_back_without_a_rebalance,
     static_members_that_come_back_miss_neither_partitions_nor_topics,
+    partitions_of_topics_that_a_leader_does_not_read_are_seen_also_when_it_was_away,
 });
 
 fn config(instance_id: &str) -> Config {
@@ -102,6 +103,50 @@ fn static_members_that_come_back_miss_neither_partitions_nor_topics(kafka: &Clus
     let events: Vec<_> = past.iter().map(Vec::as_slice).collect();
     oracle::check(&topic, &written, &events, Repeats::Never);
     assert_committed(kafka, &group, &topic, &[3; 8]);
+}
+
+/// Each of the two is started anew, so it does not matter which one leads. Before 3.2 nobody tells it what the other reads.
+fn partitions_of_topics_that_a_leader_does_not_read_are_seen_also_when_it_was_away(
+    kafka: &Cluster,
+) {
+    let group = unique("group");
+    let topics = [unique("one"), unique("other")];
+    let start = |topic: &String| {
+        let mut member = Member::library(kafka, &group, &[topic], config(topic));
+        member.await_that(SOON, |member| member.assignment().len() == 1);
+        member
+    };
+    for topic in &topics {
+        kafka.create_topic(topic, 1, 1);
+    }
+    let mut members = Vec::from(topics.each_ref().map(start));
+    // In turn, for a group that rebalances waits for those who are away.
+    let mut former = Vec::new();
+    for topic in &topics {
+        former.push(members.remove(0).leave());
+        members.push(start(topic));
+    }
+    for topic in &topics {
+        kafka.add_partitions(topic, 2);
+    }
+    let mut all: Vec<&mut Member> = members.iter_mut().collect();
+    Member::await_group(&mut all, SOON, |members| {
+        members.iter_mut().all(|m| m.assignment().len() == 2)
+    });
+
+    let producer = Producer::new(kafka, Codec::None);
+    let written = topics
+        .each_ref()
+        .map(|topic| producer.send_numbers(topic, 10, 2));
+    for member in &mut members {
+        member.await_that(SOON, |member| member.records().len() == 10);
+    }
+    let events: Vec<_> = members.into_iter().map(Member::leave).collect();
+    for (((topic, written), before), after) in topics.iter().zip(&written).zip(&former).zip(&events)
+    {
+        oracle::check(topic, written, &[before, after], Repeats::Never);
+        assert_committed(kafka, &group, topic, &[5; 2]);
+    }
 }
 
 /// How often it was given partitions.

@@ -208,20 +208,15 @@ impl Cluster {
         for topic in answer.topics {
             let name = topic.name.clone();
             let topic = match before.remove(&name) {
-                Some(known) if self.holds(&name, &known, topic.error) => Topic {
+                Some(known) if self.holds(&name, &known, topic.error) => Some(Topic {
                     passing: topic.error,
                     ..known
-                },
-                known if self.wanted.contains(&name) || self.past.knows(&name) => {
-                    let told = Topic::from(topic);
-                    let Some(topic) = self.past.sift(now, &name, known, told) else {
-                        continue;
-                    };
-                    topic
-                }
-                _ => topic.into(),
+                }),
+                known => self.sift(now, known, topic),
             };
-            self.topics.insert(name, topic);
+            if let Some(topic) = topic {
+                self.topics.insert(name, topic);
+            }
         }
         let passing = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
         let mut left_out = BTreeSet::new();
@@ -245,6 +240,16 @@ impl Cluster {
     /// them out.
     pub fn subscribe(&mut self, topics: BTreeSet<String>) {
         self.subscribed = topics;
+    }
+
+    /// What is to be held of a topic that was known like this, and is now described like that.
+    fn sift(&mut self, now: Instant, known: Option<Topic>, told: metadata::Topic) -> Option<Topic> {
+        let name = told.name.clone();
+        let told = Topic::from(told);
+        match self.wanted.contains(&name) || self.past.knows(&name) {
+            true => self.past.sift(now, &name, known, told),
+            false => Some(told),
+        }
     }
 
     /// Whether that still holds what was known of a topic that is not described this time: a group must not rebalance
@@ -397,10 +402,8 @@ impl Cluster {
     /// Takes in the answer to a question that is on its way.
     pub fn answer(&mut self, now: Instant, token: Token, result: Result<Answer>) -> Update {
         if self.naming.is_waiting_for(token) {
-            let told = self.naming.answered(result.map(Answer::into_metadata));
-            self.topics
-                .extend(told.map(|topic| (topic.name.clone(), topic.into())));
-            return Update::Named;
+            let answer = result.map(Answer::into_metadata);
+            return self.named(now, answer);
         }
         let asked = std::mem::replace(&mut self.refresh, Refresh::Waiting(None));
         let Refresh::Asked {
@@ -422,6 +425,23 @@ impl Cluster {
             }
             Err(error) => self.failed(now, error.doing("metadata")),
         }
+    }
+
+    /// There is an answer to the question by name. What is there after all was created meanwhile, and may be another
+    /// topic than before: marks of the former one must not be committed for it any more.
+    fn named(&mut self, now: Instant, answer: Result<metadata::Answer>) -> Update {
+        let mut update = Update::Named;
+        for told in self.naming.answered(answer) {
+            if told.error == ErrorCode::NONE {
+                update = Update::Described;
+            }
+            let name = told.name.clone();
+            let known = self.topics.remove(&name);
+            if let Some(topic) = self.sift(now, known, told) {
+                self.topics.insert(name, topic);
+            }
+        }
+        update
     }
 
     /// There was no answer, or one that refuses the question as a whole.

@@ -49,14 +49,12 @@ impl Naming {
         self.asked == Some(token)
     }
 
-    /// The answer to it. Returns the topics with which something is wrong: a later description has the others, or leaves
-    /// them out again.
-    pub(super) fn answered(
-        &mut self,
-        answer: Result<metadata::Answer>,
-    ) -> impl Iterator<Item = metadata::Topic> {
+    /// The answer to it. Returns the topics that no description has had since.
+    pub(super) fn answered(&mut self, answer: Result<metadata::Answer>) -> Vec<metadata::Topic> {
         self.asked = None;
         let topics = answer.unwrap_or_default().topics.into_iter();
-        topics.filter(|topic| topic.error.is_error() && self.is_left_out(&topic.name))
+        topics
+            .filter(|topic| self.is_left_out(&topic.name))
+            .collect()
     }
 }

@@ -405,6 +405,26 @@ fn a_late_word_by_name_says_nothing_of_what_was_described_since() {
     assert_eq!(story.cluster.trouble("hidden"), ErrorCode::NONE);
 }
 
+/// Created between the two questions, also anew: until the next description its forerunner would be taken for it.
+#[test]
+fn a_topic_that_is_there_by_name_is_described() {
+    let mut story = Story::with_a_hidden_one();
+    let named = |id| metadata::Topic { id, ..shown() };
+    let asked = story.question_in_time();
+    let t = || topic(ID, 1, 1, 4);
+    story.answer(&asked, vec![t(), named(ID)]);
+    for _ in 0..2 {
+        let asked = story.question_in_time();
+        story.answer(&asked, vec![t()]);
+    }
+    assert_ne!(story.cluster.trouble("hidden"), ErrorCode::NONE);
+    let by_name = story.question_by_name();
+    let update = story.answer(&by_name, vec![named(ANOTHER)]);
+    assert!(matches!(update, Update::Described), "{update:?}");
+    assert_eq!(story.cluster.trouble("hidden"), ErrorCode::NONE);
+    assert_eq!(story.cluster.topic_id("hidden"), ANOTHER);
+}
+
 /// One that has lost touch with the others must not have two words in a row.
 #[test]
 fn all_brokers_describe_the_cluster_in_turn_also_where_a_topic_is_hidden() {

@@ -17,20 +17,22 @@ use sarama_cluster::{
 /// What a loaded machine may add to a bound.
 const SLACK: Duration = Duration::from_secs(10);
 
-const DIAL_TIMEOUT: Duration = Duration::from_millis(700);
+/// A dial timeout for those that nobody answers.
+const SHORT: Duration = Duration::from_millis(700);
 
-fn config() -> Config {
-    let mut config = Config::default();
-    config.net.dial_timeout = DIAL_TIMEOUT;
-    config
+/// The error of a consumer that starts from this address, where somebody has the answer and may be slow.
+fn refusal(address: &str) -> Error {
+    refusal_within(address, Config::default().net.dial_timeout)
 }
 
 /// The error of a consumer that starts from this address, which must come within the dial timeout.
-fn refusal(address: &str) -> Error {
+fn refusal_within(address: &str, dial_timeout: Duration) -> Error {
+    let mut config = Config::default();
+    config.net.dial_timeout = dial_timeout;
     let began = Instant::now();
-    let error = Consumer::new([address], "group", "topic", config()).unwrap_err();
+    let error = Consumer::new([address], "group", "topic", config).unwrap_err();
     let took = began.elapsed();
-    assert!(took < DIAL_TIMEOUT + SLACK, "{took:?} until {error}");
+    assert!(took < dial_timeout + SLACK, "{took:?} until {error}");
     error
 }
 
@@ -75,7 +77,7 @@ fn an_address_where_nobody_listens() {
 fn an_address_that_never_answers() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = silent.local_addr().unwrap().to_string();
-    let error = refusal(&address);
+    let error = refusal_within(&address, SHORT);
     assert!(matches!(error.kind(), ErrorKind::Timeout(_)), "{error}");
     assert_helpful(&error, &address, "check the address");
 }
@@ -130,7 +132,7 @@ fn some_other_server() {
 
 #[test]
 fn a_name_that_cannot_be_resolved() {
-    let error = refusal("broker.invalid:9092");
+    let error = refusal_within("broker.invalid:9092", SHORT);
     // Where the name service itself does not answer, it is a matter of time.
     let is_it = matches!(error.kind(), ErrorKind::Resolve | ErrorKind::Timeout(_));
     assert!(is_it, "{error:?}");
@@ -146,7 +148,7 @@ fn a_good_address_among_bad_ones_will_do() {
         silent.local_addr().unwrap().to_string(),
     ];
     let addresses = bad.into_iter().chain(kafka.bootstrap());
-    let mut config = config();
+    let mut config = Config::default();
     config.net.dial_timeout = Duration::from_secs(20);
     let consumer = Consumer::new(addresses, "group", "topic", config).unwrap();
     consumer.close().unwrap();
@@ -167,7 +169,10 @@ fn complaint(result: Result<Consumer, Error>, field: &str) -> String {
 #[test]
 fn addresses_that_are_none() {
     let none: [&str; 0] = [];
-    complaint(Consumer::new(none, "group", "topic", config()), "addrs");
+    complaint(
+        Consumer::new(none, "group", "topic", Config::default()),
+        "addrs",
+    );
     for address in [
         "broker",
         "broker:",
@@ -175,7 +180,7 @@ fn addresses_that_are_none() {
         "broker:0",
         "http://broker:9092",
     ] {
-        let consumer = Consumer::new([address], "group", "topic", config());
+        let consumer = Consumer::new([address], "group", "topic", Config::default());
         let said = complaint(consumer, "addrs");
         assert!(
             said.contains(address) && said.contains("host:port"),
@@ -186,7 +191,9 @@ fn addresses_that_are_none() {
 
 #[test]
 fn nothing_to_read_and_no_group() {
-    let of = |group: &str, topics: &[&str]| Consumer::new(["127.0.0.1:1"], group, topics, config());
+    let of = |group: &str, topics: &[&str]| {
+        Consumer::new(["127.0.0.1:1"], group, topics, Config::default())
+    };
     let said = complaint(of("group", &[]), "topics");
     assert!(said.contains("group.topics.whitelist"), "{said}");
     complaint(of("", &["topic"]), "group_id");

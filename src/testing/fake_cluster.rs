@@ -239,7 +239,7 @@ impl FakeCluster {
     }
 
     /// Isolates a broker from the others, which elect leaders in its place. It goes on to serve its clients, to whom it
-    /// describes the topics, and reads from them, as they were at this moment, until [`reunite`](Self::reunite).
+    /// describes the brokers and the topics, and reads from them, as they were at this moment, until [`reunite`](Self::reunite).
     pub fn isolate(&self, id: i32) {
         self.server
             .with(|cluster, now| cluster.isolate(now, id, true));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sarama_cluster::{
-    Config, ErrorCode,
+    Config, Consumer, ErrorCode,
     config::KafkaVersion,
     testing::{FakeCluster, KafkaRelease},
 };
@@ -101,6 +101,38 @@ fn a_commit_for_the_former_topic_never_counts_for_the_one_that_is_created_again(
     consumer.commit_offsets().expect("this one is there");
     consumer.close().expect("all is committed");
     assert_eq!(committed(&kafka, 0), Some(1));
+}
+
+/// Nobody but the leader of the group looks at partition counts, and it sees as many as ever.
+#[test]
+fn a_partition_that_is_gone_for_so_short_that_the_leader_does_not_see_it_is_read_all_the_same() {
+    let kafka = FakeCluster::builder()
+        .topic("other", 1)
+        .topic("t", 2)
+        .start();
+    let mut blind = config();
+    blind.metadata.refresh_frequency = Duration::ZERO;
+    let leader =
+        Consumer::new(kafka.bootstrap(), GROUP, "other", blind).expect("brokers are there");
+    kafka.await_members(PATIENCE, GROUP, 1);
+    let consumer = join(&kafka, config());
+    kafka.await_members(PATIENCE, GROUP, 2);
+    for partition in 0..2 {
+        kafka.await_committed(PATIENCE, GROUP, "t", partition, 0);
+    }
+    let generation = kafka.generation(GROUP);
+
+    for partitions in [1, 2] {
+        kafka.delete_topic("t");
+        kafka.create_topic("t", partitions);
+        produce(&kafka, "there", 1);
+        assert_eq!(texts(&take(consumer.messages(), 1)), ["there 0"]);
+    }
+    kafka.produce("t", 1, [("key", "there as well")]);
+    assert_eq!(texts(&take(consumer.messages(), 1)), ["there as well"]);
+    assert_eq!(kafka.generation(GROUP), generation, "nobody noticed");
+    consumer.close().expect("nothing was marked");
+    leader.close().expect("it has read nothing");
 }
 
 /// Scenario 34: the topic comes again with fewer records, and nobody can tell it from the former one; the

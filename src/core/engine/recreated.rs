@@ -44,14 +44,15 @@ impl Engine {
         let (stage, topic, partition) = (claim.stage, claim.topic.clone(), claim.partition);
         let mut again = claim.again();
         again.topic_id = Some(present);
-        let is_claimed = self.cluster.partition_count(&topic) > Some(partition);
         let error = Error::broker_code(ErrorCode::UNKNOWN_TOPIC_ID, "topics");
         let error = error.at_api(ApiKey::Metadata);
         self.report(Some(id), error.at_partition(&topic, partition));
         self.starts.remove(id);
         self.end(id);
-        // A claim that is being given up, or was, has nothing to begin anew.
-        if !is_claimed || self.release.is_some() || matches!(stage, Stage::Closed(_)) {
+        // A claim that is being given up, or was, has nothing to begin anew. One of a partition that the new topic does not
+        // have waits for it: the leader of the group need not have seen this topic when it sees another with as many
+        // partitions as ever, and then nobody else is given them.
+        if self.release.is_some() || matches!(stage, Stage::Closed(_)) {
             return self.observe_if_awaited();
         }
         let next = self.new_claim();

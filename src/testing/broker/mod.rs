@@ -89,6 +89,8 @@ struct Broker {
     is_isolated: bool,
     /// What it knows of topics then.
     recalls: Option<Topics>,
+    /// The brokers that it knows of then.
+    recalls_brokers: Option<BTreeSet<i32>>,
 }
 
 impl Cluster {
@@ -117,6 +119,7 @@ impl Cluster {
                 is_cut_off: false,
                 is_isolated: false,
                 recalls: None,
+                recalls_brokers: None,
             };
             (broker.id, state)
         });
@@ -153,6 +156,13 @@ impl Cluster {
             .filter(|(_, broker)| broker.is_running)
             .map(|(id, _)| *id)
             .collect()
+    }
+
+    /// Those that run, as far as this one knows.
+    fn running_as_known_to(&self, broker: i32) -> BTreeSet<i32> {
+        let known = self.brokers.get(&broker);
+        let recalled = known.and_then(|broker| broker.recalls_brokers.clone());
+        recalled.unwrap_or_else(|| self.running())
     }
 
     /// Those that run and are in touch with each other.

@@ -40,7 +40,7 @@ impl Cluster {
                 asked.into_iter().map(describe).collect()
             }
         };
-        let running = self.running();
+        let running = self.running_as_known_to(call.broker());
         let brokers = running.iter().filter_map(|id| self.endpoint(*id));
         let brokers = brokers.map(|(node_id, host, port, rack)| Broker {
             node_id,
@@ -134,7 +134,7 @@ impl Cluster {
         partition_index: i32,
         partition: &topics::Partition,
     ) -> Partition {
-        let running = self.running();
+        let running = self.running_as_known_to(call.broker());
         let is_down = |id: &&i32| !running.contains(*id);
         let injected = call.plan().partition_error(topic, partition_index);
         let own = match partition.leader {

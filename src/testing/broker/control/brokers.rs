@@ -24,6 +24,7 @@ impl Cluster {
             broker.is_running = false;
             broker.is_isolated = false;
             broker.recalls = None;
+            broker.recalls_brokers = None;
             let connections = self
                 .connections
                 .iter()
@@ -65,15 +66,17 @@ impl Cluster {
     }
 
     /// Isolates a broker from the others, or ends that. They elect leaders in its place. It goes on to serve its
-    /// clients, to whom it describes the topics, and reads from them, as they were when it lost touch; of groups it
-    /// knows what the others know.
+    /// clients, to whom it describes the brokers and the topics, and reads from them, as they were when it lost touch; of
+    /// groups it knows what the others know.
     pub fn isolate(&mut self, now: Instant, id: i32, is_isolated: bool) {
+        let running = self.running();
         if let Some(broker) = self.brokers.get_mut(&id)
             && broker.is_running
             && broker.is_isolated != is_isolated
         {
             broker.is_isolated = is_isolated;
             broker.recalls = is_isolated.then(|| self.topics.clone());
+            broker.recalls_brokers = is_isolated.then_some(running);
             self.leaders_changed(now);
         }
     }

@@ -113,6 +113,26 @@ fn metadata_follows_the_brokers_that_stop_and_start() {
     assert_eq!(story.call(2, 12, &named(&["t"], false)).brokers.len(), 3);
 }
 
+/// Nobody tells it that the others stop, or start.
+#[test]
+fn an_isolated_broker_describes_the_brokers_that_there_were() {
+    let mut story = Story::by(Settings::new(3, KafkaRelease::V3_9));
+    let mut brokers = |change: &dyn Fn(&mut Cluster, Instant)| {
+        change(&mut story.cluster, story.now);
+        let all = metadata::Request::all_topics(12);
+        let response = story.call(2, 12, &all);
+        let ids = response.brokers.iter().map(|broker| broker.node_id);
+        ids.collect::<Vec<_>>()
+    };
+    brokers(&|cluster, now| cluster.stop_broker(now, 3));
+    let there = brokers(&|cluster, now| cluster.isolate(now, 2, true));
+    assert_eq!(there, [1, 2]);
+    assert_eq!(brokers(&|cluster, now| cluster.stop_broker(now, 1)), there);
+    assert_eq!(brokers(&|cluster, now| cluster.start_broker(now, 3)), there);
+    let now_there = brokers(&|cluster, now| cluster.isolate(now, 2, false));
+    assert_eq!(now_there, [2, 3]);
+}
+
 #[test]
 fn a_leaderless_partition_says_so_until_it_is_given_a_leader() {
     let mut story = Story::new();

@@ -13,6 +13,7 @@ mod network;
 mod odds;
 mod plan;
 mod report;
+mod seed;
 mod shrink;
 mod topics;
 mod user;
@@ -20,12 +21,13 @@ mod world;
 
 pub use crate::{
     report::Report,
+    seed::{Emphasis, Seed},
     shrink::{Shrunk, shrink},
 };
 
 /// Runs one seed. With `traced` the report says what happened.
-pub fn run(seed: u64, traced: bool) -> Report {
-    run_without(seed, &[], traced)
+pub fn run(seed: impl Into<Seed>, traced: bool) -> Report {
+    run_without(seed.into(), &[], traced)
 }
 
 /// Runs two pools of workers of which fifty are killed, one after the other.
@@ -34,6 +36,6 @@ pub fn run_killed_pools(seed: u64) -> Report {
 }
 
 /// Runs one seed without the faults of these numbers.
-pub(crate) fn run_without(seed: u64, faults: &[usize], traced: bool) -> Report {
+pub(crate) fn run_without(seed: Seed, faults: &[usize], traced: bool) -> Report {
     world::World::new(plan::Plan::of(seed), faults, traced).run()
 }

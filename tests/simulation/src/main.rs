@@ -1,5 +1,5 @@
 //! Runs seeds, until so many are bad: `simulation [--seeds N] [--from SEED] [--bad N]`; or one of them with
-//! its trace: `simulation --seed SEED`.
+//! its trace: `simulation --seed SEED`. With `--emphasis topics`, `statics` or `faults` they have more of these.
 
 use std::{
     env, panic,
@@ -9,13 +9,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use simulation::Report;
+use simulation::{Emphasis, Report, Seed};
 
 /// What is wanted.
 struct Wanted {
     from: u64,
     seeds: u64,
     one: Option<u64>,
+    emphasis: Emphasis,
     /// Who fails so often fails for a reason that some of them tell.
     bad: u64,
 }
@@ -39,7 +40,7 @@ const LINES: usize = 300;
 fn main() -> ExitCode {
     let wanted = Wanted::read();
     match wanted.one {
-        Some(seed) => show(seed),
+        Some(number) => show(wanted.seed(number)),
         None => run(&wanted),
     }
 }
@@ -50,26 +51,42 @@ impl Wanted {
             from: 0,
             seeds: 1_000,
             one: None,
+            emphasis: Emphasis::None,
             bad: 10,
         };
         let mut arguments = env::args().skip(1);
         while let Some(flag) = arguments.next() {
-            let value = arguments.next().and_then(|value| value.parse().ok());
-            let value: u64 = value.unwrap_or_else(|| panic!("a number follows {flag}"));
+            let value = arguments.next().unwrap_or_default();
+            let number = || {
+                let number = value.parse::<u64>();
+                number.unwrap_or_else(|_| panic!("a number follows {flag}"))
+            };
             match flag.as_str() {
-                "--seeds" => wanted.seeds = value,
-                "--from" => wanted.from = value,
-                "--seed" => wanted.one = Some(value),
-                "--bad" => wanted.bad = value,
-                _ => panic!("there are --seeds, --from, --seed and --bad, and no {flag}"),
+                "--seeds" => wanted.seeds = number(),
+                "--from" => wanted.from = number(),
+                "--seed" => wanted.one = Some(number()),
+                "--bad" => wanted.bad = number(),
+                "--emphasis" => {
+                    wanted.emphasis = value.parse().unwrap_or_else(|error| panic!("{error}"));
+                }
+                _ => {
+                    panic!("there are --seeds, --from, --seed, --bad and --emphasis, and no {flag}")
+                }
             }
         }
         wanted
     }
+
+    fn seed(&self, number: u64) -> Seed {
+        Seed {
+            number,
+            emphasis: self.emphasis,
+        }
+    }
 }
 
 /// One seed, with all that happened.
-fn show(seed: u64) -> ExitCode {
+fn show(seed: Seed) -> ExitCode {
     let report = simulation::run(seed, true);
     for line in &report.trace {
         println!("{line}");
@@ -95,11 +112,11 @@ fn run(wanted: &Wanted) -> ExitCode {
         let workers = thread::available_parallelism().map_or(1, usize::from);
         let work = || {
             while sum.bad.load(Relaxed) < wanted.bad {
-                let seed = next.fetch_add(1, Relaxed);
-                if seed >= end {
+                let number = next.fetch_add(1, Relaxed);
+                if number >= end {
                     break;
                 }
-                sum.run(seed);
+                sum.run(wanted.seed(number));
             }
         };
         let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
@@ -119,7 +136,7 @@ fn run(wanted: &Wanted) -> ExitCode {
 }
 
 impl Sum {
-    fn run(&self, seed: u64) {
+    fn run(&self, seed: Seed) {
         let report = panic::catch_unwind(|| simulation::run(seed, false));
         self.seeds.fetch_add(1, Relaxed);
         match report {
@@ -159,7 +176,7 @@ impl Sum {
 }
 
 /// What is left of a seed that fails when all is removed that is not needed for it.
-fn explain(seed: u64) {
+fn explain(seed: Seed) {
     let Some(shrunk) = simulation::shrink(seed) else {
         return println!("seed {seed} fails only sometimes: something in it is not from the seed");
     };

@@ -12,6 +12,7 @@ use sarama_cluster::{
 use crate::{
     fault::{Fault, Menu},
     odds::{pick, pick_ms, strikes, up_to},
+    seed::{Emphasis, Seed},
     user::{Habits, Way},
 };
 
@@ -103,16 +104,36 @@ const RELEASES: [(KafkaRelease, KafkaVersion); 16] = {
 };
 
 impl Plan {
-    pub(crate) fn of(seed: u64) -> Self {
+    pub(crate) fn of(seed: Seed) -> Self {
+        let Seed {
+            number: seed,
+            emphasis,
+        } = seed;
         let mut rng = Rng::with_seed(seed);
-        let (release, version) = pick(&mut rng, RELEASES);
-        let style = Style::any(&mut rng, version);
+        let (release, version) = loop {
+            let (release, version) = pick(&mut rng, RELEASES);
+            if emphasis.suits(version) {
+                break (release, version);
+            }
+        };
+        let style = Style::any(&mut rng, version, emphasis);
         let topics: Vec<i32> = (0..rng.usize(1..=2)).map(|_| rng.i32(1..=4)).collect();
         let load = Load::any(&mut rng, release);
-        let menu = Menu::any(&mut rng, release, version, &style);
+        let menu = Menu::any(&mut rng, release, version, &style, emphasis);
         let trouble = pick_ms(&mut rng, [4_000, 10_000, 20_000, 40_000]);
-        let count = rng.usize(0..=14);
-        let fault = |rng: &mut Rng| (up_to(rng, trouble), Fault::any(rng, menu));
+        let count = rng.usize(match emphasis {
+            Emphasis::Faults => 15..=30,
+            _ => 0..=14,
+        });
+        let fault = |rng: &mut Rng| {
+            let at = up_to(rng, trouble);
+            loop {
+                let fault = Fault::any(rng, menu);
+                if emphasis.is_on(&fault) || strikes(rng, 4) {
+                    return (at, fault);
+                }
+            }
+        };
         let mut faults: Vec<_> = (0..count).map(|_| fault(&mut rng)).collect();
         faults.sort_by_key(|(at, _)| *at);
         Self {
@@ -131,7 +152,7 @@ impl Plan {
 
     /// Two pools that acknowledge in any order; fifty times one of them is killed and another one comes.
     pub(crate) fn of_killed_pools(seed: u64) -> Self {
-        let plan = Self::of(seed);
+        let plan = Self::of(seed.into());
         let second = Duration::from_secs(1);
         let mut rng = Rng::with_seed(seed);
         let kills = (1..=50).flat_map(|number: u32| {
@@ -226,8 +247,11 @@ impl Plan {
 }
 
 impl Style {
-    fn any(rng: &mut Rng, version: KafkaVersion) -> Self {
-        let oldest = |rng: &mut Rng| !strikes(rng, 8);
+    fn any(rng: &mut Rng, version: KafkaVersion, emphasis: Emphasis) -> Self {
+        // Who begins at the end of a log is spared much of what can go wrong.
+        let is_oldest = matches!(emphasis, Emphasis::Topics | Emphasis::Statics);
+        let oldest = |rng: &mut Rng| !strikes(rng, 8) || is_oldest;
+        let is_about_statics = emphasis == Emphasis::Statics;
         let isolation = match version >= KafkaVersion::V0_11_0_0 && rng.bool() {
             true => IsolationLevel::ReadCommitted,
             false => IsolationLevel::ReadUncommitted,
@@ -244,13 +268,13 @@ impl Style {
             isolation,
             session: pick_ms(rng, [1_500, 3_000, 6_000]),
             rebalance: pick_ms(rng, [2_000, 5_000, 12_000]),
-            is_static: version >= KafkaVersion::V2_4_0 && strikes(rng, 5),
+            is_static: version >= KafkaVersion::V2_4_0 && strikes(rng, 5) || is_about_statics,
             comes_back: false,
             subscribes_in_part: strikes(rng, 5),
         };
         // With chances of its own, so that seeds that were told of stay what they were.
         let mut chances = Rng::with_seed(!rng.get_seed());
-        let comes_back = style.is_static && chances.bool();
+        let comes_back = style.is_static && (chances.bool() || is_about_statics);
         Self {
             comes_back,
             subscribes_in_part: style.subscribes_in_part || comes_back,
@@ -272,14 +296,21 @@ impl Load {
 }
 
 impl Menu {
-    fn any(rng: &mut Rng, release: KafkaRelease, version: KafkaVersion, style: &Style) -> Self {
+    fn any(
+        rng: &mut Rng,
+        release: KafkaRelease,
+        version: KafkaVersion,
+        style: &Style,
+        emphasis: Emphasis,
+    ) -> Self {
         // A group that begins at the end of a log loses, for good reasons, what is produced before it
         // has committed that.
         let is_safe = style.initial == InitialOffset::Oldest;
         // Without ids nobody can tell a topic from the one of the same name before it.
         let has_topic_ids = version >= KafkaVersion::V3_1_0;
         let begins_anew = style.out_of_range == OutOfRange::Oldest;
-        let recreates_topics = rng.bool() && is_safe && has_topic_ids && begins_anew;
+        let may_recreate = rng.bool() || emphasis == Emphasis::Topics;
+        let recreates_topics = may_recreate && is_safe && has_topic_ids && begins_anew;
         Self {
             loses_members: is_safe,
             loses_records: is_safe,

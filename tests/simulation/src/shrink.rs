@@ -2,7 +2,7 @@
 
 use std::panic::{self, UnwindSafe};
 
-use crate::{Report, run_without};
+use crate::{Report, Seed, run_without};
 
 /// What is left of a seed that fails.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ enum Failure {
 
 /// Removes one fault after the other from a seed, as long as it fails in the same way. `None` if it does not
 /// fail.
-pub fn shrink(seed: u64) -> Option<Shrunk> {
+pub fn shrink(seed: Seed) -> Option<Shrunk> {
     let faults = crate::plan::Plan::of(seed).faults.len();
     let (failure, _) = failed(|| run_without(seed, &[], false))?;
     let mut without = Vec::new();

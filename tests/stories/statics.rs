@@ -23,6 +23,13 @@ fn join(world: &World, name: &str, instance_id: &str) -> Reader {
     world.start(name, "t", named(world, instance_id))
 }
 
+/// A member that soon sees what becomes of its topic.
+fn start_watchful(world: &World, member: &str, topic: &str, instance_id: &str) -> Worker {
+    let mut config = named(world, instance_id);
+    config.metadata.refresh_frequency = Duration::from_millis(100);
+    Worker::start(world.start(member, topic, config))
+}
+
 /// The first records of each partition are read and committed.
 fn first_records_are_read(world: &World, topic: &str, partitions: i32) {
     world.fill(topic, partitions, 5);
@@ -127,11 +134,8 @@ fn partitions_that_are_added_while_the_leader_is_started_anew_are_read() {
 fn a_leader_that_was_started_anew_watches_the_partitions_for_brokers_of_all_ages() {
     for release in [KafkaRelease::V3_0, KafkaRelease::NEWEST] {
         let world = World::of(FakeCluster::builder().version(release).topic("t", 2));
-        let start = |member: &str, instance_id: &str| {
-            let mut config = named(&world, instance_id);
-            config.metadata.refresh_frequency = Duration::from_millis(100);
-            Worker::start(world.start(member, "t", config))
-        };
+        let start =
+            |member: &str, instance_id: &str| start_watchful(&world, member, "t", instance_id);
         let leader = start("a", "one");
         world.await_members(1);
         let other = start("b", "two");
@@ -160,18 +164,13 @@ fn a_leader_that_was_started_anew_watches_what_only_others_read() {
                 .topic("a", 1)
                 .topic("b", 2),
         );
-        let start = |topic: &str, member: &str, instance_id: &str| {
-            let mut config = named(&world, instance_id);
-            config.metadata.refresh_frequency = Duration::from_millis(100);
-            Worker::start(world.start(member, topic, config))
-        };
-        let leader = start("a", "a", "one");
+        let leader = start_watchful(&world, "a", "a", "one");
         world.await_members(1);
-        let other = start("b", "b", "two");
+        let other = start_watchful(&world, "b", "b", "two");
         world.await_members(2);
         leader.reader.await_claims(1);
         leader.reader.consumer.close().unwrap();
-        let again = start("a", "c", "one");
+        let again = start_watchful(&world, "c", "a", "one");
         again.reader.await_claims(1);
         world.kafka.add_partitions("b", 4);
         first_records_are_read(&world, "b", 4);

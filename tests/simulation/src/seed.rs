@@ -49,8 +49,7 @@ impl fmt::Display for Seed {
 }
 
 impl Emphasis {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::None, Self::Topics, Self::Statics, Self::Faults];
+    const ALL: [Self; 4] = [Self::None, Self::Topics, Self::Statics, Self::Faults];
 
     fn name(self) -> &'static str {
         match self {

@@ -85,12 +85,22 @@ struct Broker {
     is_running: bool,
     /// Takes bytes and never answers, as if packets were lost.
     is_cut_off: bool,
-    /// It has lost touch with the other brokers.
-    is_isolated: bool,
-    /// What it knows of topics then.
-    recalls: Option<Topics>,
-    /// The brokers that it knows of then.
-    recalls_brokers: Option<BTreeSet<i32>>,
+    /// What it goes by while it has lost touch with the other brokers.
+    recalls: Option<Recalled>,
+}
+
+/// What there was when a broker lost touch with the others.
+#[derive(Debug)]
+struct Recalled {
+    topics: Topics,
+    running: BTreeSet<i32>,
+}
+
+impl Broker {
+    /// Whether it has lost touch with the other brokers.
+    fn is_isolated(&self) -> bool {
+        self.recalls.is_some()
+    }
 }
 
 impl Cluster {
@@ -117,9 +127,7 @@ impl Cluster {
                 versions,
                 is_running: true,
                 is_cut_off: false,
-                is_isolated: false,
                 recalls: None,
-                recalls_brokers: None,
             };
             (broker.id, state)
         });
@@ -160,31 +168,40 @@ impl Cluster {
 
     /// Those that run, as far as this one knows.
     fn running_as_known_to(&self, broker: i32) -> BTreeSet<i32> {
-        let known = self.brokers.get(&broker);
-        let recalled = known.and_then(|broker| broker.recalls_brokers.clone());
-        recalled.unwrap_or_else(|| self.running())
+        match self
+            .brokers
+            .get(&broker)
+            .and_then(|broker| broker.recalls.as_ref())
+        {
+            Some(recalled) => recalled.running.clone(),
+            None => self.running(),
+        }
     }
 
     /// Those that run and are in touch with each other.
     fn in_touch(&self) -> BTreeSet<i32> {
         let mut running = self.running();
-        running.retain(|id| !self.brokers[id].is_isolated);
+        running.retain(|id| !self.brokers[id].is_isolated());
         running
     }
 
     /// Does something with the topics as a broker knows them.
     fn as_known_to<T>(&mut self, broker: i32, act: impl FnOnce(&mut Self) -> T) -> T {
-        let known = self.brokers.get_mut(&broker);
-        let Some(recalled) = known.and_then(|broker| broker.recalls.take()) else {
-            return act(self);
-        };
-        let truth = std::mem::replace(&mut self.topics, recalled);
+        self.exchange_topics(broker);
         let result = act(self);
-        let recalled = std::mem::replace(&mut self.topics, truth);
-        if let Some(broker) = self.brokers.get_mut(&broker) {
-            broker.recalls = Some(recalled);
-        }
+        self.exchange_topics(broker);
         result
+    }
+
+    /// Exchanges the topics with those that a broker recalls, if it does.
+    fn exchange_topics(&mut self, broker: i32) {
+        let recalled = self
+            .brokers
+            .get_mut(&broker)
+            .and_then(|broker| broker.recalls.as_mut());
+        if let Some(recalled) = recalled {
+            std::mem::swap(&mut self.topics, &mut recalled.topics);
+        }
     }
 
     /// Any will do, and no test should depend on which: the one with the lowest id.

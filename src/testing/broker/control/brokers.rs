@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::testing::broker::{
-    Cluster,
+    Cluster, Recalled,
     topics::{OFFSETS_TOPIC, TopicRef},
 };
 
@@ -22,9 +22,7 @@ impl Cluster {
     pub fn stop_broker(&mut self, now: Instant, id: i32) {
         if let Some(broker) = self.brokers.get_mut(&id) {
             broker.is_running = false;
-            broker.is_isolated = false;
             broker.recalls = None;
-            broker.recalls_brokers = None;
             let connections = self
                 .connections
                 .iter()
@@ -72,11 +70,12 @@ impl Cluster {
         let running = self.running();
         if let Some(broker) = self.brokers.get_mut(&id)
             && broker.is_running
-            && broker.is_isolated != is_isolated
+            && broker.is_isolated() != is_isolated
         {
-            broker.is_isolated = is_isolated;
-            broker.recalls = is_isolated.then(|| self.topics.clone());
-            broker.recalls_brokers = is_isolated.then_some(running);
+            broker.recalls = is_isolated.then(|| Recalled {
+                topics: self.topics.clone(),
+                running,
+            });
             self.leaders_changed(now);
         }
     }

@@ -130,6 +130,7 @@ impl Ask {
     #[must_use]
     pub fn at_most(mut self, max_bytes: i32) -> Self {
         self.max_bytes = self.max_bytes.min(max_bytes);
+        self.min_bytes = self.min_bytes.min(self.max_bytes);
         self
     }
 

@@ -194,7 +194,7 @@ impl Fetcher {
         let has_rack = self.rackless_until.is_none_or(|at| at <= now);
         let ask = fetch::Ask {
             max_wait_ms: as_i32(max_wait.as_millis() as usize),
-            min_bytes: as_i32(self.settings.min_bytes),
+            min_bytes: as_i32(self.enough(&partitions, bytes)),
             max_bytes: as_i32(bytes),
             read_committed: self.settings.read_committed,
             rack_id: match has_rack {
@@ -213,6 +213,18 @@ impl Fetcher {
             Call::Fetch(ask),
             max_wait + self.settings.read_timeout,
         )
+    }
+
+    /// How many bytes a broker may wait for. More than can come it would wait for in vain; and where there is less room than
+    /// usual for one of the partitions, that one may be the only one that has something.
+    fn enough(&self, partitions: &[fetch::Partition], bytes: usize) -> usize {
+        let credits = partitions.iter().map(|asked| asked.max_bytes as usize);
+        let least = credits.clone().min().unwrap_or_default();
+        let most = match least < self.settings.default_bytes {
+            true => least,
+            false => credits.sum(),
+        };
+        self.settings.min_bytes.min(most).min(bytes)
     }
 
     /// Cuts down what is asked for to so many bytes, but not below a batch where the broker would send none of it. Returns

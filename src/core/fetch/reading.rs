@@ -167,9 +167,9 @@ impl Reading {
         // With time another follower may be the better one, which the leader says when it is asked. A
         // new leader names its own, and speaks for its own log.
         let follower = self.follower.take();
-        let is_another = leader != self.leader;
+        let is_another = !is_same(leader.as_ref(), self.leader.as_ref());
+        self.leader = leader;
         if is_another || follower.is_some() {
-            self.leader = leader;
             if self.asked == Asked::Here {
                 self.asked = Asked::Elsewhere;
             }
@@ -302,6 +302,17 @@ impl Reading {
 
     pub(super) fn error(&self, code: ErrorCode, context: &'static str) -> Error {
         Error::broker_code(code, context).at_partition(&self.topic, self.partition)
+    }
+}
+
+/// Whether it is the same leader in the same epoch, as far as is known: while brokers are upgraded, those of before
+/// do not tell the epoch.
+fn is_same(one: Option<&(Broker, Option<i32>)>, other: Option<&(Broker, Option<i32>)>) -> bool {
+    match (one, other) {
+        (Some((one, of_one)), Some((other, of_other))) => {
+            one == other && (of_one == of_other || of_one.is_none() || of_other.is_none())
+        }
+        (one, other) => one == other,
     }
 }
 

@@ -1320,6 +1320,54 @@ fn a_leader_that_does_not_have_the_offset_is_asked_again_once_others_call_it_the
     assert_out_of_range(&outcomes, 0);
 }
 
+/// While brokers are upgraded some tell the epoch of a leader and some do not.
+#[test]
+fn a_leader_whose_epoch_is_not_told_is_no_other_leader() {
+    let mut bench = Bench::new(settings(), 1);
+    let sent = bench.fetch();
+    assert_eq!(sent.ask.partitions[0].leader_epoch, Some(3));
+    bench.refuse(&sent);
+    let mut told_by_old = description(1);
+    told_by_old.topics[0].partitions[0].leader_epoch = None;
+    bench.describe(told_by_old.clone());
+    bench.describe(description(1));
+    let sent = bench.fetch();
+    bench.describe(told_by_old);
+    let outcomes = bench.refuse(&sent);
+    assert_out_of_range(&outcomes, 0);
+}
+
+/// A broker waits in vain for more than it may send, of any partition.
+#[test]
+fn where_there_is_little_room_brokers_are_asked_to_wait_for_little() {
+    let settings = Settings {
+        min_bytes: 8 * KIB,
+        default_bytes: 8 * KIB,
+        budget: 16 * KIB,
+        ..settings()
+    };
+    let mut bench = Bench::new(settings.clone(), 1);
+    let sent = bench.fetch();
+    assert_eq!(sent.ask.min_bytes as usize, 8 * KIB);
+    bench.feed(&sent, &[(0, 10 * KIB)]);
+    bench.deliver();
+    let sent = bench.fetch();
+    let room = sent.sizes().max().unwrap();
+    assert!(0 < room && room < 8 * KIB);
+    assert_eq!(sent.ask.min_bytes as usize, room);
+
+    // Who wants more than a partition at once can have it, of several.
+    let settings = Settings {
+        min_bytes: 20 * KIB,
+        budget: 1024 * KIB,
+        ..settings
+    };
+    let sent = Bench::new(settings.clone(), 4).fetch();
+    assert_eq!(sent.ask.min_bytes as usize, 20 * KIB);
+    let sent = Bench::new(settings, 2).fetch();
+    assert_eq!(sent.ask.min_bytes as usize, 16 * KIB);
+}
+
 #[test]
 fn a_leader_that_alone_can_be_reached_is_believed_after_a_while() {
     let mut bench = Bench::new(settings(), 1);

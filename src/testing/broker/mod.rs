@@ -81,6 +81,7 @@ pub struct Cluster {
 #[derive(Debug)]
 struct Broker {
     settings: BrokerSettings,
+    release: KafkaRelease,
     versions: Versions,
     is_running: bool,
     /// Takes bytes and never answers, as if packets were lost.
@@ -111,20 +112,10 @@ impl Cluster {
     pub fn new(now: Instant, settings: Settings) -> Self {
         assert!(!settings.brokers.is_empty(), "a cluster has brokers");
         let brokers = settings.brokers.iter().map(|broker| {
-            let mut versions = settings.release.versions();
-            for (_, api, cap) in settings
-                .version_caps
-                .iter()
-                .filter(|(id, ..)| id.is_none_or(|id| id == broker.id))
-            {
-                if let Some(range) = versions.get_mut(api) {
-                    *range = *range.start()..=*cap.min(range.end());
-                }
-            }
-            versions.retain(|_, range| range.start() <= range.end());
             let state = Broker {
                 settings: broker.clone(),
-                versions,
+                release: settings.release,
+                versions: settings.versions(broker.id, settings.release),
                 is_running: true,
                 is_cut_off: false,
                 recalls: None,

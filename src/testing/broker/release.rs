@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, ops::RangeInclusive};
 
-use crate::protocol::ApiKey;
+use crate::protocol::{ApiKey, api_versions::ApiVersion};
 
 /// A release of Kafka: decides which versions the brokers advertise and by which rules they go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,6 +25,16 @@ pub enum KafkaRelease {
 
 /// The versions that each broker of a cluster speaks.
 pub(crate) type Versions = BTreeMap<ApiKey, RangeInclusive<i16>>;
+
+/// What a broker that speaks these answers to ApiVersions.
+pub(crate) fn listed(versions: &Versions) -> Vec<ApiVersion> {
+    let listed = versions.iter().map(|(api, range)| ApiVersion {
+        api_key: api.key(),
+        min_version: *range.start(),
+        max_version: *range.end(),
+    });
+    listed.collect()
+}
 
 const ABSENT: i16 = -1;
 

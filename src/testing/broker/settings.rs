@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{KafkaRelease, group::Rules};
+use super::{KafkaRelease, group::Rules, release::Versions};
 use crate::protocol::ApiKey;
 
 /// A cluster to be.
@@ -60,6 +60,20 @@ pub enum OnUnknownApi {
 }
 
 impl Settings {
+    /// The versions that a broker speaks if it is of this release.
+    pub(super) fn versions(&self, broker: i32, release: KafkaRelease) -> Versions {
+        let mut versions = release.versions();
+        for (id, api, cap) in &self.version_caps {
+            if id.is_none_or(|id| id == broker)
+                && let Some(range) = versions.get_mut(api)
+            {
+                *range = *range.start()..=*cap.min(range.end());
+            }
+        }
+        versions.retain(|_, range| range.start() <= range.end());
+        versions
+    }
+
     /// Brokers 1 to `brokers` of that release, with Kafka's defaults but for the initial rebalance
     /// delay, which is none.
     pub fn new(brokers: i32, release: KafkaRelease) -> Self {

@@ -6,12 +6,12 @@ use super::Reply;
 use crate::{
     protocol::{
         ApiKey, ErrorCode,
-        api_versions::{ApiVersion, Request, Response},
+        api_versions::{Request, Response},
     },
     testing::broker::{
         Cluster,
         exchange::{Call, Ticket},
-        release::Versions,
+        release::listed,
     },
 };
 
@@ -39,8 +39,9 @@ impl Cluster {
     /// client can read.
     pub(crate) fn refuse_version(&mut self, now: Instant, ticket: &Ticket) {
         let mut api_keys = Vec::new();
-        if self.settings.release.lists_versions_on_refusal() {
-            api_keys = listed(&self.brokers[&ticket.broker].versions);
+        let broker = &self.brokers[&ticket.broker];
+        if broker.release.lists_versions_on_refusal() {
+            api_keys = listed(&broker.versions);
             api_keys.retain(|listed| listed.api_key == ApiKey::ApiVersions.key());
         }
         let response = Response {
@@ -50,13 +51,4 @@ impl Cluster {
         };
         self.respond_in::<Request>(now, ticket, 0, &response);
     }
-}
-
-fn listed(versions: &Versions) -> Vec<ApiVersion> {
-    let listed = versions.iter().map(|(api, range)| ApiVersion {
-        api_key: api.key(),
-        min_version: *range.start(),
-        max_version: *range.end(),
-    });
-    listed.collect()
 }

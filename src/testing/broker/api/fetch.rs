@@ -46,9 +46,11 @@ pub(crate) struct ParkedFetch {
     pub(crate) deadline: Instant,
 }
 
-/// What is left of a fetch's limits.
+/// What is left of a fetch's limits, and what was read.
 struct Budget {
     bytes: usize,
+    /// From the logs, whatever conversion makes of it: this is what `min_bytes` is about.
+    read: usize,
     /// Nothing has been read yet, so the first batch may be larger than the limits.
     takes_any_first: bool,
 }
@@ -128,6 +130,7 @@ impl Cluster {
         };
         let mut budget = Budget {
             bytes: max_bytes.max(0) as usize,
+            read: 0,
             takes_any_first: !has_hard_limits,
         };
         let mut outcome = Outcome {
@@ -141,7 +144,6 @@ impl Cluster {
             let mut partitions = Vec::new();
             for asked in &topic.partitions {
                 let read = self.read_partition(call, by, asked, request, &mut budget);
-                outcome.bytes += read.records.len();
                 outcome.is_urgent |=
                     read.error_code.is_error() || read.preferred_read_replica != NO_REPLICA;
                 leaders.insert(read.current_leader.leader_id);
@@ -160,6 +162,7 @@ impl Cluster {
             port,
             rack,
         });
+        outcome.bytes = budget.read;
         outcome.response.node_endpoints = endpoints.collect();
         outcome
     }
@@ -292,6 +295,7 @@ fn read_records(
     }
     budget.takes_any_first &= bytes.is_empty();
     budget.bytes = budget.bytes.saturating_sub(bytes.len());
+    budget.read += bytes.len();
     match version {
         0 | 1 => down_convert(bytes, 0),
         2 | 3 => down_convert(bytes, 1),

@@ -19,7 +19,8 @@ const FIRST_WITH_LEADER: i16 = 10;
 
 impl Cluster {
     pub(crate) fn serve_produce(&mut self, call: &Call<'_>, request: Request) -> Reply<Response> {
-        if call.version() < FIRST_WITH_BATCHES && self.settings.release.refuses_message_sets() {
+        let release = self.brokers[&call.broker()].release;
+        if call.version() < FIRST_WITH_BATCHES && release.refuses_message_sets() {
             return Reply::Close;
         }
         let mut responses = Vec::new();

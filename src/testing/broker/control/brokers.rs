@@ -2,9 +2,13 @@
 
 use std::time::Instant;
 
-use crate::testing::broker::{
-    Cluster, Recalled,
-    topics::{OFFSETS_TOPIC, TopicRef},
+use crate::{
+    protocol::api_versions::ApiVersion,
+    testing::broker::{
+        Cluster, KafkaRelease, Recalled,
+        release::listed,
+        topics::{OFFSETS_TOPIC, TopicRef},
+    },
 };
 
 impl Cluster {
@@ -40,6 +44,22 @@ impl Cluster {
             broker.is_running = true;
             self.leaders_changed(now);
         }
+    }
+
+    /// Makes a broker one of another release, as an upgrade does. It must not run, or have no connections yet. Logs stay
+    /// in the format of the cluster.
+    pub fn install(&mut self, id: i32, release: KafkaRelease) {
+        let versions = self.settings.versions(id, release);
+        if let Some(broker) = self.brokers.get_mut(&id) {
+            broker.release = release;
+            broker.versions = versions;
+        }
+    }
+
+    /// What a broker answers to ApiVersions.
+    pub fn listed_versions(&self, id: i32) -> Vec<ApiVersion> {
+        let broker = self.brokers.get(&id);
+        broker.map_or_else(Vec::new, |broker| listed(&broker.versions))
     }
 
     /// Whether a broker runs.

@@ -58,6 +58,27 @@ fn a_fetch_waits_until_there_are_enough_bytes() {
     assert!(!read.records.is_empty());
 }
 
+/// Kafka looks whether there is enough before it converts.
+#[test]
+fn bytes_count_as_they_lie_in_the_log() {
+    let mut story = Story::by(Settings::new(3, KafkaRelease::V2_8));
+    story.produce(0, &["a"]);
+    let lies_there = read(&mut story, 1, 11, &fetch(0, 0)).records.len();
+    let converted = read(&mut story, 1, 1, &fetch(0, 0)).records.len();
+    assert!(0 < converted && converted < lies_there);
+    let line = story.connect(1);
+    story.send(
+        line,
+        1,
+        &fetch::Request {
+            min_bytes: lies_there as i32,
+            ..fetch(0, 0)
+        },
+    );
+    let read = fetched(story.answer::<fetch::Request>(line, 1));
+    assert_eq!(read.records.len(), converted);
+}
+
 #[test]
 fn a_fetch_is_answered_with_what_there_is_when_its_wait_is_over() {
     let mut story = Story::new();

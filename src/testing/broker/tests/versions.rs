@@ -38,6 +38,28 @@ fn a_broker_lists_what_it_speaks() {
 }
 
 #[test]
+fn a_broker_that_is_upgraded_speaks_more() {
+    let mut story = Story::by(Settings {
+        version_caps: vec![(Some(2), ApiKey::JoinGroup, 5)],
+        ..Settings::new(2, KafkaRelease::V3_9)
+    });
+    story.cluster.install(2, KafkaRelease::V2_8);
+    let highest = |story: &mut Story, broker, api: ApiKey| {
+        let listed = story.call(broker, 3, &api_versions::Request::default());
+        let mut listed = listed.api_keys.iter();
+        let found = listed.find(|listed| listed.api_key == api.key());
+        found.expect("it is spoken").max_version
+    };
+    assert_eq!(highest(&mut story, 1, ApiKey::Fetch), 17);
+    assert_eq!(highest(&mut story, 2, ApiKey::Fetch), 12);
+    story.cluster.stop_broker(story.now, 2);
+    story.cluster.install(2, KafkaRelease::V3_9);
+    story.cluster.start_broker(story.now, 2);
+    assert_eq!(highest(&mut story, 2, ApiKey::Fetch), 17);
+    assert_eq!(highest(&mut story, 2, ApiKey::JoinGroup), 5);
+}
+
+#[test]
 fn a_version_of_api_versions_that_is_not_spoken_is_refused_in_version_0() {
     for (release, spoken) in [(KafkaRelease::V2_0, None), (KafkaRelease::V2_4, Some(3))] {
         let mut story = Story::by(Settings::new(1, release));

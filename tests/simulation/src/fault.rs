@@ -6,8 +6,9 @@ use sarama_cluster::testing::{ApiKey, ErrorCode};
 
 use crate::{
     network::{Way, Weather},
-    odds::{pick, pick_ms, up_to},
+    odds::{any, pick, pick_ms, up_to},
     plan::BROKERS,
+    variety,
 };
 
 /// Something that goes wrong. Whom it hits is a number that is taken modulo those who are there.
@@ -91,10 +92,12 @@ pub(crate) struct Menu {
     pub(crate) isolates_brokers: bool,
     /// Records can be removed from the middle.
     pub(crate) compacts: bool,
+    /// Any API can fail, and with what seldom is answered.
+    pub(crate) is_varied: bool,
 }
 
 /// What heals by itself, by the API that can answer it.
-const PASSING: [(ApiKey, ErrorCode); 16] = [
+const PASSING: &[(ApiKey, ErrorCode)] = &[
     (
         ApiKey::FindCoordinator,
         ErrorCode::COORDINATOR_NOT_AVAILABLE,
@@ -116,7 +119,7 @@ const PASSING: [(ApiKey, ErrorCode); 16] = [
     (ApiKey::Metadata, ErrorCode::LEADER_NOT_AVAILABLE),
 ];
 
-const GROUP_APIS: [ApiKey; 7] = [
+const GROUP_APIS: &[ApiKey] = &[
     ApiKey::FindCoordinator,
     ApiKey::JoinGroup,
     ApiKey::SyncGroup,
@@ -129,14 +132,18 @@ const GROUP_APIS: [ApiKey; 7] = [
 impl Fault {
     pub(crate) fn any(rng: &mut fastrand::Rng, menu: Menu) -> Self {
         loop {
-            let fault = Self::of_all(rng);
+            let fault = Self::of_all(rng, menu);
             if menu.has(&fault) {
                 return fault;
             }
         }
     }
 
-    fn of_all(rng: &mut fastrand::Rng) -> Self {
+    fn of_all(rng: &mut fastrand::Rng, menu: Menu) -> Self {
+        let (refusals, apis) = match menu.is_varied {
+            true => (variety::PASSING, variety::APIS),
+            false => (PASSING, GROUP_APIS),
+        };
         let broker = rng.i32(1..=BROKERS);
         let whom = rng.usize(0..1_000);
         let longest = pick_ms(rng, [50, 1_000, 4_000, 12_000]);
@@ -151,11 +158,11 @@ impl Fault {
             7 => Self::Evict(whom),
             8 | 9 => Self::Storm(Weather::bad(rng), span),
             10 | 11 => {
-                let (api, code) = pick(rng, PASSING);
+                let (api, code) = any(rng, refusals);
                 Self::Refuse(api, code, times)
             }
-            12 | 13 => Self::Drop(pick(rng, GROUP_APIS), rng.bool(), times),
-            14 => Self::Delay(pick(rng, GROUP_APIS), span, times),
+            12 | 13 => Self::Drop(any(rng, apis), rng.bool(), times),
+            14 => Self::Delay(any(rng, apis), span, times),
             15..=17 => Self::Start,
             18 => Self::Close(whom),
             19 => Self::CloseAndForget(whom),

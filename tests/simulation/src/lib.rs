@@ -17,6 +17,7 @@ mod seed;
 mod shrink;
 mod topics;
 mod user;
+mod variety;
 mod world;
 
 pub use crate::{

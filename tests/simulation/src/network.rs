@@ -9,6 +9,7 @@ use sarama_cluster::{
     Error, ErrorKind, KafkaVersion,
     call::{Answer, Call, Limits, Target, Token, Versions, fetch},
     core::fetch::Onward,
+    protocol::api_versions::ApiVersion,
     record::Recycler,
     testing::broker::ConnectionId,
 };
@@ -92,7 +93,8 @@ impl Weather {
 #[derive(Debug)]
 pub(crate) struct Connections {
     client_id: String,
-    versions: Versions,
+    /// The newest versions that the client speaks.
+    ceiling: KafkaVersion,
     open: BTreeMap<Target, Connection>,
     blocks: Blocks,
 }
@@ -101,6 +103,8 @@ pub(crate) struct Connections {
 struct Connection {
     id: ConnectionId,
     broker: i32,
+    /// Which versions both sides speak.
+    versions: Versions,
     waiting: VecDeque<Job>,
     asked: Option<Asked>,
     /// The fetch that goes on where the last answer ends, if that can be.
@@ -146,7 +150,7 @@ impl Connections {
     pub(crate) fn new(client_id: String, ceiling: KafkaVersion) -> Self {
         Self {
             client_id,
-            versions: Versions::of_release(ceiling),
+            ceiling,
             open: BTreeMap::new(),
             blocks: Blocks::default(),
         }
@@ -194,18 +198,22 @@ impl Connections {
         (token, call, timeout): (Token, Call, Duration),
         link: &mut Link<'_>,
     ) -> Vec<Completion> {
-        let connection = self.open.entry(to).or_insert_with_key(|to| Connection {
-            id: link.fresh_id(),
+        let connection = self.open.entry(to).or_insert_with_key(|to| {
             // Ports tell the brokers apart, also at the bootstrap addresses.
-            broker: i32::from(to.broker.port) - 9091,
-            waiting: VecDeque::new(),
-            asked: None,
-            onward: None,
-            is_half_open: false,
+            let broker = i32::from(to.broker.port) - 9091;
+            Connection {
+                id: link.fresh_id(),
+                broker,
+                versions: Versions::negotiate(&(link.listed)(broker), self.ceiling),
+                waiting: VecDeque::new(),
+                asked: None,
+                onward: None,
+                is_half_open: false,
+            }
         });
         let job = Job::Call(token, call, timeout);
         connection.waiting.push_back(job);
-        connection.proceed((&self.versions, &self.client_id), &self.blocks, link)
+        connection.proceed(&self.client_id, &self.blocks, link)
     }
 
     /// A connection may go on by itself, if it is there.
@@ -214,7 +222,7 @@ impl Connections {
             return vec![not_asked(onward.token)];
         };
         connection.waiting.push_back(Job::Onward(onward));
-        connection.proceed((&self.versions, &self.client_id), &self.blocks, link)
+        connection.proceed(&self.client_id, &self.blocks, link)
     }
 
     /// The member closes a connection: what is pending fails.
@@ -265,11 +273,7 @@ impl Connections {
         );
         connection.onward = asked.call.onward(&answer);
         let mut completions = vec![(asked.token, answer)];
-        completions.extend(connection.proceed(
-            (&self.versions, &self.client_id),
-            &self.blocks,
-            link,
-        ));
+        completions.extend(connection.proceed(&self.client_id, &self.blocks, link));
         completions
     }
 
@@ -306,7 +310,7 @@ impl Connections {
 impl Connection {
     fn proceed(
         &mut self,
-        (versions, client_id): (&Versions, &str),
+        client_id: &str,
         blocks: &Blocks,
         link: &mut Link<'_>,
     ) -> Vec<Completion> {
@@ -328,7 +332,7 @@ impl Connection {
             }
         };
         let request = call
-            .encode(versions, 0, client_id)
+            .encode(&self.versions, 0, client_id)
             .expect("a simulated cluster speaks all versions");
         self.asked = Some(Asked {
             token,
@@ -379,6 +383,8 @@ pub(crate) struct Link<'a> {
     pub(crate) weather: Weather,
     pub(crate) ids: &'a mut u64,
     pub(crate) is_running: &'a dyn Fn(i32) -> bool,
+    /// The versions that a broker lists.
+    pub(crate) listed: &'a dyn Fn(i32) -> Vec<ApiVersion>,
     pub(crate) out: Vec<(Instant, Packet)>,
 }
 

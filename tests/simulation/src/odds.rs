@@ -9,6 +9,11 @@ pub(crate) fn pick<T: Copy, const N: usize>(rng: &mut Rng, of: [T; N]) -> T {
     of[rng.usize(0..N)]
 }
 
+/// One of these.
+pub(crate) fn any<T: Copy>(rng: &mut Rng, of: &[T]) -> T {
+    of[rng.usize(0..of.len())]
+}
+
 /// One of so many, in milliseconds.
 pub(crate) fn pick_ms<const N: usize>(rng: &mut Rng, of: [u64; N]) -> Duration {
     Duration::from_millis(pick(rng, of))

@@ -14,6 +14,7 @@ use crate::{
     odds::{pick, pick_ms, strikes, up_to},
     seed::{Emphasis, Seed},
     user::{Habits, Way},
+    variety,
 };
 
 /// Brokers are numbered from 1 on.
@@ -39,6 +40,8 @@ pub(crate) struct Plan {
     /// How long things go wrong.
     pub(crate) trouble: Duration,
     pub(crate) faults: Vec<(Duration, Fault)>,
+    /// Members differ in more than usual, and brokers stand in racks.
+    pub(crate) is_varied: bool,
 }
 
 /// In what the members of a group agree.
@@ -80,7 +83,7 @@ pub(crate) struct Profile {
 }
 
 /// The releases and what a client of that age speaks. The newest, which has most to go wrong, comes up most.
-const RELEASES: [(KafkaRelease, KafkaVersion); 16] = {
+pub(crate) const RELEASES: [(KafkaRelease, KafkaVersion); 16] = {
     use KafkaRelease as R;
     use KafkaVersion as V;
     [
@@ -147,6 +150,7 @@ impl Plan {
             load,
             trouble,
             faults,
+            is_varied: emphasis == Emphasis::Variety,
         }
     }
 
@@ -208,6 +212,9 @@ impl Plan {
             habits = habits.settled();
         }
         config.consumer.returns.batches = habits.takes_batches;
+        if self.is_varied {
+            variety::vary(&mut config, &mut habits, self, &mut rng);
+        }
         Profile {
             config,
             habits,
@@ -322,6 +329,7 @@ impl Menu {
             isolates_brokers: is_safe && begins_anew && !recreates_topics,
             // The cleaner never touches the old formats here.
             compacts: release >= KafkaRelease::V0_11,
+            is_varied: emphasis == Emphasis::Variety,
         }
     }
 }

@@ -27,6 +27,8 @@ pub enum Emphasis {
     Statics,
     /// All that goes wrong.
     Faults,
+    /// What members can differ in, and what brokers seldom answer.
+    Variety,
 }
 
 impl From<u64> for Seed {
@@ -49,7 +51,13 @@ impl fmt::Display for Seed {
 }
 
 impl Emphasis {
-    const ALL: [Self; 4] = [Self::None, Self::Topics, Self::Statics, Self::Faults];
+    const ALL: [Self; 5] = [
+        Self::None,
+        Self::Topics,
+        Self::Statics,
+        Self::Faults,
+        Self::Variety,
+    ];
 
     fn name(self) -> &'static str {
         match self {
@@ -57,13 +65,14 @@ impl Emphasis {
             Self::Topics => "topics",
             Self::Statics => "statics",
             Self::Faults => "faults",
+            Self::Variety => "variety",
         }
     }
 
     /// Whether it can be shown by clients of this age.
     pub(crate) fn suits(self, version: KafkaVersion) -> bool {
         match self {
-            Self::None | Self::Faults => true,
+            Self::None | Self::Faults | Self::Variety => true,
             // Without ids topics of one name cannot be told apart.
             Self::Topics => version >= KafkaVersion::V3_1_0,
             Self::Statics => version >= KafkaVersion::V2_4_0 && version < KafkaVersion::V3_2_0,
@@ -73,7 +82,7 @@ impl Emphasis {
     /// Whether it is about this fault.
     pub(crate) fn is_on(self, fault: &Fault) -> bool {
         match self {
-            Self::None | Self::Faults => true,
+            Self::None | Self::Faults | Self::Variety => true,
             Self::Topics => matches!(
                 fault,
                 Fault::Recreate(..) | Fault::Delete(_) | Fault::AddPartition(_)

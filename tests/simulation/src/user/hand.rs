@@ -7,7 +7,7 @@ use std::{
 
 use crossbeam_channel::TryRecvError;
 use fastrand::Rng;
-use sarama_cluster::consumer::user_side::UserSide;
+use sarama_cluster::consumer::desk::Ends;
 
 use super::{
     Deed, Habits, Way,
@@ -69,13 +69,13 @@ impl Hand {
     /// Does something with what is in hand.
     pub(super) fn work(
         &mut self,
-        user_side: &UserSide,
+        ends: &Ends,
         habits: &Habits,
         rng: &mut Rng,
         deeds: &mut Vec<Deed>,
     ) {
         if let Some(item) = self.bookmark.take_if(|_| strikes(rng, 4)) {
-            item.reset(user_side, deeds);
+            item.reset(&ends.user_side, deeds);
         }
         let count = rng.usize(0..=self.items.len());
         for left in (0..count).rev() {
@@ -91,8 +91,11 @@ impl Hand {
                 continue;
             }
             let is_done = match habits.way {
-                Way::Acks => item.ack(user_side, rng, deeds),
-                Way::Marks | Way::MarksLast => item.mark(user_side, rng, deeds),
+                Way::Acks => item.ack(&ends.user_side, rng, deeds),
+                Way::Marks | Way::MarksLast if strikes(rng, habits.by_offset_one_in) => {
+                    item.mark_by_offset(ends, deeds)
+                }
+                Way::Marks | Way::MarksLast => item.mark(&ends.user_side, rng, deeds),
             };
             if !is_done {
                 self.items.push_front(item);

@@ -109,7 +109,7 @@ impl Worker {
         rng: &mut Rng,
         deeds: &mut Vec<Deed>,
     ) {
-        self.hand.work(&ends.user_side, habits, rng, deeds);
+        self.hand.work(ends, habits, rng, deeds);
         if let Some(handle) = &self.handle {
             let got = self.hand.take(source(handle, habits), habits, rng, deeds);
             if got == Err(TryRecvError::Disconnected) {

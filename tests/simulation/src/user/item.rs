@@ -117,6 +117,26 @@ impl Item {
         }
     }
 
+    /// Marks all of it by the offset alone, in the claim that is current by now. There may be none, or one into whose
+    /// channel that offset was not put.
+    pub(super) fn mark_by_offset(&self, ends: &Ends, deeds: &mut Vec<Deed>) -> bool {
+        let (topic, partition, mut seen) = match self {
+            Self::Message(message) => (message.topic(), message.partition(), seen_message(message)),
+            Self::Batch(batch, _) => (batch.topic(), batch.partition(), last(batch)),
+        };
+        let current = ends.shared.claim(topic, partition);
+        let offset = seen.offset;
+        let ignored = ends.user_side.ignored();
+        ends.user_side.mark_offset(current.as_deref(), offset, "");
+        if let Some(claim) = current
+            && ends.user_side.ignored() == ignored
+        {
+            seen.claim = claim.id().0;
+            deeds.push(Deed::Marked(seen));
+        }
+        true
+    }
+
     /// Acknowledges it: a batch as a whole, or some messages of it, in any order. Whether all is done.
     pub(super) fn ack(
         &mut self,

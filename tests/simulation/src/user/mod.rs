@@ -41,6 +41,8 @@ pub(crate) struct Habits {
     pub(crate) resets_one_in: u32,
     /// One action in so many is something done to a handle; 0: none. In partition mode only.
     pub(crate) fidgets_one_in: u32,
+    /// One mark in so many is made by the offset alone, in whatever claim is current then; 0: none.
+    pub(crate) by_offset_one_in: u32,
     /// It takes messages by the batch, and marks or acknowledges them together or one by one.
     pub(crate) takes_batches: bool,
 }
@@ -73,6 +75,7 @@ impl Habits {
             detaches_one_in: pick(rng, [0, 0, 7]),
             resets_one_in: pick(rng, [0, 0, 0, 30]),
             fidgets_one_in: pick(rng, [0, 10, 50]),
+            by_offset_one_in: 0,
             takes_batches: strikes(rng, 3),
         }
     }

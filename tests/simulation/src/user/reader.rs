@@ -41,7 +41,7 @@ impl Reader {
     }
 
     pub(super) fn act(&mut self, now: Instant, ends: &Ends, rng: &mut Rng, deeds: &mut Vec<Deed>) {
-        self.hand.work(&ends.user_side, &self.habits, rng, deeds);
+        self.hand.work(ends, &self.habits, rng, deeds);
         // What there is not now will be looked for.
         let source = self.source(ends);
         let _ = self.hand.take(source, &self.habits, rng, deeds);

@@ -18,6 +18,7 @@ use crate::{
     judge::Lead,
     member::Member,
     plan::{BROKERS, MEMBERS},
+    variety,
 };
 
 impl World {
@@ -60,7 +61,10 @@ impl World {
         profile.config.group.instance_id = name;
         // The first topics, so that one that comes again is wanted again.
         let wanted = (0..self.plan.topics.len()).filter(|n| profile.wants.get(*n) != Some(&false));
-        let topics: Vec<String> = wanted.map(|number| format!("t{number}")).collect();
+        let mut topics: Vec<String> = wanted.map(|number| format!("t{number}")).collect();
+        if self.plan.is_varied && self.rng.bool() {
+            variety::by_pattern(&mut profile.config, &mut topics);
+        }
         let Some(description) = self.describe() else {
             self.say(|_| format!("member {id} finds no broker and gives up"));
             return;
@@ -105,10 +109,11 @@ impl World {
             allow_auto_topic_creation: false,
         };
         let call = Call::Metadata(ask);
-        let versions = Versions::of_release(self.plan.version);
-        let question = call.encode(&versions, 0, "newcomer");
-        let question = question.expect("a simulated cluster speaks all versions");
         (1..=BROKERS).find_map(|id| {
+            let versions =
+                Versions::negotiate(&self.cluster.listed_versions(id), self.plan.version);
+            let question = call.encode(&versions, 0, "newcomer");
+            let question = question.expect("a simulated cluster speaks all versions");
             self.connections_made += 1;
             let connection = ConnectionId(self.connections_made);
             let frame = question.frame[4..].to_vec();

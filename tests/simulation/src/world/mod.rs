@@ -27,6 +27,7 @@ use crate::{
     plan::{BROKERS, Plan},
     report::Report,
     topics::Topics,
+    variety,
 };
 
 /// Everything.
@@ -82,6 +83,9 @@ impl World {
         let mut settings = broker::Settings::new(BROKERS, plan.release);
         settings.seed = rng.u64(..);
         settings.min_session_timeout = Duration::from_secs(1);
+        if plan.is_varied {
+            variety::place_in_racks(&mut settings);
+        }
         let mut world = Self {
             start,
             now: start,
@@ -103,6 +107,13 @@ impl World {
             plan,
         };
         world.say(|world| format!("{:#?}", world.plan));
+        if world.plan.is_varied {
+            for id in 1..=BROKERS {
+                let release = variety::older_release(&world.plan, &mut world.rng);
+                world.say(|_| format!("broker {id} is {release:?}"));
+                world.cluster.install(id, release);
+            }
+        }
         for (number, partitions) in world.plan.topics.clone().into_iter().enumerate() {
             world.create_topic(&format!("t{number}"), partitions);
         }
@@ -202,6 +213,9 @@ impl World {
             }
             Happening::StartBroker(id) => {
                 self.say(|_| format!("broker {id} starts"));
+                if self.plan.is_varied && self.rng.bool() {
+                    self.cluster.install(id, self.plan.release);
+                }
                 self.cluster.start_broker(self.now, id);
             }
             Happening::EndCutOff(id) => self.cluster.cut_off(self.now, id, false),

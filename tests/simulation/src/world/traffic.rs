@@ -73,6 +73,7 @@ impl World {
             weather: self.weather,
             ids: &mut self.connections_made,
             is_running: &|id| cluster.is_running(id),
+            listed: &|id| cluster.listed_versions(id),
             out: Vec::new(),
         };
         let result = work(&mut self.members[index].connections, &mut link);

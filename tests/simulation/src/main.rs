@@ -1,5 +1,6 @@
 //! Runs seeds, until so many are bad: `simulation [--seeds N] [--from SEED] [--bad N]`; or one of them with
-//! its trace: `simulation --seed SEED`. With `--emphasis topics`, `statics` or `faults` they have more of these.
+//! its trace: `simulation --seed SEED`. With `--emphasis topics`, `statics`, `faults` or `variety`
+//! they have more of these.
 
 use std::{
     env, panic,

@@ -12,7 +12,7 @@ use crate::{
     fault::Fault,
     odds::{pick, pick_ms},
     plan::{Plan, RELEASES},
-    user::Habits,
+    user::{Habits, Way},
 };
 
 /// All that can fail.
@@ -40,6 +40,8 @@ pub(crate) const PASSING: &[(ApiKey, ErrorCode)] = {
         (A::JoinGroup, E::COORDINATOR_NOT_AVAILABLE),
         (A::JoinGroup, E::REBALANCE_IN_PROGRESS),
         (A::JoinGroup, E::GROUP_MAX_SIZE_REACHED),
+        (A::JoinGroup, E::INCONSISTENT_GROUP_PROTOCOL),
+        (A::JoinGroup, E::INVALID_SESSION_TIMEOUT),
         (A::JoinGroup, E::UNKNOWN_SERVER_ERROR),
         (A::SyncGroup, E::ILLEGAL_GENERATION),
         (A::SyncGroup, E::COORDINATOR_LOAD_IN_PROGRESS),
@@ -57,6 +59,8 @@ pub(crate) const PASSING: &[(ApiKey, ErrorCode)] = {
         (A::OffsetCommit, E::COORDINATOR_LOAD_IN_PROGRESS),
         (A::OffsetCommit, E::COORDINATOR_NOT_AVAILABLE),
         (A::OffsetCommit, E::UNKNOWN_TOPIC_OR_PARTITION),
+        (A::OffsetCommit, E::TOPIC_AUTHORIZATION_FAILED),
+        (A::OffsetCommit, E::INVALID_COMMIT_OFFSET_SIZE),
         (A::OffsetCommit, E::UNKNOWN_SERVER_ERROR),
         (A::OffsetFetch, E::UNSTABLE_OFFSET_COMMIT),
         (A::OffsetFetch, E::COORDINATOR_NOT_AVAILABLE),
@@ -84,6 +88,8 @@ pub(crate) const PASSING: &[(ApiKey, ErrorCode)] = {
         (A::Metadata, E::LISTENER_NOT_FOUND),
         (A::Metadata, E::UNKNOWN_TOPIC_OR_PARTITION),
         (A::Metadata, E::TOPIC_AUTHORIZATION_FAILED),
+        (A::Metadata, E::INVALID_TOPIC_EXCEPTION),
+        (A::Metadata, E::REBOOTSTRAP_REQUIRED),
         (A::Metadata, E::UNKNOWN_SERVER_ERROR),
     ]
 };
@@ -109,8 +115,9 @@ pub(crate) fn vary(config: &mut Config, habits: &mut Habits, plan: &Plan, rng: &
         }
     };
     // No broker stands in the last one.
-    config.rack_id = (rng.bool()).then(|| rack(rng.i32(1..=4)));
+    config.rack_id = rng.bool().then(|| rack(rng.i32(1..=4)));
     config.group.rebalance.timeout = pick_ms(rng, [2_000, 5_000, 12_000]);
+    config.group.heartbeat.interval = config.group.session.timeout / pick(rng, [3, 10, 30]);
     config.group.offsets.retry.max = pick(rng, [0, 1, 3]);
     let consumer = &mut config.consumer;
     consumer.offsets.retry.max = pick(rng, [0, 1, 3]);
@@ -118,7 +125,7 @@ pub(crate) fn vary(config: &mut Config, habits: &mut Habits, plan: &Plan, rng: &
     // More than there ever is would let each fetch wait for its time.
     consumer.fetch.min = pick(rng, [1, 20, 60]);
     consumer.fetch.max_bytes = pick(rng, [100, 5_000, 50 << 20]);
-    if habits.way != crate::user::Way::Acks {
+    if habits.way != Way::Acks {
         habits.by_offset_one_in = pick(rng, [0, 1, 3]);
     }
 }

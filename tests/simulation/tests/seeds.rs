@@ -8,11 +8,12 @@ use std::{
 use simulation::{Emphasis, Seed};
 
 /// So many of each kind; together they take a quarter of a minute on two cores.
-const SEEDS: [(Emphasis, u64); 4] = [
-    (Emphasis::None, 1_700),
+const SEEDS: [(Emphasis, u64); 5] = [
+    (Emphasis::None, 1_600),
     (Emphasis::Topics, 100),
     (Emphasis::Statics, 100),
     (Emphasis::Faults, 100),
+    (Emphasis::Variety, 100),
 ];
 
 #[test]

@@ -276,7 +276,7 @@ table! {
         KAFKA_STORAGE_ERROR => RefreshMetadata,
         FENCED_LEADER_EPOCH => RefreshMetadata,
         OFFSET_NOT_AVAILABLE => RefreshMetadata,
-        UNKNOWN_LEADER_EPOCH => Retry,
+        UNKNOWN_LEADER_EPOCH => RefreshMetadata,
         UNKNOWN_SERVER_ERROR => Retry,
         FETCH_SESSION_ID_NOT_FOUND => Retry,
         INVALID_FETCH_SESSION_EPOCH => Retry,

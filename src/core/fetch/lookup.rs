@@ -52,7 +52,7 @@ impl Fetcher {
             partitions.push(list_offsets::Partition {
                 topic: reading.topic.to_string(),
                 partition: reading.partition,
-                leader_epoch: reading.leader.as_ref().and_then(|(_, epoch)| *epoch),
+                leader_epoch: reading.leader_epoch(),
                 at,
             });
         }
@@ -151,6 +151,11 @@ impl Fetcher {
             "list offsets"
         };
         let error = self.reading(claim).error(code, context).at_api(api);
+        if code == ErrorCode::FENCED_LEADER_EPOCH
+            && let Some(mut reading) = self.readings.change(claim)
+        {
+            reading.fenced = reading.leader.as_ref().and_then(|(_, epoch)| *epoch);
+        }
         match reaction(api, code) {
             Reaction::RefreshMetadata => {
                 outcomes.push(Outcome::StaleMetadata);

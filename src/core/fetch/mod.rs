@@ -261,6 +261,7 @@ impl Fetcher {
             leader: None,
             follower: None,
             answered_by: None,
+            fenced: None,
             doubt: None,
             leaderless: 0,
             fetch_size: self.settings.default_bytes,

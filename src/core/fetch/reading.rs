@@ -43,6 +43,9 @@ pub(super) struct Reading {
     /// The leader as last heard, and a follower that the leader has named to read from.
     pub(super) leader: Option<(Broker, Option<i32>)>,
     pub(super) follower: Option<Broker>,
+    /// The last epoch that a leader has refused as one of the past. Before 2.4 controllers tell brokers such ones while
+    /// replicas are moved (KAFKA-9212).
+    pub(super) fenced: Option<i32>,
     /// Who has answered last, for errors.
     pub(super) answered_by: Option<Broker>,
     /// What is thought of the leader's word that its log does not have the offset to read.
@@ -203,6 +206,12 @@ impl Reading {
         self.follower
             .as_ref()
             .or(self.leader.as_ref().map(|(broker, _)| broker))
+    }
+
+    /// The epoch of the leader, to be told to it. One that it has refused it would refuse again.
+    pub(super) fn leader_epoch(&self) -> Option<i32> {
+        let (_, epoch) = self.leader.as_ref()?;
+        epoch.filter(|epoch| Some(*epoch) > self.fenced)
     }
 
     /// The next offset to read; 0 while that is not known.

@@ -1337,6 +1337,31 @@ fn a_leader_whose_epoch_is_not_told_is_no_other_leader() {
     assert_out_of_range(&outcomes, 0);
 }
 
+/// Controllers before 2.4 can tell brokers a former epoch (KAFKA-9212), and the leader refuses who names it.
+#[test]
+fn an_epoch_that_the_leader_has_refused_is_not_told_it_again() {
+    let mut bench = Bench::new(settings(), 1);
+    let asks_with = |bench: &mut Bench, refused: bool| {
+        let sent = bench.fetch();
+        match refused {
+            true => {
+                let refused = fetched(0, ErrorCode::FENCED_LEADER_EPOCH, Vec::new());
+                bench.answer(&sent, vec![refused]);
+                bench.now += RETRY;
+            }
+            false => drop(bench.feed(&sent, &[])),
+        }
+        sent.ask.partitions[0].leader_epoch
+    };
+    assert_eq!(asks_with(&mut bench, true), Some(3));
+    bench.describe(description(1));
+    assert_eq!(asks_with(&mut bench, false), None);
+    let mut told = description(1);
+    told.topics[0].partitions[0].leader_epoch = Some(4);
+    bench.describe(told);
+    assert_eq!(asks_with(&mut bench, false), Some(4));
+}
+
 /// A broker waits in vain for more than it may send, of any partition.
 #[test]
 fn where_there_is_little_room_brokers_are_asked_to_wait_for_little() {

@@ -579,6 +579,11 @@ impl Cluster {
         self.topics.get(topic).and_then(|t| t.id)
     }
 
+    /// The id of a topic, or the last one that was told: not every broker of a cluster that is being upgraded tells ids.
+    pub fn last_topic_id(&self, topic: &str) -> Option<Uuid> {
+        self.topic_id(topic).or_else(|| self.past.last_id(topic))
+    }
+
     /// Who leads the partition.
     pub fn leader(&self, topic: &str, partition: i32) -> Result<Leader> {
         let place = |code| Err(Error::broker_code(code, "metadata").at_partition(topic, partition));

@@ -73,6 +73,11 @@ impl Past {
         self.0.contains_key(name)
     }
 
+    /// The id that was told last.
+    pub(super) fn last_id(&self, name: &str) -> Option<Uuid> {
+        self.0.get(name)?.ids.last().copied()
+    }
+
     /// These topics matter from now on, of which something may be known already.
     pub(super) fn follow(&mut self, wanted: &BTreeSet<String>, known: &BTreeMap<String, Topic>) {
         for name in wanted {

@@ -139,7 +139,7 @@ impl Engine {
     pub(super) fn begin_claims(&mut self, now: Instant, partitions: &BTreeMap<String, Vec<i32>>) {
         for (topic, numbers) in partitions {
             let topic = Self::topic(topic);
-            let topic_id = self.cluster.topic_id(&topic);
+            let topic_id = self.cluster.last_topic_id(&topic);
             for &partition in numbers {
                 let id = self.new_claim();
                 let claim = Claim::new(&topic, topic_id, partition);

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Action, End, Engine, Event, Gone, Opened, Progress, Settings};
+use super::{Action, End, Engine, Event, Gone, Progress, Settings};
 use crate::{
     call::{
         Answer, Broker, Call, Token, find_coordinator, heartbeat, join_group, leave_group,
@@ -25,6 +25,7 @@ struct Story {
     now: Instant,
     /// The present claim.
     claim: ClaimId,
+    topic_id: Option<Uuid>,
     /// What the user has done with it.
     mark: i64,
     committed: i64,
@@ -67,6 +68,7 @@ impl Story {
             engine: Engine::new(now, settings, vec![broker], described, 1),
             now,
             claim: ClaimId(0),
+            topic_id: None,
             mark: committed,
             committed,
             in_hand: false,
@@ -118,9 +120,10 @@ impl Story {
     fn perform(&mut self, action: Action) {
         match action {
             Action::Send { token, call, .. } => self.sent(token, call),
-            Action::Open(Opened { claim, start, .. }) => {
-                self.claim = claim;
-                self.mark = start;
+            Action::Open(opened) => {
+                self.claim = opened.claim;
+                self.topic_id = opened.topic_id;
+                self.mark = opened.start;
             }
             Action::Observe => {
                 let progress = Progress {
@@ -519,4 +522,24 @@ fn a_topic_is_not_new_because_a_broker_does_not_tell_its_id() {
     let mut story = Story::with(5, first, |_| ());
     story.pass(Duration::from_secs(1200));
     assert!(!story.engine.has_appeared(TOPIC, 0));
+}
+
+/// Or a topic that comes again could not be told from the claimed one.
+#[test]
+fn a_claim_begins_with_the_id_that_was_told_last() {
+    let id = Some(Uuid([7; 16]));
+    let mut first = described();
+    first.topics[0].id = id;
+    let mut story = Story::with(5, first, |_| ());
+    assert_eq!(story.topic_id, id);
+    // By now a broker has described the topic without an id.
+    story.pass(Duration::from_secs(1200));
+    story.commits_are_answered();
+    let former = story.claim;
+    story.heartbeat = ErrorCode::REBALANCE_IN_PROGRESS;
+    story.pass(Duration::from_secs(10));
+    story.heartbeat = ErrorCode::NONE;
+    story.pass(Duration::from_secs(10));
+    assert_ne!(story.claim, former);
+    assert_eq!(story.topic_id, id);
 }

@@ -95,7 +95,7 @@ pub(super) fn read_assignment(
     }
     let mut share = BTreeMap::<String, BTreeSet<i32>>::new();
     for TopicPartition { topic, partitions } in assigned {
-        if !topics.contains(&topic) {
+        if !topics.contains(&topic) && !partitions.is_empty() {
             return Err(Violation::NotSubscribed { topic });
         }
         for partition in partitions {
@@ -326,6 +326,16 @@ mod tests {
         let share = share.unwrap();
         assert_eq!(share.partitions, BTreeMap::from(expected));
         assert_eq!(share.origin, None, "the note is another one's");
+    }
+
+    #[test]
+    fn a_topic_without_partitions_says_nothing() {
+        let share = blob(&[("of others", &[]), ("a", &[0])]);
+        let share = read_assignment(&share, ARRAY_BYTES, &topics(&["a"])).unwrap();
+        assert_eq!(
+            share.partitions,
+            BTreeMap::from([("a".to_owned(), vec![0])])
+        );
     }
 
     #[test]

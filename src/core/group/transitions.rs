@@ -354,7 +354,11 @@ impl Group {
     /// The same, where somebody has to mend something first.
     pub(super) fn join_slowly(&mut self, now: Instant, error: &Error) {
         let failure = self.trouble.retry_slowly(now, error);
-        let join_at = self.after(failure);
+        let mut join_at = self.after(failure);
+        // Whoever has a seat and says nothing for a session is put out, and the others rebalance for it.
+        if !self.member_id.is_empty() {
+            join_at = join_at.min(now + self.settings.session_timeout / 2);
+        }
         self.join_at(join_at);
     }
 

@@ -356,6 +356,22 @@ fn a_hostile_assignment_is_reported_and_claims_nothing() {
     }
 }
 
+/// Or the group coordinator would put the member out, and the others would rebalance for it each time.
+#[test]
+fn who_has_a_seat_and_cannot_use_it_comes_back_within_the_session() {
+    let (mut story, join) = Story::joining_with(Settings {
+        session_timeout: secs(6),
+        heartbeat_interval: secs(2),
+        ..settings()
+    });
+    story.answer(&join, joined(1));
+    let sync = story.sent(ApiKey::SyncGroup);
+    story.answer(&sync, synced(&[("not mine", &[0])]));
+    story.reported();
+    assert!(story.wait() <= secs(3));
+    story.sent(ApiKey::JoinGroup);
+}
+
 #[test]
 fn a_subscription_that_changes_during_the_join_is_joined_with_before_anything_is_claimed() {
     let (mut story, sync) = Story::syncing();

@@ -141,6 +141,9 @@
 //! consumer and its channels, and [`error`](Consumer::error) keeps the cause: a refused group, another member with
 //! the same [`instance_id`](config::Group::instance_id), settings that no common version of the protocol can carry.
 //!
+//! The member that leads the group deals out the partitions of all its members' topics. So each member must be
+//! allowed to describe all of them; the leader reports a topic that it does not see.
+//!
 //! # Tests
 //!
 //! With the feature `testing` the module `testing` has an in-process Kafka for the tests of your service,

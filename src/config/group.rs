@@ -53,6 +53,9 @@ pub struct Group {
     /// (`FENCED_INSTANCE_ID`, fatal). At most 249 of the characters a-z, A-Z, 0-9, `.`, `_` and
     /// `-`. Needs Kafka 2.3.
     ///
+    /// Before Kafka 3.3.2 the group coordinator goes on with the timeouts of the one that was there before
+    /// (KAFKA-14009): to raise them, stay away for longer than the former session.
+    ///
     /// A group that has static members and is led by this library takes in no member of the KIP-848
     /// protocol: the group coordinator refuses it (`GROUP_ID_NOT_FOUND`).
     ///
@@ -169,6 +172,10 @@ pub struct Rebalance {
     /// milliseconds.
     ///
     /// Sent since Kafka 0.10.1 (JoinGroup v1, KIP-62); older brokers take the session timeout.
+    ///
+    /// The group coordinator waits for the longest of all members. Where others have a longer one, as Java clients with
+    /// their 5 minutes, set this as long: a JoinGroup is given up 5 s after it, and before Kafka 2.2 a newcomer that
+    /// tries again is taken for one member more (KAFKA-7610).
     ///
     /// Default 60 s. Go: `Consumer.Group.Rebalance.Timeout` of sarama; Java:
     /// `max.poll.interval.ms`.

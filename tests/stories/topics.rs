@@ -206,6 +206,63 @@ fn a_topic_that_matches_is_claimed_when_it_is_created() {
     world.judge();
 }
 
+/// One sees it first. If each of the others saw it at a time of its own, each would have the group rebalance once more.
+#[test]
+fn a_topic_that_matches_is_seen_by_all_members_when_one_has_seen_it() {
+    let world = World::with(&[("topic-a", 3)]);
+    let mut config = world.config();
+    config.metadata.refresh_frequency = Duration::from_secs(600);
+    patterns(&mut config, "^topic-", None);
+    let mut members: Vec<Reader> = Vec::new();
+    for name in ["a", "b"] {
+        members.push(world.start(name, (), config.clone()));
+        world.await_members(members.len());
+    }
+    world.kafka.create_topic("topic-b", 12);
+    members.push(world.start("c", (), config));
+    for member in &members {
+        assert_eq!(member.await_claims(5).current["topic-b"].len(), 4);
+    }
+    world.judge();
+}
+
+/// As with topics that are named, one word is not enough.
+#[test]
+fn one_broker_that_does_not_know_a_topic_that_matches_makes_nobody_rebalance() {
+    let world = World::with(&[("topic-a", 1)]);
+    let mut config = watchful(&world);
+    patterns(&mut config, "^topic-", None);
+    let reader = world.start("a", (), config.clone());
+    let other = world.start("b", (), config);
+    world.await_members(2);
+    let generation = world.kafka.generation(GROUP);
+    for _ in 0..3 {
+        let code = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
+        let once = Fault::on(ApiKey::Metadata).times(1).error(code);
+        world.kafka.inject(once);
+        world.await_more(ApiKey::Metadata, 6);
+    }
+    assert_eq!(world.kafka.generation(GROUP), generation);
+    assert!(reader.errors().is_empty() && other.errors().is_empty());
+}
+
+/// Nobody is given what the leader of the group does not see.
+#[test]
+fn a_leader_that_may_not_see_the_topic_of_another_member_says_so() {
+    let world = World::with(&[("t", 1), ("u", 1)]);
+    let code = ErrorCode::TOPIC_AUTHORIZATION_FAILED;
+    let hidden = Fault::on(ApiKey::Metadata).topic("u").client_id("a");
+    let hidden = world.kafka.inject(hidden.error(code));
+    let leader = world.start("a", "t", watchful(&world));
+    leader.await_claims(1);
+    let other = world.start("b", "u", watchful(&world));
+    let error = leader.await_error(|error| error.topic() == Some("u"));
+    assert_eq!(error.code(), Some(code));
+    world.kafka.lift(hidden);
+    other.await_claims(1);
+    assert_eq!(leader.errors().len(), 1, "{:?}", leader.errors());
+}
+
 #[test]
 fn names_and_patterns_add_up_and_the_blacklist_leaves_names_alone() {
     let world = World::with(&[("named", 1), ("topic-a", 1), ("topic-b", 1)]);

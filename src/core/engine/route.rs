@@ -108,19 +108,31 @@ impl Engine {
 
     /// The topics whose description is needed.
     pub(super) fn wanted_topics(&self) -> BTreeSet<String> {
-        let named = self.settings.subscription.topics().iter().cloned();
         let claimed = self.claims.values().map(|c| c.topic.to_string());
-        named
+        self.subscribed_topics()
+            .into_iter()
             .chain(claimed)
             .chain(self.group.watched().iter().cloned())
             .collect()
     }
 
     /// A named topic that does not exist, or may not be read, is reported once until it appears; what
-    /// passes by itself, if it lasts.
+    /// passes by itself, if it lasts. So is one that others of the group want, while this member leads the group: nobody
+    /// is given what its leader does not see.
     fn report_absent_topics(&mut self) {
         let mut news = Vec::new();
-        for name in self.settings.subscription.topics() {
+        let named = self.settings.subscription.topics();
+        // What the own patterns choose need not exist.
+        let topics = &self.settings.topics;
+        let is_own = |name: &String| named.binary_search(name).is_ok() || topics.select(name);
+        let of_others = self.group.watched().iter().filter(|name| !is_own(name));
+        let names: BTreeMap<String, &str> = named
+            .iter()
+            .map(|name| (name.clone(), "topics"))
+            .chain(of_others.map(|name| (name.clone(), "topics of the group")))
+            .collect();
+        self.absent.retain(|name| names.contains_key(name));
+        for (name, context) in &names {
             let code = self.cluster.trouble(name);
             let still_holds = |topic: &Topic| topic.error == ErrorCode::NONE;
             let passes = reaction(ApiKey::Metadata, code) == Reaction::Retry
@@ -131,7 +143,7 @@ impl Engine {
                 self.absent.remove(name);
             } else if !is_quiet && self.absent.insert(name.clone()) {
                 news.push(
-                    Error::broker_code(code, "topics")
+                    Error::broker_code(code, context)
                         .at_api(ApiKey::Metadata)
                         .at_topic(name),
                 );
@@ -166,10 +178,10 @@ impl Engine {
             }
             group::Action::Disconnect(target) => self.actions.push_back(Action::Disconnect(target)),
             group::Action::Watch => self.watch(now),
-            group::Action::Rebalancing => self.rebalance_begins(),
+            group::Action::Rebalancing => self.rebalance_begins(now),
             group::Action::Assigned { partitions, .. } => self.assigned(now, &partitions),
             group::Action::Release { deadline } => {
-                self.rebalance_begins();
+                self.rebalance_begins(now);
                 self.release_for_rebalance(now, deadline);
             }
             group::Action::Lost(error) => self.lost(now, error),
@@ -196,7 +208,12 @@ impl Engine {
         }
     }
 
-    pub(super) fn rebalance_begins(&mut self) {
+    pub(super) fn rebalance_begins(&mut self, now: Instant) {
+        // A topic that somebody else has just seen: who saw it later, when its own time came, would have the group rebalance
+        // once more.
+        if self.settings.topics.whitelist.is_some() {
+            self.cluster.refresh(now);
+        }
         if self.rebalancing.is_none() && self.closing.is_none() {
             let current = self.claimed();
             self.rebalancing = Some(current.clone());

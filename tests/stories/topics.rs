@@ -89,6 +89,13 @@ fn the_leader_watches_the_topics_of_all_members() {
     world.judge();
 }
 
+/// The next description of the cluster is one without topics.
+fn one_broker_knows_no_topic(world: &World) {
+    let code = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
+    let once = Fault::on(ApiKey::Metadata).times(1).error(code);
+    world.kafka.inject(once);
+}
+
 /// A broker that has just started serves clients before it has been told of all topics.
 #[test]
 fn one_broker_that_does_not_know_a_topic_makes_nobody_rebalance() {
@@ -97,9 +104,7 @@ fn one_broker_that_does_not_know_a_topic_makes_nobody_rebalance() {
     reader.await_claims(2);
     let generation = world.kafka.generation(GROUP);
     for _ in 0..3 {
-        let code = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
-        let once = Fault::on(ApiKey::Metadata).times(1).error(code);
-        world.kafka.inject(once);
+        one_broker_knows_no_topic(&world);
         world.await_more(ApiKey::Metadata, 3);
         world.fill("t", 2, 5);
         reader.consume(10);
@@ -237,9 +242,7 @@ fn one_broker_that_does_not_know_a_topic_that_matches_makes_nobody_rebalance() {
     world.await_members(2);
     let generation = world.kafka.generation(GROUP);
     for _ in 0..3 {
-        let code = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
-        let once = Fault::on(ApiKey::Metadata).times(1).error(code);
-        world.kafka.inject(once);
+        one_broker_knows_no_topic(&world);
         world.await_more(ApiKey::Metadata, 6);
     }
     assert_eq!(world.kafka.generation(GROUP), generation);

@@ -6,7 +6,7 @@ use fastrand::Rng;
 
 /// One of these.
 pub(crate) fn pick<T: Copy, const N: usize>(rng: &mut Rng, of: [T; N]) -> T {
-    of[rng.usize(0..N)]
+    any(rng, &of)
 }
 
 /// One of these.

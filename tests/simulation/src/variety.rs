@@ -15,21 +15,6 @@ use crate::{
     user::{Habits, Way},
 };
 
-/// All that can fail.
-pub(crate) const APIS: &[ApiKey] = &[
-    ApiKey::ApiVersions,
-    ApiKey::Metadata,
-    ApiKey::FindCoordinator,
-    ApiKey::JoinGroup,
-    ApiKey::SyncGroup,
-    ApiKey::Heartbeat,
-    ApiKey::LeaveGroup,
-    ApiKey::OffsetCommit,
-    ApiKey::OffsetFetch,
-    ApiKey::ListOffsets,
-    ApiKey::Fetch,
-];
-
 /// What heals by itself, by the API that can answer it.
 pub(crate) const PASSING: &[(ApiKey, ErrorCode)] = {
     use ApiKey as A;

@@ -15,6 +15,15 @@ const RELEASES: [KafkaRelease; 13] = {
     ]
 };
 
+/// The highest version that a broker lists.
+fn highest(story: &mut Story, broker: i32, api: ApiKey) -> i16 {
+    let listed = story.call(broker, 3, &api_versions::Request::default());
+    assert_eq!(listed.error_code, ErrorCode::NONE);
+    let mut listed = listed.api_keys.iter();
+    let found = listed.find(|listed| listed.api_key == api.key());
+    found.expect("it is spoken").max_version
+}
+
 #[test]
 fn a_broker_lists_what_it_speaks() {
     let settings = Settings {
@@ -22,19 +31,9 @@ fn a_broker_lists_what_it_speaks() {
         ..Settings::new(2, KafkaRelease::V3_9)
     };
     let mut story = Story::by(settings);
-    let mut highest = |broker, api: ApiKey| {
-        let listed = story.call(broker, 3, &api_versions::Request::default());
-        assert_eq!(listed.error_code, ErrorCode::NONE);
-        listed
-            .api_keys
-            .iter()
-            .find(|listed| listed.api_key == api.key())
-            .unwrap()
-            .max_version
-    };
-    assert_eq!(highest(1, ApiKey::Fetch), 17);
-    assert_eq!(highest(2, ApiKey::Fetch), 12);
-    assert_eq!(highest(1, ApiKey::JoinGroup), 5);
+    assert_eq!(highest(&mut story, 1, ApiKey::Fetch), 17);
+    assert_eq!(highest(&mut story, 2, ApiKey::Fetch), 12);
+    assert_eq!(highest(&mut story, 1, ApiKey::JoinGroup), 5);
 }
 
 #[test]
@@ -44,12 +43,6 @@ fn a_broker_that_is_upgraded_speaks_more() {
         ..Settings::new(2, KafkaRelease::V3_9)
     });
     story.cluster.install(2, KafkaRelease::V2_8);
-    let highest = |story: &mut Story, broker, api: ApiKey| {
-        let listed = story.call(broker, 3, &api_versions::Request::default());
-        let mut listed = listed.api_keys.iter();
-        let found = listed.find(|listed| listed.api_key == api.key());
-        found.expect("it is spoken").max_version
-    };
     assert_eq!(highest(&mut story, 1, ApiKey::Fetch), 17);
     assert_eq!(highest(&mut story, 2, ApiKey::Fetch), 12);
     story.cluster.stop_broker(story.now, 2);

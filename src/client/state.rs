@@ -63,7 +63,7 @@ impl State {
         let mut tries = self.cluster.brokers().count() + self.cluster.bootstrap().len();
         loop {
             let to = Target {
-                broker: self.cluster.any_broker(),
+                broker: self.cluster.any_broker(|_| false),
                 lane: Lane::Control,
             };
             let answer = self.ask_until(&to, call.clone(), config.net.read_timeout, deadline);

@@ -264,6 +264,11 @@ pub enum InitialOffset {
 }
 
 /// What to do when the offset to read at does not exist (any more) in a partition.
+///
+/// That does not always mean that something was missed. A commit is one above the last mark, and what is not for users is
+/// never marked: the marker that ends a transaction (KIP-98), what was aborted. Once such a partition has been silent for its whole
+/// retention, its log begins behind all that was read, and behind the commit. [`Oldest`](Self::Oldest) goes on there
+/// with the next record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OutOfRange {
     /// Start again at the oldest record that exists: records may be delivered twice, none that

@@ -38,7 +38,7 @@ pub struct Settings {
     pub full: bool,
     /// Whether a broker may create a topic that is asked for.
     pub allow_auto_topic_creation: bool,
-    /// How long an answer may take.
+    /// How long an answer may take at the most.
     pub timeout: Duration,
 }
 
@@ -70,6 +70,10 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(10);
 /// The longest wait between two looks for the leader of a partition.
 const LONGEST_LEADERLESS: Duration = Duration::from_secs(2);
 
+/// A broker that is gone says nothing, and another one is asked after this time; after twice as long the next one, for a
+/// large answer may take its time.
+const FIRST_PATIENCE: Duration = Duration::from_secs(5);
+
 /// The cluster as last described.
 #[derive(Debug)]
 pub struct Cluster {
@@ -84,6 +88,8 @@ pub struct Cluster {
     subscribed: BTreeSet<String>,
     naming: Naming,
     refresh: Refresh,
+    /// How long the last answer took.
+    took: Duration,
     /// When the last answer was asked for: an answer older than a wish does not fulfil it.
     updated_at: Option<Instant>,
     /// Which broker gave it, where that is known.
@@ -175,6 +181,7 @@ impl Cluster {
             subscribed: BTreeSet::new(),
             naming: Naming::default(),
             refresh: Refresh::Waiting(None),
+            took: Duration::ZERO,
             updated_at: None,
             described_by: None,
             rng: fastrand::Rng::with_seed(seed),
@@ -346,16 +353,17 @@ impl Cluster {
         }
     }
 
-    /// The question that is due, and whom to ask.
+    /// The question that is due, and whom to ask; not who is said to be silent, if there is another.
     pub fn poll_call(
         &mut self,
         now: Instant,
         tokens: &mut Tokens,
+        is_silent: impl Fn(&Broker) -> bool,
     ) -> Option<(Target, Token, Call, Duration)> {
         if self.naming.is_due() {
             // The one that has left them out: others may know other topics.
             let describer = self.described_by.and_then(|id| self.broker(id)).cloned();
-            let to = describer.unwrap_or_else(|| self.any_broker());
+            let to = describer.unwrap_or_else(|| self.any_broker(is_silent));
             let token = tokens.fresh();
             let topics = self.naming.ask(token);
             return Some(self.question(to, token, Some(topics)));
@@ -364,7 +372,7 @@ impl Cluster {
             Refresh::Waiting(Some(due)) if *due <= now => {}
             Refresh::Waiting(_) | Refresh::Asked { .. } => return None,
         }
-        let to = self.any_broker();
+        let to = self.any_broker(is_silent);
         let token = tokens.fresh();
         self.refresh = Refresh::Asked {
             token,
@@ -390,7 +398,9 @@ impl Cluster {
             broker,
             lane: Lane::Control,
         };
-        (target, token, Call::Metadata(ask), self.settings.timeout)
+        let patience = FIRST_PATIENCE.max(2 * self.took) * (1 << self.retry.tries().min(8));
+        let timeout = self.settings.timeout.min(patience);
+        (target, token, Call::Metadata(ask), timeout)
     }
 
     /// Whether this names a question that is on its way.
@@ -417,6 +427,7 @@ impl Cluster {
         };
         match result {
             Ok(answer) => {
+                self.took = now - asked_at;
                 self.describe(now, asked_at, Some(&to), answer.into_metadata());
                 if again {
                     self.refresh(now);
@@ -483,10 +494,20 @@ impl Cluster {
         }
     }
 
-    /// A broker for questions that any can answer: another one each time. The bootstrap addresses, at which nobody
-    /// may be any more, have their turns only when all known brokers were asked in vain.
-    pub fn any_broker(&mut self) -> Broker {
+    /// A broker for questions that any can answer: another one each time, and none that is said to be silent as long as
+    /// others were not asked in vain. The bootstrap addresses, at which nobody may be any more, have their turns only
+    /// when all known brokers were asked.
+    pub fn any_broker(&mut self, is_silent: impl Fn(&Broker) -> bool) -> Broker {
         let known = self.brokers.len();
+        if self.asked_in_vain < known {
+            let mut next = self.brokers.values().cycle().skip(self.turn % known);
+            let silent = next
+                .by_ref()
+                .take(known)
+                .take_while(|b| is_silent(b))
+                .count();
+            self.turn += silent % known;
+        }
         let turn = match self.asked_in_vain < known {
             true => self.turn % known,
             false => self.asked_in_vain % (known + self.bootstrap.len()),

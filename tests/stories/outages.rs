@@ -68,6 +68,34 @@ fn connections_that_are_half_open_are_given_up() {
     assert_eq!(committed(&kafka, 0), Some(2));
 }
 
+/// Scenario 21: the machine of a leader is gone, which says nothing, and nobody gives a call up for minutes. Its partition is
+/// read from the successor as soon as there is one.
+#[test]
+fn a_partition_is_read_from_the_successor_while_the_former_leader_is_silent() {
+    let kafka = FakeCluster::builder().brokers(3).topic("t", 1).start();
+    let minutes = 10 * PATIENCE;
+    let mut config = config();
+    config.net.read_timeout = minutes;
+    config.net.dial_timeout = minutes;
+    let consumer = join(&kafka, config);
+    kafka.produce("t", 0, [("", "before")]);
+    take(consumer.messages(), 1);
+    let leader = kafka.leader("t", 0).expect("it has one");
+    let on_it = |api| Fault::on(api).broker(leader);
+    kafka.inject(on_it(ApiKey::Metadata).silence());
+    let lost = kafka.inject(on_it(ApiKey::Fetch).times(1).silence());
+    kafka.await_until(PATIENCE, |cluster| !cluster.is_armed(lost));
+    let others = (1..=3).filter(|id| *id != leader);
+    let successor = others.last().expect("there are three");
+    kafka.move_leader("t", 0, successor);
+    kafka.produce("t", 0, [("", "after")]);
+    let taken = take(consumer.messages(), 1);
+    assert_eq!(texts(&taken), ["after"]);
+    consumer.mark_offset(&taken[0], "");
+    consumer.close().expect("all is committed");
+    assert_eq!(committed(&kafka, 0), Some(2));
+}
+
 /// Scenario 22: the group may not be used. That is the end, with a cause, and not tried for ever.
 #[test]
 fn who_may_not_use_the_group_is_told_so_once_and_for_all() {

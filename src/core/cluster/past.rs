@@ -47,8 +47,12 @@ impl Past {
         known: Option<Topic>,
         mut told: Topic,
     ) -> Option<Topic> {
-        // With an error nothing is told of partitions.
-        let Some(id) = told.id.filter(|_| told.error == ErrorCode::NONE) else {
+        if told.error != ErrorCode::NONE {
+            // Nothing is told of partitions.
+            return Some(told);
+        }
+        let Some(id) = told.id else {
+            told.keep_at_first(known);
             return Some(told);
         };
         let heard = self.0.entry(name.to_owned()).or_default();
@@ -105,6 +109,21 @@ impl Heard {
 }
 
 impl Topic {
+    /// Without an id nobody can tell a broker that has not heard of new partitions from a topic that was created again
+    /// with fewer. That some are gone is believed when it is told again.
+    fn keep_at_first(&mut self, known: Option<Self>) {
+        let passing = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
+        let Some(known) = known.filter(|known| known.passing != passing) else {
+            return;
+        };
+        for (number, partition) in known.partitions {
+            self.partitions.entry(number).or_insert_with(|| {
+                self.passing = passing;
+                partition
+            });
+        }
+    }
+
     /// Keeps what was known of partitions whose leader is said to be one of an older epoch, or that are not described
     /// any more, for partitions do not go away. Tells whether there are any.
     fn keep_what_is_newer(&mut self, known: Self) -> bool {

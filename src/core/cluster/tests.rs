@@ -106,15 +106,27 @@ impl Story {
     }
 
     fn try_question(&mut self) -> Option<Asked> {
-        let (to, token, call, _) = self.cluster.poll_call(self.now, &mut self.tokens)?;
+        self.try_question_within().map(|(asked, _)| asked)
+    }
+
+    /// The question, and how long its answer may take.
+    fn question_within(&mut self) -> (Asked, Duration) {
+        self.try_question_within().expect("it is time to ask")
+    }
+
+    fn try_question_within(&mut self) -> Option<(Asked, Duration)> {
+        let (to, token, call, within) =
+            self.cluster
+                .poll_call(self.now, &mut self.tokens, |_| false)?;
         let Call::Metadata(ask) = call else {
             panic!("{call:?}");
         };
-        Some(Asked {
+        let asked = Asked {
             token,
             port: to.broker.port,
             topics: ask.topics,
-        })
+        };
+        Some((asked, within))
     }
 
     fn question(&mut self) -> Asked {
@@ -153,18 +165,58 @@ impl Story {
 fn bootstrap_addresses_are_asked_only_when_all_known_brokers_were_in_vain() {
     let mut story = Story::new();
     let is_bootstrap = |broker: Broker| broker.id.is_none();
-    assert!(is_bootstrap(story.cluster.any_broker()), "nobody is known");
+    assert!(
+        is_bootstrap(story.cluster.any_broker(|_| false)),
+        "nobody is known"
+    );
     story.hear(ID, 1, 4);
     for _ in 0..5 {
-        assert!(!is_bootstrap(story.cluster.any_broker()));
-        assert!(!is_bootstrap(story.cluster.any_broker()));
+        assert!(!is_bootstrap(story.cluster.any_broker(|_| false)));
+        assert!(!is_bootstrap(story.cluster.any_broker(|_| false)));
         story.cluster.heard();
     }
-    let in_vain = (0..6).map(|_| is_bootstrap(story.cluster.any_broker()));
+    let in_vain = (0..6).map(|_| is_bootstrap(story.cluster.any_broker(|_| false)));
     let expected = [false, false, true, false, false, true];
     assert_eq!(in_vain.collect::<Vec<_>>(), expected);
     story.hear(ID, 1, 4);
-    assert!(!is_bootstrap(story.cluster.any_broker()));
+    assert!(!is_bootstrap(story.cluster.any_broker(|_| false)));
+}
+
+#[test]
+fn who_is_silent_is_asked_only_when_all_others_were_in_vain() {
+    let mut story = Story::new();
+    story.hear(ID, 1, 4);
+    let mut ask = |is_silent: fn(i32) -> bool| {
+        let is_silent = |broker: &Broker| broker.id.is_some_and(is_silent);
+        story.cluster.any_broker(is_silent).id
+    };
+    let asked = [(); 4].map(|()| ask(|id| id == 1));
+    assert_eq!(asked[..2], [Some(2), Some(2)]);
+    assert!(asked[2..].contains(&Some(1)), "{asked:?}");
+    story.cluster.heard();
+    let all = [(); 2].map(|()| story.cluster.any_broker(|_| true).id);
+    assert!(all.contains(&Some(1)) && all.contains(&Some(2)), "{all:?}");
+}
+
+/// One that is gone does not say so. But a large answer may take its time, and so may the next one.
+#[test]
+fn another_broker_is_asked_soon_and_what_takes_long_gets_its_time() {
+    let mut story = Story::new();
+    let secs = Duration::from_secs;
+    let mut patience = Vec::new();
+    for _ in 0..5 {
+        let (asked, within) = story.question_within();
+        patience.push(within);
+        story.now += within;
+        story.fail(&asked, Error::new(ErrorKind::Timeout(within), "metadata"));
+        story.now += secs(20);
+    }
+    assert_eq!(patience, [5, 10, 20, 30, 30].map(secs));
+    let (asked, _) = story.question_within();
+    story.now += secs(12);
+    story.answer(&asked, vec![topic(ID, 1, 1, 4)]);
+    story.now += secs(3600);
+    assert_eq!(story.question_within().1, secs(24));
 }
 
 /// Whoever never wants to hear of failures that may pass does not, and nothing else happens.
@@ -221,6 +273,28 @@ fn partitions_do_not_go_away() {
     story.hear_of(vec![topic(ID, 3, 1, 4)]);
     story.hear_of(vec![topic(ID, 2, 1, 4)]);
     assert_eq!(story.cluster.partition_count("t"), Some(3));
+}
+
+/// Not all brokers hear of new ones at once, and each change of the count is a rebalance.
+#[test]
+fn without_ids_partitions_go_away_when_that_is_told_twice() {
+    let mut story = Story::new();
+    let mut count = |partitions| {
+        story.hear_of(vec![topic(None, partitions, 1, 4)]);
+        let soon = story.now + Duration::from_secs(1);
+        let is_urgent = story.cluster.deadline().is_some_and(|due| due < soon);
+        (story.cluster.partition_count("t"), is_urgent)
+    };
+    let told = [3, 4, 3, 4, 3, 3].map(&mut count);
+    let held = [
+        (Some(3), false),
+        (Some(4), false),
+        (Some(4), true),
+        (Some(4), false),
+        (Some(4), true),
+        (Some(3), false),
+    ];
+    assert_eq!(told, held);
 }
 
 #[test]
@@ -287,7 +361,7 @@ fn what_a_broker_says_of_itself_is_told_by_no_other() {
     let mut others = 0;
     // The two that are known, in turn; when both were asked in vain, the one that was known from the start.
     for in_vain in [0, 0, 2, 0, 2, 0] {
-        (0..in_vain).for_each(|_| drop(story.cluster.any_broker()));
+        (0..in_vain).for_each(|_| drop(story.cluster.any_broker(|_| false)));
         let by = story.ask();
         let leader = story
             .cluster

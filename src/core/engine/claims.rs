@@ -147,7 +147,7 @@ impl Engine {
                 self.starts.add(id, &topic, partition);
             }
         }
-        self.cluster.want(now, self.wanted_topics());
+        self.want_topics(now);
         // The leader of the group may know of partitions that we have not heard of yet.
         if self.lacks_leader() {
             self.cluster.refresh(now);

@@ -186,6 +186,8 @@ impl Engine {
 
     fn timeout(&mut self, now: Instant) {
         self.fetcher.expire(now);
+        let outcomes = self.fetcher.look_for_late(now);
+        self.fetch_outcomes(now, outcomes);
         for id in &self.dropped {
             let claim = self.claims.get_mut(id);
             claim.expect("it ends with its claim").expire(now);
@@ -207,7 +209,10 @@ impl Engine {
         if self.stopped {
             return;
         }
-        while let Some((to, token, call, timeout)) = self.cluster.poll_call(now, &mut self.tokens) {
+        let is_silent = |broker: &Broker| self.fetcher.is_silent(broker, now);
+        while let Some((to, token, call, timeout)) =
+            self.cluster.poll_call(now, &mut self.tokens, is_silent)
+        {
             self.actions.push_back(Action::Send {
                 to,
                 token,

@@ -63,6 +63,6 @@ impl Engine {
             // Only this member can have committed anything here, and that was meant for the former topic.
             _ => self.look_up_start(next, At::Oldest, self.settings.commit.interval.is_some()),
         }
-        self.cluster.want(now, self.wanted_topics());
+        self.want_topics(now);
     }
 }

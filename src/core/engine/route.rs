@@ -81,9 +81,9 @@ impl Engine {
             .metadata_changed(now, &|topic| cluster.count(topic));
         let topics = self.subscribed_topics();
         if self.closing.is_none() {
-            self.group.subscribe(now, topics);
+            self.group.subscribe(now, topics.clone());
         }
-        self.cluster.want(now, self.wanted_topics());
+        self.want_besides(now, topics);
         self.report_absent_topics();
         let described_at = self.cluster.updated_at();
         let wanted = &mut self.counts_wanted;
@@ -106,14 +106,17 @@ impl Engine {
             .collect()
     }
 
-    /// The topics whose description is needed.
-    pub(super) fn wanted_topics(&self) -> BTreeSet<String> {
-        let claimed = self.claims.values().map(|c| c.topic.to_string());
-        self.subscribed_topics()
-            .into_iter()
-            .chain(claimed)
-            .chain(self.group.watched().iter().cloned())
-            .collect()
+    /// The topics whose description is needed have changed.
+    pub(super) fn want_topics(&mut self, now: Instant) {
+        self.want_besides(now, self.subscribed_topics());
+    }
+
+    /// The same, where it is known which are subscribed to.
+    fn want_besides(&mut self, now: Instant, subscribed: BTreeSet<String>) {
+        let mut wanted = subscribed;
+        wanted.extend(self.claims.values().map(|c| c.topic.to_string()));
+        wanted.extend(self.group.watched().iter().cloned());
+        self.cluster.want(now, wanted);
     }
 
     /// A named topic that does not exist, or may not be read, is reported once until it appears; what
@@ -126,13 +129,13 @@ impl Engine {
         let topics = &self.settings.topics;
         let is_own = |name: &String| named.binary_search(name).is_ok() || topics.select(name);
         let of_others = self.group.watched().iter().filter(|name| !is_own(name));
-        let names: BTreeMap<String, &str> = named
+        let names: BTreeMap<&String, &str> = named
             .iter()
-            .map(|name| (name.clone(), "topics"))
-            .chain(of_others.map(|name| (name.clone(), "topics of the group")))
+            .map(|name| (name, "topics"))
+            .chain(of_others.map(|name| (name, "topics of the group")))
             .collect();
         self.absent.retain(|name| names.contains_key(name));
-        for (name, context) in &names {
+        for (name, context) in names {
             let code = self.cluster.trouble(name);
             let still_holds = |topic: &Topic| topic.error == ErrorCode::NONE;
             let passes = reaction(ApiKey::Metadata, code) == Reaction::Retry
@@ -164,8 +167,10 @@ impl Engine {
             } => {
                 let to = match to {
                     group::Destination::Coordinator(target) => target,
-                    group::Destination::AnyBroker => Target {
-                        broker: self.cluster.any_broker(),
+                    group::Destination::AnyBroker { but } => Target {
+                        broker: self.cluster.any_broker(|broker| {
+                            but.as_ref() == Some(broker) || self.fetcher.is_silent(broker, now)
+                        }),
                         lane: Lane::Control,
                     },
                 };
@@ -193,7 +198,7 @@ impl Engine {
 
     /// The group is told at once what is known, and what has changed since when the refresh has come.
     fn watch(&mut self, now: Instant) {
-        self.cluster.want(now, self.wanted_topics());
+        self.want_topics(now);
         let cluster = &self.cluster;
         let is_known = |topic: &String| cluster.partition_count(topic).is_some();
         let watched = self.group.watched();

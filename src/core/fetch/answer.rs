@@ -122,8 +122,8 @@ impl Fetcher {
         };
         let loud = work.failures.is_told(error, quiet);
         let mut by_follower = false;
-        for (claim, epoch) in asked.claims {
-            let Some(mut reading) = self.readings.change_in(claim, epoch) else {
+        for claim in asked.claims {
+            let Some(mut reading) = self.readings.change_asked(claim, asked.token) else {
                 continue;
             };
             reading.asked = Asked::No;
@@ -163,8 +163,8 @@ impl Fetcher {
         work.not_before = work.not_before.max(Some(until));
         let is_told = work.portion.put_off(asked.reserved);
         let mut outcomes = Vec::new();
-        for (claim, epoch) in asked.claims {
-            let Some(mut reading) = self.readings.change_in(claim, epoch) else {
+        for claim in asked.claims {
+            let Some(mut reading) = self.readings.change_asked(claim, asked.token) else {
                 continue;
             };
             reading.asked = Asked::No;
@@ -194,8 +194,8 @@ impl Fetcher {
         let mut outcomes = Vec::new();
         let mut fruitful = false;
         let mut partitions = ByPartition::new(answer.partitions);
-        for (claim, epoch) in asked.claims {
-            let Some(mut reading) = self.readings.change_in(claim, epoch) else {
+        for claim in asked.claims {
+            let Some(mut reading) = self.readings.change_asked(claim, asked.token) else {
                 continue;
             };
             reading.asked = Asked::No;
@@ -275,8 +275,9 @@ impl Fetcher {
             .leader
             .as_ref()
             .is_none_or(|(leader, _)| leader != broker);
-        if reading.follower.take().is_some() && from_follower {
+        if from_follower {
             // Only the leader's word counts: ask it, at once.
+            reading.follower = None;
             drop(reading);
             return self.read_from_leaders(now);
         }

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Aim, Asked, Fetcher, Loop, Outcome, Question};
+use super::{Aim, Asked, Fetcher, Late, Loop, Outcome, Question};
 use crate::{
     call::{Broker, Call, Lane, Target, Token, Unfit, list_offsets},
     core::{
@@ -37,18 +37,17 @@ impl Fetcher {
             }
         }
         let (broker, claims) = wishes.pop_first()?;
-        let mut asked = Vec::with_capacity(claims.len());
+        let token = tokens.fresh();
         let mut partitions = Vec::with_capacity(claims.len());
-        for claim in claims {
+        for claim in &claims {
             let mut reading = self
                 .readings
-                .change(claim)
+                .change(*claim)
                 .expect("wishes are made of readings");
             let Aim::Lookup(at) = reading.aim else {
                 unreachable!("only look-ups are wished for")
             };
-            reading.asked = Asked::Here;
-            asked.push((claim, reading.epoch));
+            reading.asked = Asked::Here(token);
             partitions.push(list_offsets::Partition {
                 topic: reading.topic.to_string(),
                 partition: reading.partition,
@@ -56,16 +55,16 @@ impl Fetcher {
                 at,
             });
         }
-        let token = tokens.fresh();
         let work = self.loops.entry(broker.clone()).or_insert_with(Loop::new);
         work.lookup = Some(Question {
             token,
             at: now,
             max_wait: Duration::ZERO,
+            late: Late::after(now, Duration::ZERO),
             reserved: 0,
-            partitions: asked.len(),
+            partitions: claims.len(),
             credit: 0,
-            claims: asked,
+            claims,
         });
         let ask = list_offsets::Ask {
             read_committed: self.settings.read_committed,
@@ -96,8 +95,8 @@ impl Fetcher {
             Err(error) => (Vec::new(), Some(error)),
         };
         let mut listed = ByPartition::new(listed);
-        for (claim, epoch) in asked.claims {
-            let Some(mut reading) = self.readings.change_in(claim, epoch) else {
+        for claim in asked.claims {
+            let Some(mut reading) = self.readings.change_asked(claim, asked.token) else {
                 continue;
             };
             reading.asked = Asked::No;

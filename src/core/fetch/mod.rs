@@ -10,6 +10,7 @@ mod answer;
 mod budget;
 mod deliver;
 mod failures;
+mod late;
 mod lookup;
 mod onward;
 mod plan;
@@ -32,6 +33,7 @@ pub use onward::Onward;
 use self::{
     budget::Budget,
     failures::Failures,
+    late::Late,
     onward::Grant,
     portion::Portion,
     reading::{Aim, Asked, Buffer, Reading},
@@ -166,8 +168,9 @@ struct Question {
     partitions: usize,
     /// How many bytes the claims had credit for.
     credit: usize,
-    /// The claims asked for, each with its epoch at that time.
-    claims: Vec<(ClaimId, u32)>,
+    /// The claims asked for. The answer counts for those that have not turned to another broker meanwhile.
+    claims: Vec<ClaimId>,
+    late: Late,
 }
 
 /// Round robin over claims: who was served longest ago comes first.
@@ -412,11 +415,7 @@ impl Fetcher {
 
     /// When a wait ends after which there may be something to ask.
     pub fn deadline(&self) -> Option<Instant> {
-        let loops = self
-            .loops
-            .values()
-            .filter(|l| l.fetch.is_none())
-            .filter_map(|l| l.not_before);
+        let loops = self.loops.values().filter_map(Loop::deadline);
         self.readings.deadline().into_iter().chain(loops).min()
     }
 
@@ -458,5 +457,11 @@ impl Loop {
 
     fn is_busy(&self) -> bool {
         self.fetch.is_some() || self.lookup.is_some()
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let asked = [&self.fetch, &self.lookup].into_iter().flatten();
+        let wait = self.not_before.filter(|_| self.fetch.is_none());
+        asked.map(|asked| asked.late.at).chain(wait).min()
     }
 }

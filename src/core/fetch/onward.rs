@@ -10,7 +10,7 @@
 use std::time::{Duration, Instant};
 
 use super::{
-    Aim, Asked, Brought, Fetcher, Question,
+    Aim, Asked, Brought, Fetcher, Late, Question,
     plan::{SMALLEST_REQUEST, as_i32},
 };
 use crate::{
@@ -57,6 +57,7 @@ impl Grant {
             token: self.token,
             at: now,
             max_wait: former.max_wait,
+            late: Late::after(now, former.max_wait),
             reserved: self.reserved,
             partitions: former.partitions,
             credit: former.credit,
@@ -78,9 +79,11 @@ impl Fetcher {
             let bytes = asked.reserved.min(limit);
             let source = self.readings.sources().get(broker)?;
             let would_ask_the_same = || {
-                let is_credited = |(claim, epoch): &(ClaimId, u32)| {
+                let is_credited = |claim: &ClaimId| {
                     let reading = self.readings.get(*claim);
-                    reading.is_some_and(|r| r.epoch == *epoch && r.is_credited_at(broker))
+                    reading.is_some_and(|r| {
+                        r.asked.by() == Some(asked.token) && r.is_credited_at(broker)
+                    })
                 };
                 source.starved.is_empty()
                     && source.credited.len() == asked.partitions
@@ -126,16 +129,17 @@ impl Fetcher {
             return;
         };
         let mut ends = ends.iter();
-        next.claims.retain(|(claim, epoch)| {
+        next.claims.retain(|claim| {
             let end = ends.next();
-            let Some(mut reading) = self.readings.change_in(*claim, *epoch) else {
+            let Some(mut reading) = self.readings.change(*claim) else {
                 return false;
             };
             // Else it is not what the connection has asked for.
-            let goes_on = reading.source() == Some(broker)
+            let goes_on = reading.asked == Asked::No
+                && reading.source() == Some(broker)
                 && end.is_some_and(|end| reading.aim == Aim::Read(*end));
             if goes_on {
-                reading.asked = Asked::Here;
+                reading.asked = Asked::Here(next.token);
             }
             goes_on
         });

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Aim, Asked, Brought, Fetcher, Loop, Question, portion, readings::Source};
+use super::{Aim, Asked, Brought, Fetcher, Late, Loop, Question, portion, readings::Source};
 use crate::{
     call::{Broker, Call, Lane, Target, Token, fetch},
     core::{ClaimId, Tokens, cluster::Cluster},
@@ -154,6 +154,7 @@ impl Fetcher {
         if let Some(limit) = work.and_then(|work| work.portion.limit()) {
             bytes = bytes.min(self.cut(&mut credited, limit, is_bounded));
         }
+        let token = tokens.fresh();
         let mut claims = Vec::with_capacity(credited.len());
         let mut partitions = Vec::with_capacity(credited.len());
         for (claim, credit) in credited {
@@ -164,9 +165,9 @@ impl Fetcher {
             let Aim::Read(offset) = reading.aim else {
                 unreachable!("only claims that read stand in the line of a source")
             };
-            reading.asked = Asked::Here;
+            reading.asked = Asked::Here(token);
             reading.asked_for = credit;
-            claims.push((claim, reading.epoch));
+            claims.push(claim);
             partitions.push(fetch::Partition {
                 topic: reading.topic.to_string(),
                 topic_id: cluster.topic_id(&reading.topic),
@@ -176,7 +177,6 @@ impl Fetcher {
                 max_bytes: as_i32(credit),
             });
         }
-        let token = tokens.fresh();
         self.budget.reserve(bytes);
         let work = self.loops.entry(broker.clone()).or_insert_with(Loop::new);
         work.turn = token.0;
@@ -185,6 +185,7 @@ impl Fetcher {
             token,
             at: now,
             max_wait,
+            late: Late::after(now, max_wait),
             reserved: bytes,
             partitions: claims.len(),
             credit: sum_of_credits,

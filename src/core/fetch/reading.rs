@@ -8,7 +8,7 @@ use std::{
 
 use super::{failures::Failures, plan::SMALLEST_REQUEST, readings::Filed};
 use crate::{
-    call::{Broker, list_offsets::At},
+    call::{Broker, Token, list_offsets::At},
     core::{ChannelId, ClaimId, Cluster},
     error::Error,
     protocol::ErrorCode,
@@ -30,7 +30,7 @@ pub(super) struct Reading {
     pub(super) aim: Aim,
     /// The offset behind the last record decoded: records below it are not for the user.
     pub(super) delivered_to: i64,
-    /// Counts up whenever what is on its way or decoded has become worthless.
+    /// Counts up whenever what is decoded has become worthless.
     pub(super) epoch: u32,
     /// Whether a request for it is on its way.
     pub(super) asked: Asked,
@@ -71,15 +71,25 @@ pub(super) struct Reading {
     pub(super) filed: Filed,
 }
 
-/// Whether a request is on its way.
+/// Whether a request is on its way whose answer counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Asked {
     /// None is.
     No,
     /// To the broker to read from.
-    Here,
+    Here(Token),
     /// To the broker that was the one to read from.
-    Elsewhere,
+    Elsewhere(Token),
+}
+
+impl Asked {
+    /// Which request that is.
+    pub(super) fn by(self) -> Option<Token> {
+        match self {
+            Self::No => None,
+            Self::Here(token) | Self::Elsewhere(token) => Some(token),
+        }
+    }
 }
 
 /// What is to be done next.
@@ -170,11 +180,15 @@ impl Reading {
         // With time another follower may be the better one, which the leader says when it is asked. A
         // new leader names its own, and speaks for its own log.
         let follower = self.follower.take();
-        let is_another = !is_same(leader.as_ref(), self.leader.as_ref());
-        self.leader = leader;
+        let former = std::mem::replace(&mut self.leader, leader);
+        let is_another = !is_same(self.leader.as_ref(), former.as_ref());
+        if self.leader.as_ref().map(|(b, _)| b) != former.as_ref().map(|(b, _)| b) {
+            // Who leads no more may be gone, and its answer with it.
+            self.asked = Asked::No;
+        }
         if is_another || follower.is_some() {
-            if self.asked == Asked::Here {
-                self.asked = Asked::Elsewhere;
+            if let Asked::Here(token) = self.asked {
+                self.asked = Asked::Elsewhere(token);
             }
             if let Aim::End(offset) = self.aim {
                 self.aim = Aim::Read(offset);
@@ -199,6 +213,19 @@ impl Reading {
         if self.answered_by.as_ref() != Some(broker) {
             self.answered_by = Some(broker.clone());
         }
+    }
+
+    /// The broker that was asked does not answer. Whether that is no news of the leader, but of one that was to spare it.
+    pub(super) fn give_up(&mut self, broker: &Broker) -> bool {
+        let is_leader = self
+            .leader
+            .as_ref()
+            .is_some_and(|(leader, _)| leader == broker);
+        if !is_leader {
+            self.asked = Asked::No;
+            self.follower = None;
+        }
+        !is_leader
     }
 
     /// Whom to read from.
@@ -304,7 +331,7 @@ impl Reading {
         self.not_before = Some(self.failures.add(now, rng));
     }
 
-    /// What is on its way or being decoded has become worthless.
+    /// What is being decoded has become worthless.
     pub(super) fn bump(&mut self) {
         self.epoch += 1;
     }

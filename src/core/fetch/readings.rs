@@ -15,7 +15,7 @@ use std::{
 
 use super::reading::{Aim, Asked, Reading};
 use crate::{
-    call::Broker,
+    call::{Broker, Token},
     core::{ChannelId, ClaimId},
 };
 
@@ -164,7 +164,13 @@ impl Readings {
         Some(Change { reading, lines })
     }
 
-    /// The same, if what was asked for or decoded in this epoch is still worth something.
+    /// The same, if the answer to this request is still worth something.
+    pub(super) fn change_asked(&mut self, claim: ClaimId, by: Token) -> Option<Change<'_>> {
+        self.change(claim)
+            .filter(|reading| reading.asked.by() == Some(by))
+    }
+
+    /// The same, if what was decoded in this epoch is still worth something.
     pub(super) fn change_in(&mut self, claim: ClaimId, epoch: u32) -> Option<Change<'_>> {
         self.change(claim).filter(|reading| reading.epoch == epoch)
     }
@@ -370,7 +376,7 @@ impl Lines {
         let wants = matches!(reading.aim, Aim::Read(_))
             && !reading.paused
             && reading.not_before.is_none()
-            && reading.asked != Asked::Elsewhere;
+            && !matches!(reading.asked, Asked::Elsewhere(_));
         let claim = reading.claim;
         let standing = match reading.credit(self.share) {
             Some(bytes) => Standing::Credited {

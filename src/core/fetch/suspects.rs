@@ -42,7 +42,7 @@ impl Suspects {
 
     /// Those who were asked for are above suspicion.
     pub(super) fn acquit(&mut self, asked: &Question) {
-        for (claim, _) in &asked.claims {
+        for claim in &asked.claims {
             if self.claims.is_empty() {
                 break;
             }
@@ -64,8 +64,8 @@ impl Fetcher {
         let mut outcomes = vec![Outcome::StaleMetadata];
         let is_alone = asked.partitions == 1;
         let mut by_follower = false;
-        for (claim, epoch) in &asked.claims {
-            let Some(mut reading) = self.readings.change_in(*claim, *epoch) else {
+        for claim in &asked.claims {
+            let Some(mut reading) = self.readings.change_asked(*claim, asked.token) else {
                 continue;
             };
             reading.asked = Asked::No;
@@ -86,7 +86,7 @@ impl Fetcher {
                 others_first,
                 ..
             } = &mut work.suspects;
-            claims.extend(asked.claims.iter().map(|(claim, _)| *claim));
+            claims.extend(&asked.claims);
             // Those whose claim is over are never asked for again.
             claims.retain(|claim| self.readings.get(*claim).is_some());
             *others_first = is_alone;

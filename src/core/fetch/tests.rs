@@ -1,5 +1,6 @@
 //! Stories of a fetcher with a broker that says what the story needs.
 
+mod late;
 mod onward;
 mod quota;
 mod suspects;
@@ -153,6 +154,13 @@ impl Bench {
         self.fetcher.leaders_changed(&self.cluster)
     }
 
+    /// The cluster is described anew: the first partition has another leader.
+    fn move_leader(&mut self, partitions: i32, to: i32) {
+        let mut moved = description(partitions);
+        moved.topics[0].partitions[0].leader = Some(to);
+        self.describe(moved);
+    }
+
     /// The leader says that its log does not have the offset, twice, and the descriptions between call it the leader.
     fn refuse_for_good(&mut self, sent: &Sent) -> Vec<Outcome> {
         self.refuse(sent);
@@ -204,6 +212,14 @@ impl Bench {
     fn fail(&mut self, sent: &Sent, error: Error) -> Vec<Outcome> {
         self.fetcher
             .answer(self.now, sent.token, Err(error), &self.cluster)
+    }
+
+    /// The first claim does not read yet: its offset is looked up.
+    fn look_up(&mut self) {
+        self.fetcher.remove(claim(0));
+        let (topic, oldest) = (Arc::from("t"), list_offsets::At::Oldest);
+        self.fetcher
+            .look_up(claim(0), &topic, 0, oldest, &self.cluster);
     }
 
     /// Answers all partitions, these with records of so many bytes.
@@ -1282,9 +1298,7 @@ fn a_new_leader_is_asked_once_more_whether_it_has_the_offset() {
     bench.deliver();
     let sent = bench.fetch();
     bench.refuse_for_good(&sent);
-    let mut moved = description(1);
-    moved.topics[0].partitions[0].leader = Some(2);
-    bench.describe(moved);
+    bench.move_leader(1, 2);
     let sent = bench.fetch();
     assert_eq!(
         (sent.to.broker.id, sent.ask.partitions[0].offset),
@@ -1488,15 +1502,7 @@ fn a_partition_without_a_leader_may_be_quiet_for_ever() {
 #[test]
 fn a_look_up_that_is_refused_is_made_again_and_its_result_is_told_once() {
     let mut bench = Bench::new(settings(), 1);
-    bench.fetcher.remove(claim(0));
-    let topic = Arc::from("t");
-    bench.fetcher.look_up(
-        claim(0),
-        &topic,
-        0,
-        list_offsets::At::Oldest,
-        &bench.cluster,
-    );
+    bench.look_up();
     let answer = |error, offset| {
         let listed = list_offsets::Listed {
             topic: "t".to_owned(),

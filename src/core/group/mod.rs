@@ -51,7 +51,7 @@ use self::{
     trouble::{Failure, Trouble},
 };
 use crate::{
-    call::{Answer, Call, Target, Token},
+    call::{Answer, Broker, Call, Target, Token},
     core::{
         Tokens,
         cluster::Count,
@@ -138,8 +138,11 @@ pub enum Action {
 /// Where a call goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Destination {
-    /// Any broker; preferably another one than at the last failure.
-    AnyBroker,
+    /// Any broker.
+    AnyBroker {
+        /// Another one than this, if there is one.
+        but: Option<Broker>,
+    },
     /// The group coordinator.
     Coordinator(Target),
 }

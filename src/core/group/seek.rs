@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::call::{Target, Token};
+use crate::call::{Broker, Target, Token};
 
 /// The look-up of the group coordinator. It runs beside the states of the membership, for a
 /// generation outlives the move of its coordinator.
@@ -11,6 +11,8 @@ pub(super) struct Seek {
     phase: Phase,
     /// The coordinator of before, whose connection is of no use once there is another one.
     former: Option<Target>,
+    /// Its broker, until somebody else was asked: it may be gone, and would not say so.
+    spared: Option<Broker>,
 }
 
 #[derive(Debug)]
@@ -33,6 +35,7 @@ impl Seek {
         Self {
             phase: Phase::Unknown { ask_at: None },
             former: None,
+            spared: None,
         }
     }
 
@@ -65,6 +68,11 @@ impl Seek {
         }
     }
 
+    /// Whom not to ask, this time.
+    pub(super) fn spare(&mut self) -> Option<Broker> {
+        self.spared.take()
+    }
+
     /// The question is on its way.
     pub(super) fn asked(&mut self, call: Token) {
         self.phase = Phase::Asking { call };
@@ -86,7 +94,10 @@ impl Seek {
     pub(super) fn lost(&mut self, ask_at: Instant) {
         let ask_at = Some(ask_at);
         match std::mem::replace(&mut self.phase, Phase::Unknown { ask_at }) {
-            Phase::Known { target, .. } => self.former = Some(target),
+            Phase::Known { target, .. } => {
+                self.spared = Some(target.broker.clone());
+                self.former = Some(target);
+            }
             Phase::Unknown { .. } | Phase::Asking { .. } => {}
         }
     }

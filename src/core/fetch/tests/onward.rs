@@ -136,27 +136,23 @@ fn who_leads_nothing_any_more_is_no_backlog() {
     let sent = bench.fetch();
     bench.feed(&sent, &[(0, 10)]);
     assert!(!bench.fetcher.is_caught_up());
-    let mut moved = super::description(1);
-    moved.topics[0].partitions[0].leader = Some(2);
-    bench.describe(moved);
+    bench.move_leader(1, 2);
     assert!(bench.fetcher.is_caught_up());
 }
 
 #[test]
 fn a_claim_that_another_broker_leads_now_is_asked_for_there() {
     let (mut bench, sent, grant) = Bench::at_ends(2);
-    let mut moved = super::description(2);
-    moved.topics[0].partitions[0].leader = Some(2);
-    bench.describe(moved);
-    let next = bench.answer_to_the_ends(sent.token, &sent.ask);
-    assert_eq!(bench.grant(), None);
+    bench.move_leader(2, 2);
     let elsewhere = bench.fetch();
     assert_eq!(elsewhere.to.broker.id, Some(2));
     assert_eq!(elsewhere.partitions(), [0]);
-    assert_eq!(elsewhere.ask.partitions[0].offset, 2);
+    assert_eq!(elsewhere.ask.partitions[0].offset, 1);
+    let next = bench.answer_to_the_ends(sent.token, &sent.ask);
+    assert_eq!(bench.grant(), None);
     bench.answer_to_the_ends(grant.token, &next);
     let position = bench.fetcher.reading(claim(0)).position();
-    assert_eq!(position, 2, "the old leader's word comes too late");
+    assert_eq!(position, 1, "the old leader's word comes too late");
 }
 
 #[test]

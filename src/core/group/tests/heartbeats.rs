@@ -100,6 +100,22 @@ fn a_release_survives_a_coordinator_that_moves() {
     assert_eq!(join.to, Destination::Coordinator(coordinator(2)));
 }
 
+/// Its machine may be gone, and does not say so.
+#[test]
+fn the_coordinator_that_was_lost_is_not_asked_for_another_one_at_first() {
+    let mut story = Story::stable();
+    let beat = story.next_heartbeat();
+    story.fail(&beat, ErrorKind::Disconnected);
+    let spared = [(); 2].map(|()| {
+        let find = story.sent(ApiKey::FindCoordinator);
+        story.fail(&find, ErrorKind::Disconnected);
+        story.wait();
+        find.to
+    });
+    let but = |but| Destination::AnyBroker { but };
+    assert_eq!(spared, [but(Some(coordinator(1).broker)), but(None)]);
+}
+
 #[test]
 fn a_coordinator_that_is_loading_gets_the_next_heartbeat_at_its_time() {
     let mut story = Story::stable();

@@ -22,7 +22,7 @@ fn a_member_looks_up_the_coordinator_joins_and_gets_its_claims() {
     story.subscribe(&["b", "a"]);
     assert!(matches!(story.next(), Action::Rebalancing));
     let find = story.sent(ApiKey::FindCoordinator);
-    assert_eq!(find.to, Destination::AnyBroker);
+    assert_eq!(find.to, Destination::AnyBroker { but: None });
     story.quiet();
 
     story.answer(&find, found(1));

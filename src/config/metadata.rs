@@ -25,8 +25,9 @@ pub struct Metadata {
     pub full: bool,
 
     /// How long a refresh that a [`Client`](crate::Client) is told to make may take, all brokers
-    /// together. A consumer refreshes in the background and never gives up; there it is the time of
-    /// one attempt. `None` sets no limit beyond `config.net.read_timeout` for each attempt.
+    /// together. A consumer refreshes in the background and never gives up; there it is the most time of
+    /// one attempt, of which the first has five seconds, unless the last answer took long, and each after it twice as
+    /// much. `None` sets no limit beyond `config.net.read_timeout` for each attempt.
     ///
     /// Default `None`. Go: `Metadata.Timeout`.
     pub timeout: Option<Duration>,

@@ -66,7 +66,6 @@ pub(crate) fn run(rounds: usize, partitions: i32) {
         while let Some(job) = counted(|| fetcher.poll_job(&channels)) {
             let done = Decoded {
                 claim: job.claim,
-                epoch: job.epoch,
                 blocks: vec![block(base, RECORDS)],
                 decoded_to: Some(base + RECORDS as i64),
                 failed: None,

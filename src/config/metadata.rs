@@ -26,7 +26,7 @@ pub struct Metadata {
 
     /// How long a refresh that a [`Client`](crate::Client) is told to make may take, all brokers
     /// together. A consumer refreshes in the background and never gives up; there it is the most time of
-    /// one attempt, of which the first has five seconds, unless the last answer took long, and each after it twice as
+    /// one attempt, of which the first has ten seconds, unless the last answer took long, and each after it twice as
     /// much. `None` sets no limit beyond `config.net.read_timeout` for each attempt.
     ///
     /// Default `None`. Go: `Metadata.Timeout`.

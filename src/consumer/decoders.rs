@@ -130,7 +130,6 @@ mod tests {
         let bytes = BatchBuilder::new(0).codec(codec).push(&record).build();
         Job {
             claim: ClaimId(claim),
-            epoch: 0,
             batches: record::split(&bytes, &Limits::default()).batches,
             from_offset: 0,
             block_records: 1,

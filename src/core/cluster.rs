@@ -72,7 +72,7 @@ const LONGEST_LEADERLESS: Duration = Duration::from_secs(2);
 
 /// A broker that is gone says nothing, and another one is asked after this time; after twice as long the next one, for a
 /// large answer may take its time.
-const FIRST_PATIENCE: Duration = Duration::from_secs(5);
+const FIRST_PATIENCE: Duration = Duration::from_secs(10);
 
 /// The cluster as last described.
 #[derive(Debug)]
@@ -494,30 +494,29 @@ impl Cluster {
         }
     }
 
-    /// A broker for questions that any can answer: another one each time, and none that is said to be silent as long as
-    /// others were not asked in vain. The bootstrap addresses, at which nobody may be any more, have their turns only
-    /// when all known brokers were asked.
+    /// A broker for questions that any can answer: another one each time. Those that are said to be silent are left out
+    /// until all others were asked in vain, unless that leaves one who has told all already: it may have lost touch with
+    /// the rest. The bootstrap addresses, at which nobody may be any more, have their turns only when all known brokers
+    /// were asked in vain.
     pub fn any_broker(&mut self, is_silent: impl Fn(&Broker) -> bool) -> Broker {
-        let known = self.brokers.len();
-        if self.asked_in_vain < known {
-            let mut next = self.brokers.values().cycle().skip(self.turn % known);
-            let silent = next
-                .by_ref()
-                .take(known)
-                .take_while(|b| is_silent(b))
-                .count();
-            self.turn += silent % known;
-        }
-        let turn = match self.asked_in_vain < known {
-            true => self.turn % known,
-            false => self.asked_in_vain % (known + self.bootstrap.len()),
+        let known: Vec<&Broker> = self.brokers.values().collect();
+        let mut others = known.clone();
+        others.retain(|broker| !is_silent(broker));
+        let is_one_voice = others.len() == 1 && others[0].id == self.described_by;
+        let in_vain = self.asked_in_vain;
+        let broker = if in_vain < others.len() && !is_one_voice {
+            others[self.turn % others.len()]
+        } else if in_vain < known.len() {
+            known[self.turn % known.len()]
+        } else {
+            let turn = in_vain % (known.len() + self.bootstrap.len());
+            let bootstrap = || &self.bootstrap[turn - known.len()];
+            known.get(turn).copied().unwrap_or_else(bootstrap)
         };
+        let broker = broker.clone();
         self.turn += 1;
         self.asked_in_vain += 1;
-        match self.brokers.values().nth(turn) {
-            Some(broker) => broker.clone(),
-            None => self.bootstrap[turn - known].clone(),
-        }
+        broker
     }
 
     /// A question that any broker can answer was answered.

@@ -209,7 +209,7 @@ impl Engine {
         if self.stopped {
             return;
         }
-        let is_silent = |broker: &Broker| self.fetcher.is_silent(broker, now);
+        let is_silent = |broker: &Broker| self.fetcher.keeps_waiting(broker, now);
         while let Some((to, token, call, timeout)) =
             self.cluster.poll_call(now, &mut self.tokens, is_silent)
         {

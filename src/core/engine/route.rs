@@ -169,7 +169,7 @@ impl Engine {
                     group::Destination::Coordinator(target) => target,
                     group::Destination::AnyBroker { but } => Target {
                         broker: self.cluster.any_broker(|broker| {
-                            but.as_ref() == Some(broker) || self.fetcher.is_silent(broker, now)
+                            but.as_ref() == Some(broker) || self.fetcher.keeps_waiting(broker, now)
                         }),
                         lane: Lane::Control,
                     },
@@ -309,6 +309,9 @@ impl Engine {
                 } => self.out_of_range(now, claim, offset, error),
                 fetch::Outcome::Report(claim, error) => self.report(Some(claim), error),
                 fetch::Outcome::StaleMetadata => self.cluster.refresh(now),
+                fetch::Outcome::Disconnect(target) => {
+                    self.actions.push_back(Action::Disconnect(target));
+                }
                 fetch::Outcome::HighWatermark(claim, offset) => {
                     self.actions
                         .push_back(Action::HighWatermark { claim, offset });

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::{Action, End, Engine, Event, Gone, Progress, Settings};
 use crate::{
     call::{
-        Answer, Broker, Call, Token, find_coordinator, heartbeat, join_group, leave_group,
+        Answer, Broker, Call, Lane, Token, find_coordinator, heartbeat, join_group, leave_group,
         metadata, offset_commit, offset_fetch, sync_group,
     },
     config::{Config, ConsumerMode, Subscription},
@@ -32,7 +32,7 @@ struct Story {
     in_hand: bool,
     /// Commits that were not answered.
     commits: Vec<(Token, offset_commit::Ask)>,
-    /// Connections that were closed, and goodbyes.
+    /// Connections with the group coordinator that were closed, and goodbyes.
     last: Vec<&'static str>,
     done: Vec<(Ticket, bool)>,
     closed: Option<bool>,
@@ -40,6 +40,10 @@ struct Story {
     heartbeat: ErrorCode,
     /// What is told to who looks for the group coordinator.
     finding: ErrorCode,
+    /// How the cluster is described to who asks.
+    cluster: metadata::Answer,
+    /// Who was asked what any broker can answer.
+    asked: Vec<(ApiKey, Option<i32>)>,
 }
 
 impl Story {
@@ -49,11 +53,7 @@ impl Story {
     }
 
     /// It is configured so, and begins with that description.
-    fn with(
-        committed: i64,
-        described: metadata::Answer,
-        configure: impl FnOnce(&mut Config),
-    ) -> Self {
+    fn with(committed: i64, known: metadata::Answer, configure: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::default();
         config.group.mode = ConsumerMode::Partitions;
         configure(&mut config);
@@ -65,7 +65,7 @@ impl Story {
             port: 9092,
         };
         let mut story = Self {
-            engine: Engine::new(now, settings, vec![broker], described, 1),
+            engine: Engine::new(now, settings, vec![broker], known, 1),
             now,
             claim: ClaimId(0),
             topic_id: None,
@@ -78,6 +78,8 @@ impl Story {
             closed: None,
             heartbeat: ErrorCode::NONE,
             finding: ErrorCode::NONE,
+            cluster: described(),
+            asked: Vec::new(),
         };
         story.handle(Event::Start);
         assert_ne!(story.claim, ClaimId(0), "it reads");
@@ -119,7 +121,14 @@ impl Story {
 
     fn perform(&mut self, action: Action) {
         match action {
-            Action::Send { token, call, .. } => self.sent(token, call),
+            Action::Send {
+                to, token, call, ..
+            } => {
+                if let Call::Metadata(_) | Call::FindCoordinator(_) = call {
+                    self.asked.push((call.api(), to.broker.id));
+                }
+                self.sent(token, call);
+            }
             Action::Open(opened) => {
                 self.claim = opened.claim;
                 self.topic_id = opened.topic_id;
@@ -142,7 +151,7 @@ impl Story {
                 let is_well = result.is_ok();
                 self.done.extend(tickets.into_iter().map(|t| (t, is_well)));
             }
-            Action::Disconnect(_) => self.last.push("Disconnect"),
+            Action::Disconnect(to) if to.lane == Lane::Group => self.last.push("Disconnect"),
             Action::Stopped(End::Closed(result)) => self.closed = Some(result.is_ok()),
             _ => {}
         }
@@ -167,6 +176,7 @@ impl Story {
                     coordinator: None,
                 })
             }
+            Call::Metadata(_) => Answer::Metadata(self.cluster.clone()),
             call => match answer(&call, self.committed) {
                 Some(answer) => answer,
                 None => return,
@@ -256,7 +266,6 @@ fn described() -> metadata::Answer {
 fn answer(call: &Call, committed: i64) -> Option<Answer> {
     let error = ErrorCode::NONE;
     Some(match call {
-        Call::Metadata(_) => Answer::Metadata(described()),
         Call::FindCoordinator(_) => Answer::FindCoordinator(find_coordinator::Answer {
             error,
             message: None,
@@ -512,6 +521,37 @@ fn the_last_commit_before_a_rebalance_is_made_again_after_it_was_given_up() {
         story.pass(Duration::from_millis(100));
         assert_eq!(story.committing(), [6]);
     }
+}
+
+/// One may be gone, and would not say so.
+#[test]
+fn others_are_asked_about_the_cluster_than_who_does_not_answer() {
+    let mut cluster = described();
+    let another = |id| metadata::Broker {
+        id,
+        ..cluster.brokers[0].clone()
+    };
+    cluster.brokers = vec![another(1), another(2), another(3)];
+    let mut story = Story::with(5, cluster.clone(), |_| ());
+    story.cluster = cluster;
+    let asked = |story: &mut Story, api| {
+        let asked = std::mem::take(&mut story.asked).into_iter();
+        let of_api = asked.filter(|(of, _)| *of == api);
+        of_api.filter_map(|(_, id)| id).collect::<Vec<_>>()
+    };
+    asked(&mut story, ApiKey::Metadata);
+    // The fetch has no answer, and it is the leader.
+    story.pass(Duration::from_secs(60));
+    let described = asked(&mut story, ApiKey::Metadata);
+    assert!(described.len() > 8, "{described:?}");
+    assert!(!described.contains(&1), "{described:?}");
+
+    story.finding = ErrorCode::COORDINATOR_NOT_AVAILABLE;
+    story.heartbeat = ErrorCode::NOT_COORDINATOR;
+    story.pass(Duration::from_secs(8));
+    let sought = asked(&mut story, ApiKey::FindCoordinator);
+    assert!(sought.len() > 3, "{sought:?}");
+    assert!(!sought[..3].contains(&1), "{sought:?}");
 }
 
 /// Not all brokers of a cluster that is being upgraded tell ids.

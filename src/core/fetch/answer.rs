@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Aim, Asked, Brought, Fetcher, Outcome, Question, Reading, reading::Doubt};
+use super::{
+    Aim, Asked, Brought, Fetcher, Outcome, Question, Reading, late::says_nothing, reading::Doubt,
+};
 use crate::{
     call::{Answer, Broker, Token, Unfit, fetch},
     core::{
@@ -65,11 +67,13 @@ impl Fetcher {
             }
         };
         work.is_bounded = answer.is_bounded;
+        let took = (now - asked.at).saturating_sub(asked.max_wait);
+        work.took = took;
         let Some(ends) = answer.ends.take() else {
             self.revoke(grant);
             return self.fetched(now, &broker, asked, answer, cluster);
         };
-        let next = grant.map(|grant| grant.question(now, &asked));
+        let next = grant.map(|grant| grant.question(now, &asked, took));
         let outcomes = self.fetched(now, &broker, asked, answer, cluster);
         self.at_ends(&broker, next, &ends);
         outcomes
@@ -107,6 +111,7 @@ impl Fetcher {
             .get_mut(broker)
             .expect("the answer was found by its loop");
         work.not_before = Some(work.failures.add(now, &mut self.rng));
+        work.said_nothing = says_nothing(error);
         if matches!(error.kind(), ErrorKind::Timeout(_)) {
             work.portion.shrink(asked.reserved);
         }
@@ -245,6 +250,7 @@ impl Fetcher {
             .get_mut(broker)
             .expect("the answer was found by its loop");
         work.failures.forget();
+        work.said_nothing = false;
         if fruitful {
             work.brought = Brought::Part;
         }
@@ -311,6 +317,11 @@ impl Fetcher {
         cluster: &Cluster,
         outcomes: &mut Vec<Outcome>,
     ) {
+        let is_sent_on = fetched.preferred_read_replica.is_some();
+        let follower = fetched
+            .preferred_read_replica
+            .and_then(|replica| cluster.broker(replica))
+            .filter(|replica| !self.is_silent(replica, now));
         let mut reading = self
             .readings
             .change(claim)
@@ -324,9 +335,8 @@ impl Fetcher {
         {
             outcomes.push(Outcome::HighWatermark(claim, offset));
         }
-        let is_sent_on = fetched.preferred_read_replica.is_some();
-        if let Some(replica) = fetched.preferred_read_replica {
-            reading.follower = cluster.broker(replica).cloned();
+        if is_sent_on {
+            reading.follower = follower.cloned();
         }
         let is_sent_nowhere = is_sent_on && reading.follower.is_none();
         let mut aborted = AbortedTransactions::new(
@@ -402,7 +412,7 @@ impl Fetcher {
         }
         drop(reading);
         if is_sent_nowhere {
-            // To a broker that we have not heard of yet.
+            // To a broker that we have not heard of yet, or that does not answer.
             self.read_from_leaders(now);
             outcomes.push(Outcome::StaleMetadata);
         }

@@ -13,8 +13,6 @@ use crate::{
 pub struct Job {
     /// The claim they are for.
     pub claim: ClaimId,
-    /// To be given back with the result.
-    pub epoch: u32,
     /// In the log's order, at least one.
     pub batches: Vec<Batch>,
     /// Records below this offset are not for the user.
@@ -30,8 +28,6 @@ pub struct Job {
 pub struct Decoded {
     /// The claim.
     pub claim: ClaimId,
-    /// The job's.
-    pub epoch: u32,
     /// The blocks of the batches that could be decoded, up to the first that could not.
     pub blocks: Vec<Block>,
     /// The offset behind the last batch that could be decoded, if one could.
@@ -76,7 +72,6 @@ impl Job {
         };
         let mut done = Decoded {
             claim: self.claim,
-            epoch: self.epoch,
             blocks: Vec::new(),
             decoded_to: None,
             failed: None,
@@ -132,14 +127,13 @@ impl Fetcher {
         let batches = reading.buffer.decode(channel.capacity() / 2, JOB_BYTES);
         let job = Job {
             claim,
-            epoch: reading.epoch,
             from_offset: reading.delivered_to,
             block_records: channel.block_records(),
             enough,
             batches,
         };
         if job.is_compressed() {
-            self.growing.insert((claim, job.epoch));
+            self.growing.insert(claim);
         }
         Some(job)
     }
@@ -147,9 +141,9 @@ impl Fetcher {
     /// The decoder has done a job.
     pub fn decoded(&mut self, now: Instant, done: Decoded) -> Vec<Outcome> {
         let mut outcomes = Vec::new();
-        self.growing.remove(&(done.claim, done.epoch));
+        self.growing.remove(&done.claim);
         // The claim has ended meanwhile: its bytes were released then.
-        let Some(mut reading) = self.readings.change_in(done.claim, done.epoch) else {
+        let Some(mut reading) = self.readings.change(done.claim) else {
             return outcomes;
         };
         reading.delivered_to = done
@@ -163,7 +157,6 @@ impl Fetcher {
         self.budget.decode(encoded, decoded);
         if let Some(error) = done.failed {
             self.budget.drop_encoded(reading.buffer.drop_waiting());
-            reading.bump();
             reading.asked = Asked::No;
             reading.aim = Aim::Read(reading.delivered_to);
             reading.stuck_at = Some(reading.delivered_to);

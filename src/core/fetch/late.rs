@@ -5,8 +5,11 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Fetcher, Outcome};
-use crate::call::Broker;
+use super::{Asked, Fetcher, Loop, Outcome, Question};
+use crate::{
+    call::{Broker, Lane, Target},
+    error::{Error, ErrorKind},
+};
 
 /// An answer that takes so much longer than the broker was allowed to wait is late: it may be large, or it may never
 /// come. After each such time leaders are looked for again.
@@ -21,13 +24,19 @@ pub(super) struct Late {
 }
 
 impl Late {
-    /// For one asked now, which the broker may keep for so long.
-    pub(super) fn after(now: Instant, max_wait: Duration) -> Self {
+    /// For one asked now, which the broker may keep for so long, where the last answer took so much longer.
+    pub(super) fn after(now: Instant, max_wait: Duration, took: Duration) -> Self {
         Self {
-            at: now + max_wait + LATE,
+            at: now + max_wait + LATE.max(2 * took),
             is_late: false,
         }
     }
+}
+
+/// Whether somebody who is gone would fail like this.
+pub(super) fn says_nothing(error: &Error) -> bool {
+    use ErrorKind::{Connect, Disconnected, Timeout};
+    matches!(error.kind(), Connect | Disconnected | Timeout(_))
 }
 
 impl Fetcher {
@@ -37,20 +46,32 @@ impl Fetcher {
         let mut outcomes = Vec::new();
         let mut by_follower = false;
         for (broker, work) in &mut self.loops {
-            for asked in [&mut work.fetch, &mut work.lookup].into_iter().flatten() {
-                if asked.late.at > now {
+            let lanes = [Lane::Fetch, Lane::Control];
+            let questions = [&mut work.fetch, &mut work.lookup];
+            for (lane, asked) in lanes.into_iter().zip(questions) {
+                let Some(asked) = asked.as_mut().filter(|asked| asked.late.at <= now) else {
                     continue;
-                }
+                };
                 asked.late = Late {
                     at: now + LATE,
                     is_late: true,
                 };
-                outcomes.push(Outcome::StaleMetadata);
+                let mut is_wanted = false;
                 for claim in &asked.claims {
                     if let Some(mut reading) = self.readings.change_asked(*claim, asked.token) {
-                        by_follower |= reading.give_up(broker);
+                        by_follower |= reading.follower.is_some();
+                        reading.give_up(broker);
+                        is_wanted |= reading.asked != Asked::No;
                     }
                 }
+                outcomes.push(match is_wanted {
+                    true => Outcome::StaleMetadata,
+                    // It keeps a part of the budget, and whoever comes to be led by this broker again from asking it.
+                    false => Outcome::Disconnect(Target {
+                        broker: broker.clone(),
+                        lane,
+                    }),
+                });
             }
         }
         if by_follower {
@@ -59,13 +80,24 @@ impl Fetcher {
         outcomes
     }
 
+    /// Whether a broker would keep somebody waiting who asks it something else: it is silent, or has a look-up to answer
+    /// first.
+    pub fn keeps_waiting(&self, broker: &Broker, now: Instant) -> bool {
+        let work = self.loops.get(broker);
+        work.is_some_and(|work| work.lookup.is_some() || work.is_silent(now))
+    }
+
     /// Whether a broker does not answer just now, or is being tried again after it did not.
-    pub fn is_silent(&self, broker: &Broker, now: Instant) -> bool {
-        self.loops.get(broker).is_some_and(|work| {
-            let asked = [&work.fetch, &work.lookup].into_iter().flatten();
-            let is_tried = work.is_busy() || work.not_before.is_some_and(|at| at > now);
-            asked.into_iter().any(|asked| asked.late.is_late)
-                || (work.failures.count() > 0 && is_tried)
-        })
+    pub(super) fn is_silent(&self, broker: &Broker, now: Instant) -> bool {
+        let work = self.loops.get(broker);
+        work.is_some_and(|work| work.is_silent(now))
+    }
+}
+
+impl Loop {
+    fn is_silent(&self, now: Instant) -> bool {
+        let is_late = |asked: &Question| asked.late.is_late;
+        let is_tried = self.fetch.is_some() || self.not_before.is_some_and(|at| at > now);
+        self.fetch.as_ref().is_some_and(is_late) || (self.said_nothing && is_tried)
     }
 }

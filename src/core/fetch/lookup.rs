@@ -60,7 +60,7 @@ impl Fetcher {
             token,
             at: now,
             max_wait: Duration::ZERO,
-            late: Late::after(now, Duration::ZERO),
+            late: Late::after(now, Duration::ZERO, Duration::ZERO),
             reserved: 0,
             partitions: claims.len(),
             credit: 0,

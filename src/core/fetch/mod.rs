@@ -41,7 +41,7 @@ use self::{
     suspects::Suspects,
 };
 use crate::{
-    call::{Broker, Token, list_offsets::At},
+    call::{Broker, Target, Token, list_offsets::At},
     core::{Backoff, ChannelId, ClaimId, Cluster, Waits},
     error::Error,
     protocol::{ApiKey, ErrorCode},
@@ -104,6 +104,8 @@ pub enum Outcome {
     Report(ClaimId, Error),
     /// The description of the cluster is out of date.
     StaleMetadata,
+    /// Nobody waits any more for what this connection is asked.
+    Disconnect(Target),
     /// The offset after the last replicated record.
     HighWatermark(ClaimId, i64),
 }
@@ -116,8 +118,8 @@ pub struct Fetcher {
     loops: BTreeMap<Broker, Loop>,
     budget: Budget,
     turns: Turns,
-    /// The jobs on their way of which nobody knows how large they become, each with its epoch.
-    growing: BTreeSet<(ClaimId, u32)>,
+    /// The claims with a job on its way of which nobody knows how large it becomes.
+    growing: BTreeSet<ClaimId>,
     /// Leaders are not told the rack before: a replica that one of them named has not served us, and would be
     /// named again and again.
     rackless_until: Option<Instant>,
@@ -140,7 +142,11 @@ struct Loop {
     turn: u64,
     lookup: Option<Question>,
     failures: Failures,
+    /// Whether the last one was that it said nothing.
+    said_nothing: bool,
     not_before: Option<Instant>,
+    /// How long its last answer to a fetch took, besides what it was allowed to wait.
+    took: Duration,
     portion: Portion,
     /// Answers in a row that came early and brought nothing.
     fruitless: u32,
@@ -241,8 +247,8 @@ impl Fetcher {
         aim: Aim,
         cluster: &Cluster,
     ) {
-        // A claim that was looked up and now reads must not be answered by its former self.
-        let epoch = self.remove(claim).map_or(0, |old| old + 1);
+        // It may have been looked up.
+        self.remove(claim);
         let mut reading = Reading {
             claim,
             channel,
@@ -255,7 +261,6 @@ impl Fetcher {
                 0
             },
             aim,
-            epoch,
             asked: Asked::No,
             turn: 0,
             not_before: None,
@@ -287,13 +292,12 @@ impl Fetcher {
     }
 
     /// Stops reading for a claim and drops what is buffered, but for what is in the user's channel.
-    /// Returns the epoch that its reading was in.
-    pub fn remove(&mut self, claim: ClaimId) -> Option<u32> {
-        let mut reading = self.readings.remove(claim)?;
-        let (encoded, decoded) = reading.buffer.drop_all();
-        self.budget.drop_encoded(encoded);
-        self.budget.drop_decoded(decoded);
-        Some(reading.epoch)
+    pub fn remove(&mut self, claim: ClaimId) {
+        if let Some(mut reading) = self.readings.remove(claim) {
+            let (encoded, decoded) = reading.buffer.drop_all();
+            self.budget.drop_encoded(encoded);
+            self.budget.drop_decoded(decoded);
+        }
     }
 
     /// A replica that a leader has named does not serve us: the leaders have to, for a while.
@@ -439,7 +443,9 @@ impl Loop {
             turn: 0,
             lookup: None,
             failures: Failures::new(Backoff::new(FIRST_BROKER_BACKOFF, LONGEST_BROKER_BACKOFF)),
+            said_nothing: false,
             not_before: None,
+            took: Duration::ZERO,
             portion: Portion::default(),
             fruitless: 0,
             suspects: Suspects::default(),

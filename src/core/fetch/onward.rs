@@ -52,12 +52,12 @@ impl Grant {
 
     /// What has been asked on this grant, behind `former`. That was answered a moment ago, but it brought something,
     /// so the time does not matter to the pace.
-    pub(super) fn question(self, now: Instant, former: &Question) -> Question {
+    pub(super) fn question(self, now: Instant, former: &Question, took: Duration) -> Question {
         Question {
             token: self.token,
             at: now,
             max_wait: former.max_wait,
-            late: Late::after(now, former.max_wait),
+            late: Late::after(now, former.max_wait, took),
             reserved: self.reserved,
             partitions: former.partitions,
             credit: former.credit,

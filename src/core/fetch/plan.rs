@@ -179,13 +179,14 @@ impl Fetcher {
         }
         self.budget.reserve(bytes);
         let work = self.loops.entry(broker.clone()).or_insert_with(Loop::new);
+        let late = Late::after(now, max_wait, work.took);
         work.turn = token.0;
         work.not_before = None;
         work.fetch = Some(Question {
             token,
             at: now,
             max_wait,
-            late: Late::after(now, max_wait),
+            late,
             reserved: bytes,
             partitions: claims.len(),
             credit: sum_of_credits,

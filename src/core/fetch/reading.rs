@@ -30,8 +30,6 @@ pub(super) struct Reading {
     pub(super) aim: Aim,
     /// The offset behind the last record decoded: records below it are not for the user.
     pub(super) delivered_to: i64,
-    /// Counts up whenever what is decoded has become worthless.
-    pub(super) epoch: u32,
     /// Whether a request for it is on its way.
     pub(super) asked: Asked,
     /// When it was served last, in turns of all.
@@ -78,7 +76,7 @@ pub(super) enum Asked {
     No,
     /// To the broker to read from.
     Here(Token),
-    /// To the broker that was the one to read from.
+    /// As it was to be then: to a follower, to a leader of another epoch. What it brings is as good.
     Elsewhere(Token),
 }
 
@@ -182,13 +180,15 @@ impl Reading {
         let follower = self.follower.take();
         let former = std::mem::replace(&mut self.leader, leader);
         let is_another = !is_same(self.leader.as_ref(), former.as_ref());
-        if self.leader.as_ref().map(|(b, _)| b) != former.as_ref().map(|(b, _)| b) {
-            // Who leads no more may be gone, and its answer with it.
-            self.asked = Asked::No;
-        }
         if is_another || follower.is_some() {
             if let Asked::Here(token) = self.asked {
-                self.asked = Asked::Elsewhere(token);
+                let is_former =
+                    follower.is_none() && is_at_another(self.leader.as_ref(), former.as_ref());
+                self.asked = match is_former {
+                    // Who leads no more may be gone, and its answer with it.
+                    true => Asked::No,
+                    false => Asked::Elsewhere(token),
+                };
             }
             if let Aim::End(offset) = self.aim {
                 self.aim = Aim::Read(offset);
@@ -215,17 +215,13 @@ impl Reading {
         }
     }
 
-    /// The broker that was asked does not answer. Whether that is no news of the leader, but of one that was to spare it.
-    pub(super) fn give_up(&mut self, broker: &Broker) -> bool {
-        let is_leader = self
-            .leader
-            .as_ref()
-            .is_some_and(|(leader, _)| leader == broker);
-        if !is_leader {
+    /// The broker that was asked does not answer. Who leads the partition is waited for, and nobody else.
+    pub(super) fn give_up(&mut self, broker: &Broker) {
+        let leader = self.leader.as_ref().map(|(leader, _)| leader);
+        if leader != Some(broker) {
             self.asked = Asked::No;
             self.follower = None;
         }
-        !is_leader
     }
 
     /// Whom to read from.
@@ -331,11 +327,6 @@ impl Reading {
         self.not_before = Some(self.failures.add(now, rng));
     }
 
-    /// What is being decoded has become worthless.
-    pub(super) fn bump(&mut self) {
-        self.epoch += 1;
-    }
-
     pub(super) fn error(&self, code: ErrorCode, context: &'static str) -> Error {
         Error::broker_code(code, context).at_partition(&self.topic, self.partition)
     }
@@ -350,6 +341,14 @@ fn is_same(one: Option<&(Broker, Option<i32>)>, other: Option<&(Broker, Option<i
         }
         (one, other) => one == other,
     }
+}
+
+/// Whether there is a leader, and it is another broker than the one before.
+fn is_at_another(
+    now: Option<&(Broker, Option<i32>)>,
+    before: Option<&(Broker, Option<i32>)>,
+) -> bool {
+    now.is_some_and(|(broker, _)| before.is_none_or(|(former, _)| broker != former))
 }
 
 impl Buffer {

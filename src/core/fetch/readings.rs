@@ -170,11 +170,6 @@ impl Readings {
             .filter(|reading| reading.asked.by() == Some(by))
     }
 
-    /// The same, if what was decoded in this epoch is still worth something.
-    pub(super) fn change_in(&mut self, claim: ClaimId, epoch: u32) -> Option<Change<'_>> {
-        self.change(claim).filter(|reading| reading.epoch == epoch)
-    }
-
     pub(super) fn change_all(&mut self, mut change: impl FnMut(&mut Reading)) {
         for reading in self.all.values_mut() {
             change(reading);

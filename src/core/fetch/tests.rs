@@ -300,7 +300,6 @@ fn what_is_small_and_not_compressed_is_decoded_on_the_way() {
         let batches = sizes.iter().enumerate();
         Job {
             claim: claim(0),
-            epoch: 0,
             batches: batches.map(|(at, size)| batch(at as i64, *size)).collect(),
             from_offset: 0,
             block_records: 16,

@@ -11,8 +11,8 @@ pub(super) struct Seek {
     phase: Phase,
     /// The coordinator of before, whose connection is of no use once there is another one.
     former: Option<Target>,
-    /// Its broker, until somebody else was asked: it may be gone, and would not say so.
-    spared: Option<Broker>,
+    /// How often was asked since it was lost.
+    asked: u32,
 }
 
 #[derive(Debug)]
@@ -35,7 +35,7 @@ impl Seek {
         Self {
             phase: Phase::Unknown { ask_at: None },
             former: None,
-            spared: None,
+            asked: 0,
         }
     }
 
@@ -68,13 +68,16 @@ impl Seek {
         }
     }
 
-    /// Whom not to ask, this time.
-    pub(super) fn spare(&mut self) -> Option<Broker> {
-        self.spared.take()
+    /// Whom not to ask, this time: the coordinator that was lost may be gone, and would not say so. But the others may
+    /// have lost touch, so now and then it may be asked.
+    pub(super) fn spare(&self) -> Option<Broker> {
+        let former = self.former.as_ref().filter(|_| self.asked % 4 != 3);
+        former.map(|former| former.broker.clone())
     }
 
     /// The question is on its way.
     pub(super) fn asked(&mut self, call: Token) {
+        self.asked = self.asked.wrapping_add(1);
         self.phase = Phase::Asking { call };
     }
 
@@ -95,8 +98,8 @@ impl Seek {
         let ask_at = Some(ask_at);
         match std::mem::replace(&mut self.phase, Phase::Unknown { ask_at }) {
             Phase::Known { target, .. } => {
-                self.spared = Some(target.broker.clone());
                 self.former = Some(target);
+                self.asked = 0;
             }
             Phase::Unknown { .. } | Phase::Asking { .. } => {}
         }

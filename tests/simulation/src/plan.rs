@@ -229,7 +229,7 @@ impl Plan {
         config.version = self.version;
         config.channel_buffer_size = pick(rng, [None, Some(1), Some(7), Some(100)]);
         config.close_timeout = pick_ms(rng, [500, 3_000, 10_000]);
-        config.net.read_timeout = pick_ms(rng, [1_000, 4_000]);
+        config.net.read_timeout = pick_ms(rng, [1_000, 4_000, 30_000]);
         config.metadata.refresh_frequency = pick_ms(rng, [1_000, 4_000, 30_000]);
         config.metadata.full = rng.bool();
         config.group.mode = pick(rng, [ConsumerMode::Multiplex, ConsumerMode::Partitions]);

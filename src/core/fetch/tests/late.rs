@@ -2,29 +2,47 @@
 
 use std::time::Duration;
 
-use super::{Bench, MAX_WAIT, Sent, claim, description, in_a_rack, sent_to, settings};
+use super::{Bench, MAX_WAIT, Sent, claim, description, fetched, in_a_rack, sent_to, settings};
 use crate::{
+    call::fetch,
     core::fetch::Outcome,
     error::{Error, ErrorKind},
+    protocol::ErrorCode,
 };
 
 const LATE: Duration = Duration::from_secs(5);
 
+/// What is done about an answer that is late.
+#[derive(Debug, PartialEq)]
+enum Late {
+    /// Leaders are looked for.
+    Look,
+    /// The connection is given up.
+    GiveUp,
+}
+
 impl Bench {
-    /// Waits for the next deadline; whether leaders are to be looked for then.
-    fn wait(&mut self) -> bool {
+    /// Waits for the next deadline.
+    fn wait(&mut self) -> Option<Late> {
         self.now = self.fetcher.deadline().expect("an answer is waited for");
-        let outcomes = self.fetcher.look_for_late(self.now);
-        assert!(
-            outcomes.iter().all(|o| matches!(o, Outcome::StaleMetadata)),
-            "{outcomes:?}"
-        );
-        !outcomes.is_empty()
+        self.fetcher.expire(self.now);
+        match &self.fetcher.look_for_late(self.now)[..] {
+            [] => None,
+            [Outcome::StaleMetadata] => Some(Late::Look),
+            [Outcome::Disconnect(_)] => Some(Late::GiveUp),
+            outcomes => panic!("{outcomes:?}"),
+        }
+    }
+
+    /// Whom the next fetch goes to, and for what.
+    fn asks(&mut self) -> (i32, Vec<i32>) {
+        let sent = self.fetch();
+        (sent.to.broker.id.expect("it is known"), sent.partitions())
     }
 
     fn is_silent(&self, broker: i32) -> bool {
         let broker = self.cluster.broker(broker).expect("it is described");
-        self.fetcher.is_silent(broker, self.now)
+        self.fetcher.keeps_waiting(broker, self.now)
     }
 }
 
@@ -33,12 +51,12 @@ impl Bench {
 fn who_does_not_answer_is_looked_behind_and_its_successor_is_asked_at_once() {
     let mut bench = Bench::new(settings(), 2);
     let (begin, sent) = (bench.now, bench.fetch());
-    assert!(bench.wait(), "somebody else may lead");
+    assert_eq!(bench.wait(), Some(Late::Look), "somebody else may lead");
     assert_eq!(bench.now, begin + MAX_WAIT + LATE);
     assert!(bench.is_silent(1) && !bench.is_silent(2));
     bench.describe(description(2));
     assert!(bench.try_fetch().is_none(), "it is the leader still");
-    assert!(bench.wait());
+    assert_eq!(bench.wait(), Some(Late::Look));
     assert_eq!(bench.now, begin + MAX_WAIT + 2 * LATE);
 
     bench.move_leader(2, 2);
@@ -71,6 +89,47 @@ fn what_becomes_of_a_call_to_a_former_leader_concerns_nobody() {
     assert_eq!(bench.deliver(), [(claim(0), 0)]);
 }
 
+/// It cannot be asked twice at a time, so the first question is given up once nobody waits for it.
+#[test]
+fn who_is_the_leader_again_while_its_former_answer_is_late_is_asked_anew() {
+    let mut bench = Bench::new(settings(), 1);
+    let sent = bench.fetch();
+    bench.now += MAX_WAIT;
+    bench.move_leader(1, 2);
+    assert_eq!(bench.asks(), (2, vec![0]));
+    bench.describe(description(1));
+    assert!(bench.try_fetch().is_none());
+    assert_eq!(bench.wait(), Some(Late::GiveUp));
+    bench.fail(&sent, Error::new(ErrorKind::Disconnected, "fetch"));
+    assert_eq!(bench.wait(), None, "it is tried again soon");
+    assert_eq!(bench.asks(), (1, vec![0]));
+}
+
+#[test]
+fn a_leader_that_was_not_named_for_a_moment_is_waited_for() {
+    let mut bench = Bench::new(settings(), 1);
+    let sent = bench.fetch();
+    let mut leaderless = description(1);
+    leaderless.topics[0].partitions[0].leader = None;
+    bench.describe(leaderless);
+    bench.describe(description(1));
+    bench.feed(&sent, &[(0, 10)]);
+    assert_eq!(bench.deliver(), [(claim(0), 0)]);
+}
+
+/// A large answer may take its time, and so may the next one.
+#[test]
+fn who_takes_long_is_late_when_it_takes_much_longer() {
+    let mut bench = Bench::new(settings(), 1);
+    let sent = bench.fetch();
+    bench.now += MAX_WAIT + 2 * LATE;
+    bench.feed(&sent, &[(0, 10)]);
+    let begin = bench.now;
+    bench.fetch();
+    assert_eq!(bench.wait(), Some(Late::Look));
+    assert_eq!(bench.now, begin + MAX_WAIT + 4 * LATE);
+}
+
 /// Leaders name one to spare themselves, and can serve us as well.
 #[test]
 fn a_follower_that_does_not_answer_is_not_waited_for() {
@@ -79,13 +138,38 @@ fn a_follower_that_does_not_answer_is_not_waited_for() {
     bench.answer(&sent, sent_to(2));
     let sent = bench.fetch();
     assert_eq!(sent.to.broker.id, Some(2));
-    assert!(bench.wait());
+    assert_eq!(bench.wait(), Some(Late::GiveUp));
     let next = bench.fetch();
     assert_eq!((next.to.broker.id, &*next.ask.rack_id), (Some(1), ""));
     bench.feed(&sent, &[(0, 10)]);
     assert_eq!(bench.deliver(), [], "the answer comes too late");
     bench.feed(&next, &[(0, 10)]);
     assert_eq!(bench.deliver(), [(claim(0), 0)]);
+}
+
+#[test]
+fn nobody_is_sent_to_a_follower_that_does_not_answer() {
+    let mut bench = Bench::new(in_a_rack(), 2);
+    let sent = bench.fetch();
+    let follow = |partition| fetch::Fetched {
+        partition,
+        ..sent_to(2).remove(0)
+    };
+    let silent = fetched(1, ErrorCode::NONE, Vec::new());
+    bench.answer(&sent, vec![follow(0), silent]);
+    let (second, first) = (bench.fetch(), bench.fetch());
+    assert_eq!(
+        (first.partitions(), second.partitions()),
+        (vec![1], vec![0])
+    );
+    bench.now += MAX_WAIT + LATE;
+    bench.fetcher.look_for_late(bench.now);
+    let outcomes = bench.answer(&first, vec![follow(1)]);
+    assert!(
+        matches!(outcomes[..], [Outcome::StaleMetadata]),
+        "{outcomes:?}"
+    );
+    assert_eq!(bench.asks(), (1, vec![0, 1]));
 }
 
 /// It was asked before the description that has its reader ask the leader again.
@@ -111,7 +195,7 @@ fn an_offset_is_looked_up_at_the_successor_of_a_leader_that_does_not_answer() {
         to.broker.id
     };
     assert_eq!(ask(&mut bench), Some(1));
-    assert!(bench.wait());
+    assert_eq!(bench.wait(), Some(Late::Look));
     assert_eq!(ask(&mut bench), None);
     bench.move_leader(1, 2);
     assert_eq!(ask(&mut bench), Some(2));

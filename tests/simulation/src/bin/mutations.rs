@@ -169,11 +169,11 @@ const MUTATIONS: &[Mutation] = &[
         ],
     },
     Mutation {
-        name: "forgets-the-epoch-of-a-fetch",
+        name: "takes-an-answer-that-nobody-waits-for",
         edits: &[(
             "src/core/fetch/answer.rs",
-            "self.readings.change_in(claim, epoch) else {\n                continue;\n            };\n            reading.asked = Asked::No;\n            if answer.error",
-            "self.readings.change(claim).filter(|r| r.epoch >= epoch) else {\n                continue;\n            };\n            reading.asked = Asked::No;\n            if answer.error",
+            "self.readings.change_asked(claim, asked.token) else {\n                continue;\n            };\n            reading.asked = Asked::No;\n            if answer.error",
+            "self.readings.change(claim).filter(|r| matches!(r.aim, Aim::Read(_))) else {\n                continue;\n            };\n            reading.asked = Asked::No;\n            if answer.error",
         )],
     },
     Mutation {

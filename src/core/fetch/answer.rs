@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{
-    Aim, Asked, Brought, Fetcher, Outcome, Question, Reading, late::says_nothing, reading::Doubt,
+    Aim, Brought, Fetcher, Outcome, Question, Reading, late::says_nothing, reading::Doubt,
 };
 use crate::{
     call::{Answer, Broker, Token, Unfit, fetch},
@@ -111,7 +111,7 @@ impl Fetcher {
             .get_mut(broker)
             .expect("the answer was found by its loop");
         work.not_before = Some(work.failures.add(now, &mut self.rng));
-        work.said_nothing = says_nothing(error);
+        work.silent_at = says_nothing(error).then_some(now);
         if matches!(error.kind(), ErrorKind::Timeout(_)) {
             work.portion.shrink(asked.reserved);
         }
@@ -131,9 +131,7 @@ impl Fetcher {
             let Some(mut reading) = self.readings.change_asked(claim, asked.token) else {
                 continue;
             };
-            reading.asked = Asked::No;
-            // The leader knows better than a follower that is gone.
-            by_follower |= reading.follower.take().is_some();
+            by_follower |= reading.end_in_vain();
             if loud {
                 let error = error
                     .clone()
@@ -172,7 +170,7 @@ impl Fetcher {
             let Some(mut reading) = self.readings.change_asked(claim, asked.token) else {
                 continue;
             };
-            reading.asked = Asked::No;
+            reading.end_request();
             if is_told {
                 let error = reading.error(ErrorCode::THROTTLING_QUOTA_EXCEEDED, "fetch");
                 let error = error.at_api(ApiKey::Fetch).at_broker(broker);
@@ -203,7 +201,7 @@ impl Fetcher {
             let Some(mut reading) = self.readings.change_asked(claim, asked.token) else {
                 continue;
             };
-            reading.asked = Asked::No;
+            let from_follower = reading.end_request();
             if answer.error != ErrorCode::NONE {
                 drop(reading);
                 self.refused(now, claim, ApiKey::Fetch, answer.error, &mut outcomes);
@@ -225,7 +223,8 @@ impl Fetcher {
                 fruitful |= moved_on != Some(position);
             } else {
                 drop(reading);
-                self.partition_refused(now, broker, claim, fetched.error, &mut outcomes);
+                let from = (broker, from_follower);
+                self.partition_refused(now, from, claim, fetched.error, &mut outcomes);
             }
         }
         let largest = self.largest_request();
@@ -250,7 +249,7 @@ impl Fetcher {
             .get_mut(broker)
             .expect("the answer was found by its loop");
         work.failures.forget();
-        work.said_nothing = false;
+        work.silent_at = None;
         if fruitful {
             work.brought = Brought::Part;
         }
@@ -268,7 +267,7 @@ impl Fetcher {
     fn partition_refused(
         &mut self,
         now: Instant,
-        broker: &Broker,
+        (broker, is_follower): (&Broker, bool),
         claim: ClaimId,
         code: ErrorCode,
         outcomes: &mut Vec<Outcome>,
@@ -277,11 +276,7 @@ impl Fetcher {
             .readings
             .change(claim)
             .expect("the caller has found it");
-        let from_follower = reading
-            .leader
-            .as_ref()
-            .is_none_or(|(leader, _)| leader != broker);
-        if from_follower {
+        if is_follower {
             // Only the leader's word counts: ask it, at once.
             reading.follower = None;
             drop(reading);

@@ -8,12 +8,19 @@ use std::time::{Duration, Instant};
 use super::{Asked, Fetcher, Loop, Outcome, Question};
 use crate::{
     call::{Broker, Lane, Target},
+    core::ClaimId,
     error::{Error, ErrorKind},
 };
 
 /// An answer that takes so much longer than the broker was allowed to wait is late: it may be large, or it may never
 /// come. After each such time leaders are looked for again.
 const LATE: Duration = Duration::from_secs(5);
+
+/// Who has taken long gets twice that time, but not more than this.
+const LATEST: Duration = Duration::from_secs(30);
+
+/// For so long a broker that has failed is held to be silent while it is tried again.
+const SILENT: Duration = Duration::from_secs(60);
 
 /// When a question counts as late.
 #[derive(Debug)]
@@ -27,8 +34,16 @@ impl Late {
     /// For one asked now, which the broker may keep for so long, where the last answer took so much longer.
     pub(super) fn after(now: Instant, max_wait: Duration, took: Duration) -> Self {
         Self {
-            at: now + max_wait + LATE.max(2 * took),
+            at: now + max_wait + (2 * took).clamp(LATE, LATEST),
             is_late: false,
+        }
+    }
+
+    /// It is late.
+    fn once_more(now: Instant) -> Self {
+        Self {
+            at: now + LATE,
+            is_late: true,
         }
     }
 }
@@ -46,32 +61,48 @@ impl Fetcher {
         let mut outcomes = Vec::new();
         let mut by_follower = false;
         for (broker, work) in &mut self.loops {
-            let lanes = [Lane::Fetch, Lane::Control];
-            let questions = [&mut work.fetch, &mut work.lookup];
-            for (lane, asked) in lanes.into_iter().zip(questions) {
-                let Some(asked) = asked.as_mut().filter(|asked| asked.late.at <= now) else {
-                    continue;
-                };
-                asked.late = Late {
-                    at: now + LATE,
-                    is_late: true,
-                };
+            if let Some(asked) = work.fetch.as_mut().filter(|asked| asked.late.at <= now) {
+                let claims = asked.claims.iter();
                 let mut is_wanted = false;
-                for claim in &asked.claims {
+                let mut is_follower = false;
+                for claim in claims {
                     if let Some(mut reading) = self.readings.change_asked(*claim, asked.token) {
-                        by_follower |= reading.follower.is_some();
-                        reading.give_up(broker);
-                        is_wanted |= reading.asked != Asked::No;
+                        match reading.asked {
+                            Asked::Follower(_) => is_follower |= reading.end_in_vain(),
+                            _ => is_wanted = true,
+                        }
                     }
                 }
+                if is_follower {
+                    // It may only be slow, and have something to say next time.
+                    let took = (now - asked.at).saturating_sub(asked.max_wait);
+                    work.took = work.took.max(took);
+                    by_follower = true;
+                }
+                asked.late = Late::once_more(now);
                 outcomes.push(match is_wanted {
                     true => Outcome::StaleMetadata,
                     // It keeps a part of the budget, and whoever comes to be led by this broker again from asking it.
                     false => Outcome::Disconnect(Target {
                         broker: broker.clone(),
-                        lane,
+                        lane: Lane::Fetch,
                     }),
                 });
+            }
+            if let Some(asked) = work.lookup.as_mut().filter(|asked| asked.late.at <= now) {
+                let mut claims = asked.claims.iter();
+                let readings = &self.readings;
+                let waits = |claim: &ClaimId| {
+                    let reading = readings.get(*claim);
+                    reading.is_some_and(|r| r.asked.by() == Some(asked.token))
+                };
+                if claims.any(waits) {
+                    asked.late = Late::once_more(now);
+                    outcomes.push(Outcome::StaleMetadata);
+                } else {
+                    // Others have questions on that connection.
+                    work.lookup = None;
+                }
             }
         }
         if by_follower {
@@ -98,6 +129,7 @@ impl Loop {
     fn is_silent(&self, now: Instant) -> bool {
         let is_late = |asked: &Question| asked.late.is_late;
         let is_tried = self.fetch.is_some() || self.not_before.is_some_and(|at| at > now);
-        self.fetch.as_ref().is_some_and(is_late) || (self.said_nothing && is_tried)
+        let has_failed = self.silent_at.is_some_and(|at| now < at + SILENT);
+        self.fetch.as_ref().is_some_and(is_late) || (has_failed && is_tried)
     }
 }

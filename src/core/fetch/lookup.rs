@@ -47,7 +47,7 @@ impl Fetcher {
             let Aim::Lookup(at) = reading.aim else {
                 unreachable!("only look-ups are wished for")
             };
-            reading.asked = Asked::Here(token);
+            reading.asked = Asked::Leader(token);
             partitions.push(list_offsets::Partition {
                 topic: reading.topic.to_string(),
                 partition: reading.partition,
@@ -99,7 +99,7 @@ impl Fetcher {
             let Some(mut reading) = self.readings.change_asked(claim, asked.token) else {
                 continue;
             };
-            reading.asked = Asked::No;
+            reading.end_request();
             match (listed.take(&reading.topic, reading.partition), &failure) {
                 (Some(l), _) if l.error == ErrorCode::NONE && l.offset.is_some_and(|o| o >= 0) => {
                     reading.failures.forget();

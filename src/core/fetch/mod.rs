@@ -130,8 +130,8 @@ pub struct Fetcher {
 #[derive(Debug)]
 struct Loop {
     fetch: Option<Question>,
-    /// What the connection may ask by itself once that is answered. Its completion comes after the other one's: a
-    /// connection asks in the order of its queue, and nobody cuts off one for fetches.
+    /// What the connection may ask by itself once that is answered. Its completion comes after the other one's, also
+    /// where the connection is cut off: it asks in the order of its queue.
     grant: Option<Grant>,
     brought: Brought,
     /// Whether its last answer had a limit for all partitions together, as since 0.10.1.
@@ -142,8 +142,8 @@ struct Loop {
     turn: u64,
     lookup: Option<Question>,
     failures: Failures,
-    /// Whether the last one was that it said nothing.
-    said_nothing: bool,
+    /// When it has failed by saying nothing, if it has not answered since.
+    silent_at: Option<Instant>,
     not_before: Option<Instant>,
     /// How long its last answer to a fetch took, besides what it was allowed to wait.
     took: Duration,
@@ -358,6 +358,15 @@ impl Fetcher {
                 outcomes.push(Outcome::Report(reading.claim, error.doing("fetch")));
             }
         });
+        for (broker, work) in &self.loops {
+            for asked in [&work.fetch, &work.lookup].into_iter().flatten() {
+                for claim in &asked.claims {
+                    if let Some(mut reading) = self.readings.change_asked(*claim, asked.token) {
+                        reading.turn_from(broker);
+                    }
+                }
+            }
+        }
         let known = |b: &Broker| b.id.is_none_or(|id| cluster.broker(id) == Some(b));
         self.loops
             .retain(|broker, work| work.is_busy() || known(broker));
@@ -443,7 +452,7 @@ impl Loop {
             turn: 0,
             lookup: None,
             failures: Failures::new(Backoff::new(FIRST_BROKER_BACKOFF, LONGEST_BROKER_BACKOFF)),
-            said_nothing: false,
+            silent_at: None,
             not_before: None,
             took: Duration::ZERO,
             portion: Portion::default(),

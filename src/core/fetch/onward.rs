@@ -139,7 +139,7 @@ impl Fetcher {
                 && reading.source() == Some(broker)
                 && end.is_some_and(|end| reading.aim == Aim::Read(*end));
             if goes_on {
-                reading.asked = Asked::Here(next.token);
+                reading.ask(next.token);
             }
             goes_on
         });

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Aim, Asked, Brought, Fetcher, Late, Loop, Question, portion, readings::Source};
+use super::{Aim, Brought, Fetcher, Late, Loop, Question, portion, readings::Source};
 use crate::{
     call::{Broker, Call, Lane, Target, Token, fetch},
     core::{ClaimId, Tokens, cluster::Cluster},
@@ -165,7 +165,7 @@ impl Fetcher {
             let Aim::Read(offset) = reading.aim else {
                 unreachable!("only claims that read stand in the line of a source")
             };
-            reading.asked = Asked::Here(token);
+            reading.ask(token);
             reading.asked_for = credit;
             claims.push(claim);
             partitions.push(fetch::Partition {

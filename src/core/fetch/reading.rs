@@ -69,15 +69,15 @@ pub(super) struct Reading {
     pub(super) filed: Filed,
 }
 
-/// Whether a request is on its way whose answer counts.
+/// Whether a request is on its way whose answer counts, and whom it went to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Asked {
     /// None is.
     No,
-    /// To the broker to read from.
-    Here(Token),
-    /// As it was to be then: to a follower, to a leader of another epoch. What it brings is as good.
-    Elsewhere(Token),
+    /// To the leader.
+    Leader(Token),
+    /// To a follower. Its records are as good when somebody else is to be asked next.
+    Follower(Token),
 }
 
 impl Asked {
@@ -85,7 +85,7 @@ impl Asked {
     pub(super) fn by(self) -> Option<Token> {
         match self {
             Self::No => None,
-            Self::Here(token) | Self::Elsewhere(token) => Some(token),
+            Self::Leader(token) | Self::Follower(token) => Some(token),
         }
     }
 }
@@ -180,19 +180,10 @@ impl Reading {
         let follower = self.follower.take();
         let former = std::mem::replace(&mut self.leader, leader);
         let is_another = !is_same(self.leader.as_ref(), former.as_ref());
-        if is_another || follower.is_some() {
-            if let Asked::Here(token) = self.asked {
-                let is_former =
-                    follower.is_none() && is_at_another(self.leader.as_ref(), former.as_ref());
-                self.asked = match is_former {
-                    // Who leads no more may be gone, and its answer with it.
-                    true => Asked::No,
-                    false => Asked::Elsewhere(token),
-                };
-            }
-            if let Aim::End(offset) = self.aim {
-                self.aim = Aim::Read(offset);
-            }
+        if let Aim::End(offset) = self.aim
+            && (is_another || follower.is_some())
+        {
+            self.aim = Aim::Read(offset);
         }
         self.doubt.take_if(|_| is_another);
         if let Some(doubt) = &mut self.doubt
@@ -215,12 +206,49 @@ impl Reading {
         }
     }
 
-    /// The broker that was asked does not answer. Who leads the partition is waited for, and nobody else.
-    pub(super) fn give_up(&mut self, broker: &Broker) {
-        let leader = self.leader.as_ref().map(|(leader, _)| leader);
-        if leader != Some(broker) {
+    /// Who was asked does not lead any more, if another one does: it may be gone, and its answer with it.
+    pub(super) fn turn_from(&mut self, former: &Broker) {
+        if let Asked::Leader(_) = self.asked
+            && self
+                .leader
+                .as_ref()
+                .is_some_and(|(leader, _)| leader != former)
+        {
             self.asked = Asked::No;
+        }
+    }
+
+    /// This request goes to whom to read from.
+    pub(super) fn ask(&mut self, by: Token) {
+        self.asked = match self.follower {
+            Some(_) => Asked::Follower(by),
+            None => Asked::Leader(by),
+        };
+    }
+
+    /// The request is over. Whether it went to a follower.
+    pub(super) fn end_request(&mut self) -> bool {
+        matches!(
+            std::mem::replace(&mut self.asked, Asked::No),
+            Asked::Follower(_)
+        )
+    }
+
+    /// The same, and nothing came of it: the leader may know better than a follower.
+    pub(super) fn end_in_vain(&mut self) -> bool {
+        let by_follower = self.end_request();
+        if by_follower {
             self.follower = None;
+        }
+        by_follower
+    }
+
+    /// Whether the answer on its way comes from another one than who is to be read from next.
+    pub(super) fn is_asked_elsewhere(&self) -> bool {
+        match self.asked {
+            Asked::No => false,
+            Asked::Leader(_) => self.follower.is_some(),
+            Asked::Follower(_) => self.follower.is_none(),
         }
     }
 
@@ -341,14 +369,6 @@ fn is_same(one: Option<&(Broker, Option<i32>)>, other: Option<&(Broker, Option<i
         }
         (one, other) => one == other,
     }
-}
-
-/// Whether there is a leader, and it is another broker than the one before.
-fn is_at_another(
-    now: Option<&(Broker, Option<i32>)>,
-    before: Option<&(Broker, Option<i32>)>,
-) -> bool {
-    now.is_some_and(|(broker, _)| before.is_none_or(|(former, _)| broker != former))
 }
 
 impl Buffer {

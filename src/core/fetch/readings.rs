@@ -371,7 +371,7 @@ impl Lines {
         let wants = matches!(reading.aim, Aim::Read(_))
             && !reading.paused
             && reading.not_before.is_none()
-            && !matches!(reading.asked, Asked::Elsewhere(_));
+            && !reading.is_asked_elsewhere();
         let claim = reading.claim;
         let standing = match reading.credit(self.share) {
             Some(bytes) => Standing::Credited {

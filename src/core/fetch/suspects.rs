@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Instant};
 
-use super::{Asked, Fetcher, Outcome, Question};
+use super::{Fetcher, Outcome, Question};
 use crate::{call::Broker, core::ClaimId, error::Error};
 
 /// Claims that were asked for together when the answer could not be read. Each is asked for alone until
@@ -68,9 +68,7 @@ impl Fetcher {
             let Some(mut reading) = self.readings.change_asked(*claim, asked.token) else {
                 continue;
             };
-            reading.asked = Asked::No;
-            // The leader may know better.
-            by_follower |= reading.follower.take().is_some();
+            by_follower |= reading.end_in_vain();
             if is_alone {
                 reading.read_from(broker);
                 drop(reading);

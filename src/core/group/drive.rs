@@ -100,10 +100,9 @@ impl Group {
 
     fn find_coordinator(&mut self) {
         let group_id = self.settings.group_id.clone();
-        let but = self.seek.spare();
         let ask = Call::FindCoordinator(find_coordinator::Ask { group_id });
         let timeout = self.settings.call_timeout();
-        let call = self.send(Destination::AnyBroker { but }, ask, timeout);
+        let call = self.send(self.seek.whom_to_ask(), ask, timeout);
         self.seek.asked(call);
     }
 

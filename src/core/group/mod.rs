@@ -143,7 +143,7 @@ pub enum Destination {
         /// Another one than this, if there is one.
         but: Option<Broker>,
     },
-    /// The group coordinator.
+    /// The group coordinator, or who was it.
     Coordinator(Target),
 }
 

@@ -2,7 +2,11 @@
 
 use std::time::Instant;
 
-use crate::call::{Broker, Target, Token};
+use super::Destination;
+use crate::call::{Lane, Target, Token};
+
+/// Of so many questions in a row the last one goes to the coordinator that was lost.
+const OTHERS_FIRST: u32 = 8;
 
 /// The look-up of the group coordinator. It runs beside the states of the membership, for a
 /// generation outlives the move of its coordinator.
@@ -68,11 +72,20 @@ impl Seek {
         }
     }
 
-    /// Whom not to ask, this time: the coordinator that was lost may be gone, and would not say so. But the others may
-    /// have lost touch, so now and then it may be asked.
-    pub(super) fn spare(&self) -> Option<Broker> {
-        let former = self.former.as_ref().filter(|_| self.asked % 4 != 3);
-        former.map(|former| former.broker.clone())
+    /// Whom to ask. The coordinator that was lost may be gone, and would not say so. But the others may have lost touch,
+    /// so it has its turn after so many of them.
+    pub(super) fn whom_to_ask(&self) -> Destination {
+        match &self.former {
+            Some(former) if self.asked % OTHERS_FIRST == OTHERS_FIRST - 1 => {
+                Destination::Coordinator(Target {
+                    broker: former.broker.clone(),
+                    lane: Lane::Control,
+                })
+            }
+            former => Destination::AnyBroker {
+                but: former.as_ref().map(|former| former.broker.clone()),
+            },
+        }
     }
 
     /// The question is on its way.

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Bench, MAX_WAIT, Sent, claim, description, fetched, in_a_rack, sent_to, settings};
+use super::{
+    Bench, MAX_WAIT, RETRY, Sent, claim, description, fetched, in_a_rack, sent_to, settings,
+};
 use crate::{
     call::fetch,
     core::fetch::Outcome,
@@ -117,6 +119,23 @@ fn a_leader_that_was_not_named_for_a_moment_is_waited_for() {
     assert_eq!(bench.deliver(), [(claim(0), 0)]);
 }
 
+/// Brokers that crash are not listed first, and then have a successor.
+#[test]
+fn a_successor_is_asked_at_once_whatever_was_heard_before() {
+    let mut leaderless = description(1);
+    leaderless.topics[0].partitions[0].leader = None;
+    let mut elected_again = description(1);
+    elected_again.topics[0].partitions[0].leader_epoch = Some(4);
+    for before in [leaderless, elected_again] {
+        let mut bench = Bench::new(settings(), 1);
+        bench.fetch();
+        bench.describe(before);
+        assert!(bench.try_fetch().is_none());
+        bench.move_leader(1, 2);
+        assert_eq!(bench.asks(), (2, vec![0]));
+    }
+}
+
 /// A large answer may take its time, and so may the next one.
 #[test]
 fn who_takes_long_is_late_when_it_takes_much_longer() {
@@ -145,6 +164,63 @@ fn a_follower_that_does_not_answer_is_not_waited_for() {
     assert_eq!(bench.deliver(), [], "the answer comes too late");
     bench.feed(&next, &[(0, 10)]);
     assert_eq!(bench.deliver(), [(claim(0), 0)]);
+}
+
+/// It is asked still when a description has its reader turn to the leader.
+#[test]
+fn a_follower_that_is_late_does_not_serve_whatever_was_described_meanwhile() {
+    let mut bench = Bench::new(in_a_rack(), 1);
+    let sent = bench.fetch();
+    bench.answer(&sent, sent_to(2));
+    bench.fetch();
+    bench.describe(description(1));
+    assert_eq!(bench.wait(), Some(Late::GiveUp));
+    let next = bench.fetch();
+    assert_eq!((next.to.broker.id, &*next.ask.rack_id), (Some(1), ""));
+}
+
+/// It is near, and would be given up each time.
+#[test]
+fn a_follower_that_was_given_up_has_more_time_when_it_is_named_again() {
+    let mut bench = Bench::new(in_a_rack(), 1);
+    let mut patience = Vec::new();
+    for _ in 0..4 {
+        let sent = bench.fetch();
+        assert_eq!((sent.to.broker.id, &*sent.ask.rack_id), (Some(1), "rack"));
+        bench.answer(&sent, sent_to(2));
+        let (begin, sent) = (bench.now, bench.fetch());
+        assert_eq!(sent.to.broker.id, Some(2));
+        assert_eq!(bench.wait(), Some(Late::GiveUp));
+        patience.push(bench.now - begin - MAX_WAIT);
+        bench.fail(&sent, Error::new(ErrorKind::Disconnected, "fetch"));
+        let sent = bench.fetch();
+        assert_eq!(sent.to.broker.id, Some(1));
+        bench.now += Duration::from_secs(120);
+        bench.fetcher.expire(bench.now);
+        bench.feed(&sent, &[]);
+    }
+    assert_eq!(patience, [LATE, 2 * LATE, 4 * LATE, 6 * LATE]);
+}
+
+/// That is no follower who does not serve.
+#[test]
+fn what_a_former_leader_refuses_does_not_keep_readers_from_followers() {
+    let mut bench = Bench::new(in_a_rack(), 1);
+    let sent = bench.fetch();
+    let mut leaderless = description(1);
+    leaderless.topics[0].partitions[0].leader = None;
+    bench.describe(leaderless);
+    let moved = fetched(0, ErrorCode::NOT_LEADER_OR_FOLLOWER, Vec::new());
+    let outcomes = bench.answer(&sent, vec![moved]);
+    assert!(
+        matches!(outcomes[..], [Outcome::StaleMetadata]),
+        "{outcomes:?}"
+    );
+    bench.move_leader(1, 2);
+    bench.now += RETRY;
+    bench.fetcher.expire(bench.now);
+    let sent = bench.fetch();
+    assert_eq!((sent.to.broker.id, &*sent.ask.rack_id), (Some(2), "rack"));
 }
 
 #[test]
@@ -199,6 +275,22 @@ fn an_offset_is_looked_up_at_the_successor_of_a_leader_that_does_not_answer() {
     assert_eq!(ask(&mut bench), None);
     bench.move_leader(1, 2);
     assert_eq!(ask(&mut bench), Some(2));
+}
+
+/// Whatever else is asked on that connection goes on.
+#[test]
+fn a_look_up_that_nobody_waits_for_is_forgotten() {
+    let mut bench = Bench::new(settings(), 1);
+    bench.look_up();
+    let (_, token, ..) = bench
+        .fetcher
+        .poll_lookup(bench.now, &mut bench.tokens)
+        .expect("it is asked");
+    bench.fetcher.remove(claim(0));
+    assert!(bench.fetcher.is_waiting_for(token));
+    assert_eq!(bench.wait(), None);
+    assert!(!bench.fetcher.is_waiting_for(token));
+    assert_eq!(bench.fetcher.deadline(), None);
 }
 
 /// Else nobody would ask it whether there is news of the others, for ever, though it is well again.

@@ -172,8 +172,8 @@ const MUTATIONS: &[Mutation] = &[
         name: "takes-an-answer-that-nobody-waits-for",
         edits: &[(
             "src/core/fetch/answer.rs",
-            "self.readings.change_asked(claim, asked.token) else {\n                continue;\n            };\n            reading.asked = Asked::No;\n            if answer.error",
-            "self.readings.change(claim).filter(|r| matches!(r.aim, Aim::Read(_))) else {\n                continue;\n            };\n            reading.asked = Asked::No;\n            if answer.error",
+            "self.readings.change_asked(claim, asked.token) else {\n                continue;\n            };\n            let from_follower = reading.end_request();\n            if answer.error",
+            "self.readings.change(claim).filter(|r| matches!(r.aim, Aim::Read(_))) else {\n                continue;\n            };\n            let from_follower = reading.end_request();\n            if answer.error",
         )],
     },
     Mutation {

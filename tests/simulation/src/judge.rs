@@ -348,9 +348,10 @@ impl Judge {
         generation: i32,
         places: impl Iterator<Item = Place>,
     ) {
-        let member = checker::Member(member);
         for place in places {
-            let place = self.place(place);
+            // It begins at what is committed, whatever its claim of before was told.
+            self.out_of_range.remove(&(member, place));
+            let (member, place) = (checker::Member(member), self.place(place));
             let granted = Event::Granted {
                 place,
                 member,

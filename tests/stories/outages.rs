@@ -32,12 +32,17 @@ fn a_topic_that_is_deleted_is_told_and_the_other_flows() {
         error.topic() == Some("u") && error.code() == Some(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
     });
     assert!(told.is_some());
+    reads_the_second_and_commits(&kafka, &consumer);
+}
+
+/// What is written after the first record is read, and committed by the close.
+fn reads_the_second_and_commits(kafka: &FakeCluster, consumer: &Consumer) {
     kafka.produce("t", 0, [("", "after")]);
     let taken = take(consumer.messages(), 1);
     assert_eq!(texts(&taken), ["after"]);
     consumer.mark_offset(&taken[0], "");
     consumer.close().expect("what is there is committed");
-    assert_eq!(committed(&kafka, 0), Some(2));
+    assert_eq!(committed(kafka, 0), Some(2));
 }
 
 /// Scenario 21: a connection that takes everything and answers nothing. The requests run into their time,
@@ -60,12 +65,7 @@ fn connections_that_are_half_open_are_given_up() {
         kafka.await_requests(PATIENCE, api, seen + 2);
         assert!(!kafka.view(|cluster| cluster.is_armed(silence)));
     }
-    kafka.produce("t", 0, [("", "after")]);
-    let taken = take(consumer.messages(), 1);
-    assert_eq!(texts(&taken), ["after"]);
-    consumer.mark_offset(&taken[0], "");
-    consumer.close().expect("all is committed");
-    assert_eq!(committed(&kafka, 0), Some(2));
+    reads_the_second_and_commits(&kafka, &consumer);
 }
 
 /// Scenario 21: the machine of a leader is gone, which says nothing, and nobody gives a call up for minutes. Its partition is
@@ -87,12 +87,7 @@ fn a_partition_is_read_from_the_successor_while_the_former_leader_is_silent() {
     kafka.await_until(PATIENCE, |cluster| !cluster.is_armed(lost));
     let successor = leader % 3 + 1;
     kafka.move_leader("t", 0, successor);
-    kafka.produce("t", 0, [("", "after")]);
-    let taken = take(consumer.messages(), 1);
-    assert_eq!(texts(&taken), ["after"]);
-    consumer.mark_offset(&taken[0], "");
-    consumer.close().expect("all is committed");
-    assert_eq!(committed(&kafka, 0), Some(2));
+    reads_the_second_and_commits(&kafka, &consumer);
 }
 
 /// Scenario 22: the group may not be used. That is the end, with a cause, and not tried for ever.

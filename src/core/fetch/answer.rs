@@ -67,13 +67,12 @@ impl Fetcher {
             }
         };
         work.is_bounded = answer.is_bounded;
-        let took = (now - asked.at).saturating_sub(asked.max_wait);
-        work.took = took;
+        work.took = asked.overtime(now);
         let Some(ends) = answer.ends.take() else {
             self.revoke(grant);
             return self.fetched(now, &broker, asked, answer, cluster);
         };
-        let next = grant.map(|grant| grant.question(now, &asked, took));
+        let next = grant.map(|grant| grant.question(now, &asked));
         let outcomes = self.fetched(now, &broker, asked, answer, cluster);
         self.at_ends(&broker, next, &ends);
         outcomes

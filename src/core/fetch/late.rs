@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Asked, Fetcher, Loop, Outcome, Question};
+use super::{Asked, Fetcher, Loop, Outcome, Question, Readings};
 use crate::{
     call::{Broker, Lane, Target},
     core::ClaimId,
@@ -62,25 +62,13 @@ impl Fetcher {
         let mut by_follower = false;
         for (broker, work) in &mut self.loops {
             if let Some(asked) = work.fetch.as_mut().filter(|asked| asked.late.at <= now) {
-                let claims = asked.claims.iter();
-                let mut is_wanted = false;
-                let mut is_follower = false;
-                for claim in claims {
-                    if let Some(mut reading) = self.readings.change_asked(*claim, asked.token) {
-                        match reading.asked {
-                            Asked::Follower(_) => is_follower |= reading.end_in_vain(),
-                            _ => is_wanted = true,
-                        }
-                    }
-                }
-                if is_follower {
+                asked.late = Late::once_more(now);
+                if self.readings.leave_follower(asked) {
                     // It may only be slow, and have something to say next time.
-                    let took = (now - asked.at).saturating_sub(asked.max_wait);
-                    work.took = work.took.max(took);
+                    work.took = work.took.max(asked.overtime(now));
                     by_follower = true;
                 }
-                asked.late = Late::once_more(now);
-                outcomes.push(match is_wanted {
+                outcomes.push(match self.readings.wait_for(asked) {
                     true => Outcome::StaleMetadata,
                     // It keeps a part of the budget, and whoever comes to be led by this broker again from asking it.
                     false => Outcome::Disconnect(Target {
@@ -90,18 +78,11 @@ impl Fetcher {
                 });
             }
             if let Some(asked) = work.lookup.as_mut().filter(|asked| asked.late.at <= now) {
-                let mut claims = asked.claims.iter();
-                let readings = &self.readings;
-                let waits = |claim: &ClaimId| {
-                    let reading = readings.get(*claim);
-                    reading.is_some_and(|r| r.asked.by() == Some(asked.token))
-                };
-                if claims.any(waits) {
-                    asked.late = Late::once_more(now);
-                    outcomes.push(Outcome::StaleMetadata);
-                } else {
+                asked.late = Late::once_more(now);
+                match self.readings.wait_for(asked) {
+                    true => outcomes.push(Outcome::StaleMetadata),
                     // Others have questions on that connection.
-                    work.lookup = None;
+                    false => work.lookup = None,
                 }
             }
         }
@@ -122,6 +103,30 @@ impl Fetcher {
     pub(super) fn is_silent(&self, broker: &Broker, now: Instant) -> bool {
         let work = self.loops.get(broker);
         work.is_some_and(|work| work.is_silent(now))
+    }
+}
+
+impl Readings {
+    /// Whether there is one for which the answer counts.
+    fn wait_for(&self, asked: &Question) -> bool {
+        let is_wanted = |claim: &ClaimId| {
+            let reading = self.get(*claim);
+            reading.is_some_and(|reading| reading.waits_for(asked.token))
+        };
+        asked.claims.iter().any(is_wanted)
+    }
+
+    /// Those that ask a follower turn to their leaders. Whether there were any.
+    fn leave_follower(&mut self, asked: &Question) -> bool {
+        let mut any = false;
+        for claim in &asked.claims {
+            if let Some(mut reading) = self.change_asked(*claim, asked.token)
+                && matches!(reading.asked, Asked::Follower(_))
+            {
+                any |= reading.end_in_vain();
+            }
+        }
+        any
     }
 }
 

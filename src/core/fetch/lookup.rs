@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Aim, Asked, Fetcher, Late, Loop, Outcome, Question};
+use super::{Aim, Fetcher, Late, Loop, Outcome, Question};
 use crate::{
     call::{Broker, Call, Lane, Target, Token, Unfit, list_offsets},
     core::{
@@ -47,7 +47,7 @@ impl Fetcher {
             let Aim::Lookup(at) = reading.aim else {
                 unreachable!("only look-ups are wished for")
             };
-            reading.asked = Asked::Leader(token);
+            reading.ask(token);
             partitions.push(list_offsets::Partition {
                 topic: reading.topic.to_string(),
                 partition: reading.partition,

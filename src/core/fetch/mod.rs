@@ -359,7 +359,7 @@ impl Fetcher {
             }
         });
         for (broker, work) in &self.loops {
-            for asked in [&work.fetch, &work.lookup].into_iter().flatten() {
+            for asked in work.questions() {
                 for claim in &asked.claims {
                     if let Some(mut reading) = self.readings.change_asked(*claim, asked.token) {
                         reading.turn_from(broker);
@@ -462,9 +462,8 @@ impl Loop {
     }
 
     fn is_waiting_for(&self, token: Token) -> bool {
-        let asked = [&self.fetch, &self.lookup].into_iter().flatten();
         let granted = self.grant.iter().map(Grant::token);
-        asked
+        self.questions()
             .map(|asked| asked.token)
             .chain(granted)
             .any(|of| of == token)
@@ -475,8 +474,19 @@ impl Loop {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        let asked = [&self.fetch, &self.lookup].into_iter().flatten();
         let wait = self.not_before.filter(|_| self.fetch.is_none());
-        asked.map(|asked| asked.late.at).chain(wait).min()
+        let late = self.questions().map(|asked| asked.late.at);
+        late.chain(wait).min()
+    }
+
+    fn questions(&self) -> impl Iterator<Item = &Question> {
+        [&self.fetch, &self.lookup].into_iter().flatten()
+    }
+}
+
+impl Question {
+    /// How long it has been on its way, besides what the broker was allowed to wait.
+    fn overtime(&self, now: Instant) -> Duration {
+        (now - self.at).saturating_sub(self.max_wait)
     }
 }

@@ -52,12 +52,12 @@ impl Grant {
 
     /// What has been asked on this grant, behind `former`. That was answered a moment ago, but it brought something,
     /// so the time does not matter to the pace.
-    pub(super) fn question(self, now: Instant, former: &Question, took: Duration) -> Question {
+    pub(super) fn question(self, now: Instant, former: &Question) -> Question {
         Question {
             token: self.token,
             at: now,
             max_wait: former.max_wait,
-            late: Late::after(now, former.max_wait, took),
+            late: Late::after(now, former.max_wait, former.overtime(now)),
             reserved: self.reserved,
             partitions: former.partitions,
             credit: former.credit,
@@ -81,9 +81,7 @@ impl Fetcher {
             let would_ask_the_same = || {
                 let is_credited = |claim: &ClaimId| {
                     let reading = self.readings.get(*claim);
-                    reading.is_some_and(|r| {
-                        r.asked.by() == Some(asked.token) && r.is_credited_at(broker)
-                    })
+                    reading.is_some_and(|r| r.waits_for(asked.token) && r.is_credited_at(broker))
                 };
                 source.starved.is_empty()
                     && source.credited.len() == asked.partitions

@@ -80,16 +80,6 @@ pub(super) enum Asked {
     Follower(Token),
 }
 
-impl Asked {
-    /// Which request that is.
-    pub(super) fn by(self) -> Option<Token> {
-        match self {
-            Self::No => None,
-            Self::Leader(token) | Self::Follower(token) => Some(token),
-        }
-    }
-}
-
 /// What is to be done next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Aim {
@@ -215,6 +205,14 @@ impl Reading {
                 .is_some_and(|(leader, _)| leader != former)
         {
             self.asked = Asked::No;
+        }
+    }
+
+    /// Whether the answer to this request still counts.
+    pub(super) fn waits_for(&self, request: Token) -> bool {
+        match self.asked {
+            Asked::No => false,
+            Asked::Leader(token) | Asked::Follower(token) => token == request,
         }
     }
 

@@ -166,8 +166,7 @@ impl Readings {
 
     /// The same, if the answer to this request is still worth something.
     pub(super) fn change_asked(&mut self, claim: ClaimId, by: Token) -> Option<Change<'_>> {
-        self.change(claim)
-            .filter(|reading| reading.asked.by() == Some(by))
+        self.change(claim).filter(|reading| reading.waits_for(by))
     }
 
     pub(super) fn change_all(&mut self, mut change: impl FnMut(&mut Reading)) {

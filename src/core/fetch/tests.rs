@@ -133,6 +133,16 @@ impl Bench {
         bench
     }
 
+    /// One partition, whose leader has sent its reader to the other broker, which is asked.
+    fn at_follower(settings: Settings) -> (Self, Sent) {
+        let mut bench = Self::new(settings, 1);
+        let sent = bench.fetch();
+        bench.answer(&sent, sent_to(2));
+        let sent = bench.fetch();
+        assert_eq!(sent.to.broker.id, Some(2));
+        (bench, sent)
+    }
+
     /// The cluster is described anew, by the broker that follows.
     fn describe(&mut self, description: metadata::Answer) -> Vec<Outcome> {
         self.describe_by(2, self.now, description)
@@ -429,6 +439,12 @@ fn batch(offset: i64, size: usize) -> record::Batch {
 
 fn split(bytes: &[u8]) -> record::Batch {
     record::split(bytes, &Limits::default()).batches.remove(0)
+}
+
+/// The cluster is to be described anew, and nothing else.
+#[track_caller]
+fn assert_stale(outcomes: &[Outcome]) {
+    assert!(matches!(outcomes, [Outcome::StaleMetadata]), "{outcomes:?}");
 }
 
 /// The one outcome is that this offset is out of range.
@@ -1172,11 +1188,7 @@ fn a_batch_larger_than_any_answer_may_be_is_reported() {
 
 #[test]
 fn a_followers_word_that_an_offset_is_out_of_range_is_not_believed() {
-    let mut bench = Bench::new(settings(), 1);
-    let sent = bench.fetch();
-    bench.answer(&sent, sent_to(2));
-    let sent = bench.fetch();
-    assert_eq!(sent.to.broker.id, Some(2));
+    let (mut bench, sent) = Bench::at_follower(settings());
     assert!(bench.refuse(&sent).is_empty());
     let sent = bench.fetch();
     assert_eq!(sent.to.broker.id, Some(1), "the leader is asked");
@@ -1523,10 +1535,7 @@ fn a_look_up_that_is_refused_is_made_again_and_its_result_is_told_once() {
     let outcomes = bench
         .fetcher
         .answer(bench.now, token, moved, &bench.cluster);
-    assert!(
-        matches!(outcomes[..], [Outcome::StaleMetadata]),
-        "{outcomes:?}"
-    );
+    assert_stale(&outcomes);
     assert!(
         bench
             .fetcher

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use super::{
-    Bench, MAX_WAIT, RETRY, Sent, claim, description, fetched, in_a_rack, sent_to, settings,
+    Bench, MAX_WAIT, RETRY, Sent, assert_stale, claim, description, fetched, in_a_rack, sent_to,
+    settings,
 };
 use crate::{
-    call::fetch,
+    call::{fetch, metadata},
     core::fetch::Outcome,
     error::{Error, ErrorKind},
     protocol::ErrorCode,
@@ -21,6 +22,13 @@ enum Late {
     Look,
     /// The connection is given up.
     GiveUp,
+}
+
+/// Nobody leads the partition.
+fn leaderless() -> metadata::Answer {
+    let mut leaderless = description(1);
+    leaderless.topics[0].partitions[0].leader = None;
+    leaderless
 }
 
 impl Bench {
@@ -83,10 +91,7 @@ fn what_becomes_of_a_call_to_a_former_leader_concerns_nobody() {
     let successor = bench.fetch();
     let error = Error::new(ErrorKind::Timeout(MAX_WAIT), "fetch");
     let outcomes = bench.fail(&sent, error);
-    assert!(
-        matches!(outcomes[..], [Outcome::StaleMetadata]),
-        "{outcomes:?}"
-    );
+    assert_stale(&outcomes);
     bench.feed(&successor, &[(0, 10)]);
     assert_eq!(bench.deliver(), [(claim(0), 0)]);
 }
@@ -111,9 +116,7 @@ fn who_is_the_leader_again_while_its_former_answer_is_late_is_asked_anew() {
 fn a_leader_that_was_not_named_for_a_moment_is_waited_for() {
     let mut bench = Bench::new(settings(), 1);
     let sent = bench.fetch();
-    let mut leaderless = description(1);
-    leaderless.topics[0].partitions[0].leader = None;
-    bench.describe(leaderless);
+    bench.describe(leaderless());
     bench.describe(description(1));
     bench.feed(&sent, &[(0, 10)]);
     assert_eq!(bench.deliver(), [(claim(0), 0)]);
@@ -122,11 +125,9 @@ fn a_leader_that_was_not_named_for_a_moment_is_waited_for() {
 /// Brokers that crash are not listed first, and then have a successor.
 #[test]
 fn a_successor_is_asked_at_once_whatever_was_heard_before() {
-    let mut leaderless = description(1);
-    leaderless.topics[0].partitions[0].leader = None;
     let mut elected_again = description(1);
     elected_again.topics[0].partitions[0].leader_epoch = Some(4);
-    for before in [leaderless, elected_again] {
+    for before in [leaderless(), elected_again] {
         let mut bench = Bench::new(settings(), 1);
         bench.fetch();
         bench.describe(before);
@@ -152,11 +153,7 @@ fn who_takes_long_is_late_when_it_takes_much_longer() {
 /// Leaders name one to spare themselves, and can serve us as well.
 #[test]
 fn a_follower_that_does_not_answer_is_not_waited_for() {
-    let mut bench = Bench::new(in_a_rack(), 1);
-    let sent = bench.fetch();
-    bench.answer(&sent, sent_to(2));
-    let sent = bench.fetch();
-    assert_eq!(sent.to.broker.id, Some(2));
+    let (mut bench, sent) = Bench::at_follower(in_a_rack());
     assert_eq!(bench.wait(), Some(Late::GiveUp));
     let next = bench.fetch();
     assert_eq!((next.to.broker.id, &*next.ask.rack_id), (Some(1), ""));
@@ -169,10 +166,7 @@ fn a_follower_that_does_not_answer_is_not_waited_for() {
 /// It is asked still when a description has its reader turn to the leader.
 #[test]
 fn a_follower_that_is_late_does_not_serve_whatever_was_described_meanwhile() {
-    let mut bench = Bench::new(in_a_rack(), 1);
-    let sent = bench.fetch();
-    bench.answer(&sent, sent_to(2));
-    bench.fetch();
+    let (mut bench, _) = Bench::at_follower(in_a_rack());
     bench.describe(description(1));
     assert_eq!(bench.wait(), Some(Late::GiveUp));
     let next = bench.fetch();
@@ -207,15 +201,10 @@ fn a_follower_that_was_given_up_has_more_time_when_it_is_named_again() {
 fn what_a_former_leader_refuses_does_not_keep_readers_from_followers() {
     let mut bench = Bench::new(in_a_rack(), 1);
     let sent = bench.fetch();
-    let mut leaderless = description(1);
-    leaderless.topics[0].partitions[0].leader = None;
-    bench.describe(leaderless);
+    bench.describe(leaderless());
     let moved = fetched(0, ErrorCode::NOT_LEADER_OR_FOLLOWER, Vec::new());
     let outcomes = bench.answer(&sent, vec![moved]);
-    assert!(
-        matches!(outcomes[..], [Outcome::StaleMetadata]),
-        "{outcomes:?}"
-    );
+    assert_stale(&outcomes);
     bench.move_leader(1, 2);
     bench.now += RETRY;
     bench.fetcher.expire(bench.now);
@@ -241,21 +230,14 @@ fn nobody_is_sent_to_a_follower_that_does_not_answer() {
     bench.now += MAX_WAIT + LATE;
     bench.fetcher.look_for_late(bench.now);
     let outcomes = bench.answer(&first, vec![follow(1)]);
-    assert!(
-        matches!(outcomes[..], [Outcome::StaleMetadata]),
-        "{outcomes:?}"
-    );
+    assert_stale(&outcomes);
     assert_eq!(bench.asks(), (1, vec![0, 1]));
 }
 
 /// It was asked before the description that has its reader ask the leader again.
 #[test]
 fn a_late_word_of_a_follower_begins_no_doubt_in_the_leader() {
-    let mut bench = Bench::new(settings(), 1);
-    let sent = bench.fetch();
-    bench.answer(&sent, sent_to(2));
-    let sent = bench.fetch();
-    assert_eq!(sent.to.broker.id, Some(2));
+    let (mut bench, sent) = Bench::at_follower(settings());
     bench.describe(description(1));
     assert!(bench.refuse(&sent).is_empty());
     let sent = bench.fetch();

@@ -1,6 +1,9 @@
 //! Records written by an independent client.
 
-use std::{collections::VecDeque, sync::Mutex};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Mutex,
+};
 
 use rdkafka::{
     ClientConfig, ClientContext, Message,
@@ -136,8 +139,11 @@ impl Producer {
     }
 
     fn with(cluster: &Cluster, codec: Codec, idempotent: bool) -> Self {
-        let client = cluster
-            .producer_config()
+        Self::of(cluster.producer_config(), codec, idempotent)
+    }
+
+    fn of(mut config: ClientConfig, codec: Codec, idempotent: bool) -> Self {
+        let client = config
             .set("compression.codec", codec.name())
             .set("acks", "all")
             .set("enable.idempotence", idempotent.to_string())
@@ -157,16 +163,20 @@ impl Producer {
     /// # Panics
     /// If one is refused, or not acknowledged in time.
     pub fn send(&self, topic: &str, records: &[NewRecord]) -> Vec<Acknowledged> {
-        let acknowledged = self.client.context();
-        acknowledged.expect(records.len());
+        let deliveries = self.client.context();
+        deliveries.expect(records.len());
         for (index, record) in records.iter().enumerate() {
             self.enqueue(topic, index, record);
         }
         if let Err(error) = self.client.flush(PATIENCE) {
-            acknowledged.last_words.print();
+            deliveries.last_words.print();
             panic!("the records are not acknowledged in time: {error}");
         }
-        acknowledged.take()
+        locate(&deliveries.take(), |partition| {
+            let bounds = self.client.client();
+            let bounds = bounds.fetch_watermarks(topic, partition, PATIENCE);
+            bounds.expect("a leader tells the end of its log").1
+        })
     }
 
     /// Writes `count` records, each with its number for a value, over the partitions in turn.
@@ -241,10 +251,44 @@ impl TransactionalProducer {
     }
 }
 
+/// What is said of a record that is stored.
+#[derive(Debug, Clone, Copy)]
+struct Delivery {
+    partition: i32,
+    offset: Option<i64>,
+}
+
+/// Where an acknowledged record lies, unless nobody has said so: of a record that a broker already had when it was
+/// sent again, or whose own answer was lost and a later one's came, an idempotent producer knows only that it is
+/// stored.
+pub(crate) fn told_offset(message: &impl Message) -> Option<i64> {
+    Some(message.offset()).filter(|offset| *offset >= 0)
+}
+
+/// Where records lie that were sent in this order: one of which nobody has said so lies before the next of its
+/// partition, and the last at the partition's end.
+fn locate(deliveries: &[Delivery], end: impl Fn(i32) -> i64) -> Vec<Acknowledged> {
+    let mut next: BTreeMap<i32, i64> = BTreeMap::new();
+    let mut located = Vec::with_capacity(deliveries.len());
+    for &Delivery { partition, offset } in deliveries.iter().rev() {
+        let before_next = || {
+            next.get(&partition)
+                .copied()
+                .unwrap_or_else(|| end(partition))
+                - 1
+        };
+        let offset = offset.unwrap_or_else(before_next);
+        next.insert(partition, offset);
+        located.push(Acknowledged { partition, offset });
+    }
+    located.reverse();
+    located
+}
+
 /// What has become of the records in flight, by their index.
 #[derive(Default)]
 struct Deliveries {
-    records: Mutex<Vec<Option<Result<Acknowledged, KafkaError>>>>,
+    records: Mutex<Vec<Option<Result<Delivery, KafkaError>>>>,
     last_words: LastWords,
 }
 
@@ -255,7 +299,7 @@ impl Deliveries {
         deliveries.resize(count, None);
     }
 
-    fn take(&self) -> Vec<Acknowledged> {
+    fn take(&self) -> Vec<Delivery> {
         let deliveries = std::mem::take(&mut *self.records.lock().expect("no holder panics"));
         let result = |one: Option<Result<_, _>>| one.expect("flush waits for all").unwrap();
         deliveries.into_iter().map(result).collect()
@@ -273,9 +317,9 @@ impl ProducerContext for Deliveries {
 
     fn delivery(&self, result: &DeliveryResult<'_>, index: usize) {
         let outcome = match result {
-            Ok(message) => Ok(Acknowledged {
+            Ok(message) => Ok(Delivery {
                 partition: message.partition(),
-                offset: message.offset(),
+                offset: told_offset(message),
             }),
             Err((error, _)) => Err(error.clone()),
         };
@@ -302,5 +346,63 @@ impl LastWords {
         for line in &*self.0.lock().expect("no holder panics") {
             eprintln!("{line}");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::{
+        mocking::MockCluster,
+        types::{RDKafkaApiKey, RDKafkaRespErr},
+    };
+
+    use super::*;
+
+    #[test]
+    fn records_without_an_offset_lie_before_the_next_or_at_the_end() {
+        let told = [
+            (0, Some(7)),
+            (1, None),
+            (0, None),
+            (0, None),
+            (1, Some(4)),
+            (0, Some(10)),
+            (0, None),
+            (1, None),
+        ];
+        let deliveries = told.map(|(partition, offset)| Delivery { partition, offset });
+        let located = locate(&deliveries, |partition| [12, 6][partition as usize]);
+        let offsets: Vec<_> = located.iter().map(|at| (at.partition, at.offset)).collect();
+        let expected = [
+            (0, 7),
+            (1, 3),
+            (0, 8),
+            (0, 9),
+            (1, 4),
+            (0, 10),
+            (0, 11),
+            (1, 5),
+        ];
+        assert_eq!(offsets, expected);
+    }
+
+    /// The brokers had the record already when it was sent again: they say so, and not where it lies.
+    #[test]
+    fn a_record_that_is_stored_already_is_acknowledged_where_it_lies() {
+        let kafka = MockCluster::new(1).unwrap();
+        kafka.create_topic("t", 1, 1).unwrap();
+        let connect = || {
+            let mut config = ClientConfig::new();
+            config.set("bootstrap.servers", kafka.bootstrap_servers());
+            Producer::of(config, Codec::None, true)
+        };
+        let producer = connect();
+        let one = [NewRecord::value("v").partition(0)];
+        assert_eq!(producer.send("t", &one)[0].offset, 0);
+
+        assert_eq!(connect().send("t", &one)[0].offset, 1);
+        let is_stored = RDKafkaRespErr::RD_KAFKA_RESP_ERR_DUPLICATE_SEQUENCE_NUMBER;
+        kafka.request_errors(RDKafkaApiKey::Produce, &[is_stored]);
+        assert_eq!(producer.send("t", &one)[0].offset, 1);
     }
 }

@@ -15,14 +15,14 @@ use std::{
 
 use checker::Event;
 use rdkafka::{
-    ClientContext, Message,
+    ClientContext,
     error::{KafkaError, RDKafkaErrorCode},
     producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext},
 };
 use sarama_cluster::ConsumerMessage;
 
 use super::{Topic, journal::Journal};
-use crate::{Cluster, Codec};
+use crate::{Cluster, Codec, producer::told_offset};
 
 /// The pace: so often some records are written, and what was acknowledged is written down.
 const TICK: Duration = Duration::from_millis(20);
@@ -56,7 +56,7 @@ pub(crate) fn run(
 ) -> Result<Vec<(String, i32, i64)>, String> {
     let mut lanes: Vec<Lane> = topics.iter().flat_map(Lane::of_topic).collect();
     let context = Answers {
-        runs: Mutex::new(vec![Vec::new(); lanes.len()]),
+        stored: Mutex::new(vec![Stored::default(); lanes.len()]),
         displaced: AtomicU64::new(0),
         failed: Mutex::new(None),
     };
@@ -170,18 +170,18 @@ fn passes(code: RDKafkaErrorCode) -> bool {
 
 /// What has become of the records, by the index of their lane.
 struct Answers {
-    runs: Mutex<Vec<Vec<RangeInclusive<i64>>>>,
+    stored: Mutex<Vec<Stored>>,
     displaced: AtomicU64,
     failed: Mutex<Option<String>>,
 }
 
 impl Answers {
     fn write_down(&self, lanes: &[Lane], journal: &Journal, watch: &Watch) {
-        let mut runs = self.runs.lock().expect("no holder panics");
+        let mut stored = self.stored.lock().expect("no holder panics");
         let mut book = journal.open();
         let now = super::clock::now();
-        for (lane, runs) in lanes.iter().zip(&mut *runs) {
-            for run in runs.drain(..) {
+        for (lane, stored) in lanes.iter().zip(&mut *stored) {
+            for run in stored.runs.drain(..) {
                 let count = run.end() - run.start() + 1;
                 watch.acknowledged.fetch_add(count as u64, Relaxed);
                 let place = book.names.place(&lane.topic, lane.partition);
@@ -206,21 +206,52 @@ impl ProducerContext for Answers {
 
     fn delivery(&self, result: &DeliveryResult<'_>, opaque: Self::DeliveryOpaque) {
         let (lane, number) = *opaque;
-        let offset = match result {
-            Ok(message) => message.offset(),
+        let told = match result {
+            Ok(message) => told_offset(message),
             Err((error, _)) => {
                 let mut failed = self.failed.lock().expect("no holder panics");
                 failed.get_or_insert_with(|| format!("a record is refused: {error}"));
                 return;
             }
         };
+        let mut stored = self.stored.lock().expect("no holder panics");
+        let offset = stored[lane].add(told);
         self.displaced
             .fetch_add(u64::from(offset != number), Relaxed);
-        let mut runs = self.runs.lock().expect("no holder panics");
-        let runs = &mut runs[lane];
-        match runs.last_mut() {
+    }
+}
+
+/// Where the records of a lane lie, as they are acknowledged.
+#[derive(Clone, Default)]
+struct Stored {
+    next: i64,
+    /// Not yet written down.
+    runs: Vec<RangeInclusive<i64>>,
+}
+
+impl Stored {
+    /// Gives the offset of a record: it lies behind the one before it, unless something else is told.
+    fn add(&mut self, told: Option<i64>) -> i64 {
+        let offset = told.unwrap_or(self.next);
+        match self.runs.last_mut() {
             Some(run) if run.end() + 1 == offset => *run = *run.start()..=offset,
-            _ => runs.push(offset..=offset),
+            _ => self.runs.push(offset..=offset),
         }
+        self.next = offset + 1;
+        offset
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_without_an_offset_lie_behind_those_before() {
+        let mut stored = Stored::default();
+        let told = [None, Some(1), None, None, Some(4), Some(9), None];
+        let offsets = told.map(|told| stored.add(told));
+        assert_eq!(offsets, [0, 1, 2, 3, 4, 9, 10]);
+        assert_eq!(stored.runs, [0..=4, 9..=10]);
     }
 }

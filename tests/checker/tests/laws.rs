@@ -387,6 +387,21 @@ fn start_given_it_is_the_last_mark_if_it_is_the_same_generation() {
     assert_eq!(broken(&[first, later, &again(3)]), [Law::Start]);
 }
 
+/// Who gives its claims up and joins anew may be told the generation that it was in: nobody has missed it.
+#[test]
+fn start_assigned_once_more_in_a_generation_it_is_the_commit() {
+    let first = "granted t 0 a 1\nproduced t 0 0-9\nclaimed a 1 t 0 0 assigned\n\
+        delivered a 1 t 0 0-5\nmarked a 1 t 0 1\ncommitted t 0 2 a\nmarked a 1 t 0 4\nended a 1 t 0";
+    let again = |start| {
+        format!(
+            "claimed a 2 t 0 {start} assigned\ndelivered a 2 t 0 {start}-9\nmarked a 2 t 0 9\n\
+             committed t 0 10 a"
+        )
+    };
+    assert_eq!(broken(&[first, &again(2)]), []);
+    assert_eq!(broken(&[first, &again(5)]), [Law::Start]);
+}
+
 #[test]
 fn start_untold_it_must_follow_a_delivery() {
     let claim = |start| format!("claimed b 1 t 0 {start} untold\ndelivered b 1 t 0 {start}-9");

@@ -5,7 +5,7 @@
 //! commit can be ahead of what is known even if this process is killed in between.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     panic::{self, AssertUnwindSafe},
     path::Path,
     str::FromStr,
@@ -294,16 +294,18 @@ impl Worker<'_> {
 
     /// The threads of partition mode.
     fn read_each(&self, mode: Mode, stop: &Receiver<()>) {
+        let let_go = LetGo::default();
         thread::scope(|scope| {
             scope.spawn(|| {
                 let _ = stop.recv();
                 self.consumer.closer().signal();
             });
             for (number, part) in (1..).zip(self.consumer.partitions()) {
+                let let_go = &let_go;
                 scope.spawn(move || {
                     let mut rng = fastrand::Rng::new();
                     let drops = mode == Mode::Reoffered && rng.u8(..4) > 0;
-                    self.read_one(number, &part, drops, &mut rng);
+                    self.read_one(number, &part, drops, let_go, &mut rng);
                     if drops && rng.bool() {
                         panic_with(part);
                     }
@@ -318,6 +320,7 @@ impl Worker<'_> {
         number: u64,
         part: &PartitionConsumer,
         drops: bool,
+        let_go: &LetGo,
         rng: &mut fastrand::Rng,
     ) {
         let mut book = self.journal.open();
@@ -327,7 +330,18 @@ impl Worker<'_> {
             number,
         };
         let start = part.initial_offset();
-        book.claimed_at(clock::now(), claim, start, Cause::Given);
+        let cause = match let_go
+            .lock()
+            .expect("no reader panics")
+            .remove(&claim.place)
+        {
+            // Or it was released meanwhile.
+            true => Cause::Given,
+            // Also in the same generation: who has heard nothing from the group coordinator for too long gives all
+            // up, and may then be told that nobody has missed it.
+            false => Cause::Assigned,
+        };
+        book.claimed_at(clock::now(), claim, start, cause);
         book.flush();
         drop(book);
         let mut unmarked = None;
@@ -354,11 +368,18 @@ impl Worker<'_> {
                 part.mark_offset(offset, "");
             }
             // What is not marked by now comes again.
-            if drops && rng.u8(..40) == 0 {
+            if drops && rng.u8(..40) == 0 && self.holds(part) {
                 self.journal.write(|_| Event::Ended { claim });
+                let_go.lock().expect("no reader panics").insert(claim.place);
                 return;
             }
         }
+    }
+
+    fn holds(&self, part: &PartitionConsumer) -> bool {
+        let held = self.consumer.subscriptions();
+        held.get(part.topic())
+            .is_some_and(|of| of.contains(&part.partition()))
     }
 
     /// Takes messages, as many as there are without waiting, and writes down which. None if there never will
@@ -407,6 +428,9 @@ impl Worker<'_> {
         }
     }
 }
+
+/// Whose handles were dropped while they were held, to be offered again.
+type LetGo = Mutex<BTreeSet<Place>>;
 
 /// The claims that were seen to begin: the last of each partition.
 #[derive(Default)]

@@ -173,8 +173,8 @@ impl Producer {
             panic!("the records are not acknowledged in time: {error}");
         }
         locate(&deliveries.take(), |partition| {
-            let bounds = self.client.client();
-            let bounds = bounds.fetch_watermarks(topic, partition, PATIENCE);
+            let client = self.client.client();
+            let bounds = client.fetch_watermarks(topic, partition, PATIENCE);
             bounds.expect("a leader tells the end of its log").1
         })
     }
@@ -271,13 +271,10 @@ fn locate(deliveries: &[Delivery], end: impl Fn(i32) -> i64) -> Vec<Acknowledged
     let mut next: BTreeMap<i32, i64> = BTreeMap::new();
     let mut located = Vec::with_capacity(deliveries.len());
     for &Delivery { partition, offset } in deliveries.iter().rev() {
-        let before_next = || {
-            next.get(&partition)
-                .copied()
-                .unwrap_or_else(|| end(partition))
-                - 1
-        };
-        let offset = offset.unwrap_or_else(before_next);
+        let offset = offset.unwrap_or_else(|| {
+            let next = next.entry(partition).or_insert_with(|| end(partition));
+            *next - 1
+        });
         next.insert(partition, offset);
         located.push(Acknowledged { partition, offset });
     }

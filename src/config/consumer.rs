@@ -252,11 +252,11 @@ impl Default for CommitRetry {
 /// Where a group without a commit starts to read a partition.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum InitialOffset {
-    /// At the end: only records that arrive from now on. A topic or partition that appears while the
-    /// consumer runs is read from its first record all the same. One that appears while no member runs
-    /// cannot be told from an old one: what was written to it before the next member starts is not
-    /// read. Who adds partitions and cannot do without those records keeps a member running, or uses
-    /// [`Oldest`](Self::Oldest).
+    /// At the end: only records that arrive from now on. A topic or partition that appears while a
+    /// consumer runs is read from its first record all the same, if it is this consumer that is given it. One that was there
+    /// when the consumer began cannot be told from an old one, though the group may never have read it: what was written to
+    /// it before is not read. Who adds partitions and cannot do without the records that come before all members have
+    /// been given them uses [`Oldest`](Self::Oldest), or starts no member meanwhile.
     #[default]
     Newest,
     /// At the oldest record that still exists.

@@ -297,6 +297,12 @@ impl Committer {
         self.in_flight.is_some()
     }
 
+    /// Whether a commit is on its way that would be ahead of this offset of the claim.
+    pub fn is_on_its_way_beyond(&self, claim: ClaimId, next: i64) -> bool {
+        let mut items = self.in_flight.iter().flat_map(|flight| &flight.items);
+        items.any(|item| item.claim == claim && item.next > next)
+    }
+
     /// Whether it is not known what is in force for this claim. Then a mark is worth a commit though nothing
     /// seems to have changed: a reset has to undo what the last commit may have done.
     pub fn is_in_doubt(&self, claim: ClaimId) -> bool {

@@ -50,6 +50,10 @@ pub(super) struct Claim {
     drops: u32,
     /// How many claims before this one, in a row, ended out of range with nothing delivered.
     resets: u32,
+    /// Whether this partition was read in this generation before.
+    pub(super) was_read: bool,
+    /// Nobody has said that the log starts where the claim does.
+    pub(super) is_start_assumed: bool,
     /// When the group's commit for it is to be renewed; `None` while there is none that was made for it.
     renew_at: Option<Instant>,
 }
@@ -87,6 +91,8 @@ impl Claim {
             is_handle_gone: false,
             drops: 0,
             resets: 0,
+            was_read: false,
+            is_start_assumed: false,
             renew_at: None,
         }
     }
@@ -95,6 +101,7 @@ impl Claim {
     pub(super) fn again(&self) -> Self {
         Self {
             drops: self.drops,
+            was_read: self.was_read || self.has_begun(),
             ..Self::new(&self.topic, self.topic_id, self.partition)
         }
     }
@@ -324,7 +331,11 @@ impl Engine {
 
     /// The log does not have the offset that is to be read.
     pub(super) fn out_of_range(&mut self, now: Instant, id: ClaimId, offset: i64, error: Error) {
+        // What was assumed is nobody's place: nothing is to be left out, nor anybody asked.
+        let claim = self.claims.get(&id);
+        let is_assumed = claim.is_some_and(|claim| claim.is_start_assumed && claim.sent == 0);
         let at = match self.settings.out_of_range {
+            _ if is_assumed => At::Oldest,
             OutOfRange::Oldest => At::Oldest,
             OutOfRange::Newest => At::Newest,
             OutOfRange::Error => {
@@ -418,6 +429,13 @@ impl Engine {
             return;
         };
         if at.is_some_and(|at| now < at) || (progress.alive && !progress.all_marked) {
+            return;
+        }
+        if self
+            .committer
+            .is_on_its_way_beyond(progress.claim, progress.mark.0)
+        {
+            // Somebody has marked more than was taken. That counts if it gets through: a commit does not go back.
             return;
         }
         let again = Claim {

@@ -49,20 +49,45 @@ impl Engine {
         self.report(Some(id), error.at_partition(&topic, partition));
         self.starts.remove(id);
         self.end(id);
-        // A claim that is being given up, or was, has nothing to begin anew. One of a partition that the new topic does not
-        // have waits for it: the leader of the group need not have seen this topic when it sees another with as many
-        // partitions as ever, and then nobody else is given them.
-        if self.release.is_some() || matches!(stage, Stage::Closed(_)) {
-            return self.observe_if_awaited();
-        }
         let next = self.new_claim();
+        let was_read = again.was_read;
         self.claims.insert(next, again);
-        match stage {
+        if was_read {
+            self.begin_anew(now, next, stage);
+        } else {
             // Somebody else may have begun to read the new topic before.
-            Stage::Starting { .. } => self.starts.add(next, &topic, partition),
-            // Only this member can have committed anything here, and that was meant for the former topic.
-            _ => self.look_up_start(next, At::Oldest, self.settings.commit.interval.is_some()),
+            self.starts.add(next, &topic, partition);
         }
         self.want_topics(now);
+        self.observe_if_awaited();
+    }
+
+    /// The new topic is read from its start, also if this claim has read the former one to who knows where.
+    ///
+    /// What is in force under the name may have been meant for the former topic; where commits have only the name nobody
+    /// can tell. So the start is committed at once, also for a claim that is being given up, or was: else the next
+    /// one would begin in the midst. If it was meant for the new topic, which this member is late to see,
+    /// that costs a second delivery.
+    fn begin_anew(&mut self, now: Instant, id: ClaimId, former: Stage) {
+        let delivers_no_more: Option<fn(i64) -> Stage> = match former {
+            _ if self.release.is_some() => Some(Stage::Held),
+            Stage::Closed(_) => Some(Stage::Closed),
+            _ => None,
+        };
+        let claim = self.claims.get_mut(&id).expect("it was just made");
+        let is_there = self.cluster.is_described(&claim.topic, claim.partition);
+        // A look-up has only the name: it may be answered by a broker that has the former log still.
+        claim.is_start_assumed = is_there;
+        let commit_start = self.settings.commit.interval.is_some();
+        match delivers_no_more {
+            _ if is_there => self.open(now, id, 0, String::new(), commit_start),
+            // The new topic does not have this partition, and the claim waits for it: the leader of the group need not have
+            // seen this topic when it sees another with as many partitions as ever, and then nobody else is given it.
+            None => self.look_up_start(id, At::Oldest, commit_start),
+            Some(_) => return self.end(id),
+        }
+        if let Some(stage) = delivers_no_more {
+            self.hold(id, stage);
+        }
     }
 }

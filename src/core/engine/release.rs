@@ -347,15 +347,16 @@ impl Engine {
         }
     }
 
-    /// A commit was answered: if a release waits for it, the marks are looked at once more.
-    pub(super) fn release_commit_done(&mut self) {
+    /// A commit was answered: if a release waits for it, or a handle that is to be offered again, the marks are looked at
+    /// once more.
+    pub(super) fn commit_done(&mut self) {
         let retry_at = self.committer.retry_at();
-        if let Some(release) = &mut self.release {
-            if release.step == Step::Committing {
-                release.retry_at = release.retry_at.max(retry_at);
-            }
-            self.observe();
+        if let Some(release) = &mut self.release
+            && release.step == Step::Committing
+        {
+            release.retry_at = release.retry_at.max(retry_at);
         }
+        self.observe_if_awaited();
     }
 
     pub(super) fn release_timeout(&mut self, now: Instant) {

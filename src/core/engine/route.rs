@@ -375,7 +375,7 @@ impl Engine {
                 commit::Outcome::Unheard { sent_at } => self.group.connection_failed(now, sent_at),
             }
         }
-        self.release_commit_done();
+        self.commit_done();
     }
 
     /// The end, because of an error that no retry heals.

@@ -30,6 +30,8 @@ struct Story {
     mark: i64,
     committed: i64,
     in_hand: bool,
+    /// The last claim that delivers no more.
+    holding: Option<ClaimId>,
     /// Commits that were not answered.
     commits: Vec<(Token, offset_commit::Ask)>,
     /// Connections with the group coordinator that were closed, and goodbyes.
@@ -72,6 +74,7 @@ impl Story {
             mark: committed,
             committed,
             in_hand: false,
+            holding: None,
             commits: Vec::new(),
             last: Vec::new(),
             done: Vec::new(),
@@ -134,6 +137,7 @@ impl Story {
                 self.topic_id = opened.topic_id;
                 self.mark = opened.start;
             }
+            Action::Hold(claim) => self.holding = Some(claim),
             Action::Observe => {
                 let progress = Progress {
                     claim: self.claim,
@@ -582,4 +586,109 @@ fn a_claim_begins_with_the_id_that_was_told_last() {
     story.pass(Duration::from_secs(10));
     assert_ne!(story.claim, former);
     assert_eq!(story.topic_id, id);
+}
+
+/// The topic with this id.
+fn described_as(id: u8) -> metadata::Answer {
+    let mut cluster = described();
+    cluster.topics[0].id = Some(Uuid([id; 16]));
+    cluster
+}
+
+impl Story {
+    /// The user has marked the former topic to 10, by its name, when the new one was already there. Nobody has seen that yet.
+    fn blind(configure: impl FnOnce(&mut Config)) -> Self {
+        let mut story = Self::with(5, described_as(1), |config| {
+            config.metadata.refresh_frequency = Duration::from_secs(10);
+            configure(config);
+        });
+        story.cluster = described_as(2);
+        (story.mark, story.in_hand) = (10, true);
+        story.pass(Duration::from_secs(2));
+        assert_eq!(story.committing(), [10]);
+        story.commits_are_answered();
+        assert_eq!(story.topic_id, Some(Uuid([1; 16])));
+        story
+    }
+}
+
+/// A look-up would be in vain while the leader is new, and have only the name where another broker has the former log. If
+/// the group rebalanced before, the next one would begin where the former topic was marked.
+#[test]
+fn a_topic_that_is_created_again_is_read_and_committed_from_its_start_at_once() {
+    let mut story = Story::blind(|_| ());
+    story.pass(Duration::from_secs(10));
+    assert_eq!(story.topic_id, Some(Uuid([2; 16])));
+    assert_eq!(story.committing(), [0]);
+    story.commits_are_answered();
+    assert_eq!((story.mark, story.committed), (0, 0));
+
+    // And once more.
+    story.cluster = described_as(3);
+    story.pass(Duration::from_secs(10));
+    assert_eq!((story.topic_id, story.mark), (Some(Uuid([3; 16])), 0));
+}
+
+#[test]
+fn a_topic_that_is_created_again_while_its_claim_is_given_up_is_committed_from_its_start() {
+    let mut story = Story::blind(|_| ());
+    story.heartbeat = ErrorCode::REBALANCE_IN_PROGRESS;
+    story.pass(Duration::from_secs(10));
+    assert_eq!(story.topic_id, Some(Uuid([2; 16])));
+    story.in_hand = false;
+    story.handle(Event::Kick);
+    assert_eq!(story.committing(), [0]);
+    story.handle(Event::Close);
+    story.closes_when_commits_are_answered();
+}
+
+/// That handle is not replaced in this generation.
+#[test]
+fn a_topic_that_is_created_again_while_its_handle_is_closed_is_committed_from_its_start() {
+    let mut story = Story::blind(|_| ());
+    let (claim, how) = (story.claim, Gone::Closed);
+    story.in_hand = false;
+    story.handle(Event::HandleGone { claim, how });
+    story.pass(Duration::from_secs(10));
+    assert_ne!(story.claim, claim);
+    assert_eq!(story.committing(), [0]);
+    assert_eq!(story.holding, Some(story.claim));
+}
+
+/// Who commits by hand decides alone what is committed.
+#[test]
+fn the_start_of_a_topic_that_is_created_again_is_not_committed_for_who_commits_by_hand() {
+    let mut story = Story::with(5, described_as(1), |config| {
+        config.metadata.refresh_frequency = Duration::from_secs(10);
+        config.consumer.offsets.auto_commit.enable = false;
+    });
+    story.cluster = described_as(2);
+    story.pass(Duration::from_secs(10));
+    assert_eq!((story.topic_id, story.mark), (Some(Uuid([2; 16])), 0));
+    assert!(story.committing().is_empty());
+}
+
+/// A commit on its way is of a mark ahead of what the user had taken: the handle that comes next must not begin below
+/// what is in force then, nor commit it.
+#[test]
+fn a_handle_is_offered_again_when_the_commit_ahead_of_it_is_answered() {
+    let mut story = Story::at(5);
+    let first = story.claim;
+    (story.mark, story.in_hand) = (21, true);
+    story.pass(Duration::from_secs(1));
+    assert_eq!(story.committing(), [21]);
+
+    let how = Gone::Dropped;
+    (story.mark, story.in_hand) = (11, false);
+    story.handle(Event::HandleGone { claim: first, how });
+    story.pass(Duration::from_secs(1));
+    assert_eq!((story.claim, story.committing()), (first, vec![21]));
+
+    // It is in force, and the marks know.
+    story.mark = 21;
+    story.commits_are_answered();
+    assert_ne!(story.claim, first);
+    assert_eq!(story.committed, 21);
+    story.pass(Duration::from_secs(2));
+    assert!(story.committing().is_empty());
 }

@@ -269,15 +269,16 @@ impl Group {
     /// the [`Session`] of that time. With several partitions: `NONE` if that is the word for any of
     /// them, unless another one concerns the membership.
     pub fn heard(&mut self, now: Instant, sent_at: Instant, api: ApiKey, code: ErrorCode) {
-        let Some(membership) = self.state.membership_mut() else {
+        let Some(membership) = self.state.membership() else {
             return;
         };
         if sent_at < membership.since {
             return;
         }
         match reaction(api, code) {
-            // An offset fetch does not say who asks.
-            Reaction::Proceed if api == ApiKey::OffsetCommit => membership.is_alive(sent_at),
+            // No sign of life: an offset fetch does not say who asks, and in a group that KIP-848 members share only
+            // heartbeats restart the timer of the session.
+            Reaction::Proceed => {}
             Reaction::FindCoordinator if !self.seek.was_known_at(sent_at) => {}
             reaction => self.react(now, reaction, &self.refusal(api, code)),
         }

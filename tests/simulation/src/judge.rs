@@ -239,7 +239,12 @@ impl Judge {
             .zip(bounds)
             .is_some_and(|(offset, (start, end))| (start..=end).contains(&offset));
         let is_present = topics.iter().any(|present| present.number == topic);
+        let knew = |(of, _): &(u32, u64), known: &Known| *of == member && known.place == place;
+        let is_new_to_it = !self.claims.iter().any(|(of, known)| knew(of, known));
         let cause = match lead {
+            // It was told of a topic that has come again, and reads it from its start.
+            Lead::None if is_new_to_it && !is_first && in_force.is_some() => Cause::OutOfRange,
+            Lead::None if is_new_to_it && !is_first => Cause::Assigned,
             Lead::None => Cause::Reoffered,
             Lead::Lookup if is_first && is_in_log => Cause::Assigned,
             // A commit that was meant for a topic of before.

@@ -266,31 +266,19 @@ fn fence(story: &Story) -> Instant {
     story.group.fence(membership)
 }
 
-/// Commits are taken while a group rebalances: they say nothing of that.
 #[test]
 fn the_claims_are_lost_when_a_rebalance_may_be_over_that_nobody_told_of() {
-    let mut story = Story::stable();
-    let begin = story.now;
-    for _ in 0..5 {
-        story.pass(secs(15));
-        if story.now >= begin + REBALANCE {
-            break;
-        }
-        let now = story.now;
-        story
-            .group
-            .heard(now, now, ApiKey::OffsetCommit, ErrorCode::NONE);
-        while let Some(action) = story.group.poll_action() {
-            // Nothing else comes through.
-            let late = Error::new(ErrorKind::Timeout(secs(1)), "test");
-            match action {
-                Action::Send { token, .. } => story.group.answer(now, token, Err(late)),
-                Action::Report(_) => {}
-                action => panic!("{action:?}"),
-            }
-        }
-        assert_eq!(fence(&story), (now + SESSION).min(begin + REBALANCE));
-    }
+    let rebalance_timeout = SESSION / 2;
+    let (mut story, join) = Story::joining_with(Settings {
+        rebalance_timeout,
+        ..settings()
+    });
+    story.answer(&join, joined(1));
+    story.finish_sync(1);
+    assert_eq!(fence(&story), story.begin + rebalance_timeout);
+    let beat = story.next_heartbeat();
+    story.refuse(&beat, ErrorCode::NONE);
+    assert_eq!(fenced(&mut story), beat.at + rebalance_timeout);
 }
 
 #[test]
@@ -307,20 +295,17 @@ fn a_rebalance_keeps_the_session_alive_where_the_broker_says_so() {
     assert_eq!(fence(&story), story.begin + SESSION);
 }
 
+/// An offset fetch does not say who asks; commits are taken while a group rebalances, and in a group that KIP-848 members
+/// share they do not restart the timer of the session.
 #[test]
-fn a_commit_is_a_sign_of_life_and_an_offset_fetch_is_none() {
+fn neither_a_commit_nor_an_offset_fetch_is_a_sign_of_life() {
     let mut story = Story::stable();
-    let begin = story.now;
     story.pass(secs(2));
-    let (now, sent_at) = (story.now, story.now - secs(1));
-    story
-        .group
-        .heard(now, sent_at, ApiKey::OffsetFetch, ErrorCode::NONE);
-    assert_eq!(fence(&story), begin + SESSION);
-    story
-        .group
-        .heard(now, sent_at, ApiKey::OffsetCommit, ErrorCode::NONE);
-    assert_eq!(fenced(&mut story), sent_at + SESSION);
+    for api in [ApiKey::OffsetFetch, ApiKey::OffsetCommit] {
+        let now = story.now;
+        story.group.heard(now, now, api, ErrorCode::NONE);
+    }
+    assert_eq!(fenced(&mut story), story.begin + SESSION);
 }
 
 #[test]

@@ -157,15 +157,12 @@ impl Walk {
     }
 
     fn heard(&mut self) {
-        let Some(since) = self.story.group.state.membership().map(|m| m.since) else {
+        if self.story.group.state.membership().is_none() {
             return;
-        };
+        }
         let (sent_at, code) = (self.some_time_ago(), self.some_code());
         let apis = [ApiKey::OffsetCommit, ApiKey::OffsetFetch];
         let api = apis[self.rng.usize(..apis.len())];
-        if (api, code) == (ApiKey::OffsetCommit, ErrorCode::NONE) && since <= sent_at {
-            self.alive_at = self.alive_at.max(sent_at);
-        }
         let now = self.story.now;
         self.story.group.heard(now, sent_at, api, code);
     }

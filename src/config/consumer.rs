@@ -118,6 +118,8 @@ pub struct Fetch {
     /// is known. A batch larger than all of it passes, alone; and the next batch of a partition for which
     /// nothing is buffered does while its reader has nothing to read, so that partitions that nobody reads
     /// or acknowledges keep no other waiting. What the user holds of messages received does not count.
+    /// Nor does the buffer of each connection, which is 1 MiB where answers are small, and up to the size of
+    /// an answer while large ones of many small batches come one after another.
     ///
     /// Default 64 MiB. In Go nothing bounds this.
     pub budget: usize,

@@ -74,6 +74,10 @@ struct Connection {
     onward: Option<fetch::Ask>,
 }
 
+/// The memory of a large answer is kept for so long, in case that another one is asked for. Who reads at
+/// full speed asks at once; who has enough, or has paused all, may not ask for minutes.
+const CALM: Duration = Duration::from_millis(100);
+
 struct Open {
     exchange: Exchange,
     versions: Versions,
@@ -198,7 +202,7 @@ impl Connection {
     /// in `current`.
     fn serve(&mut self, current: &mut Option<Reply>) -> Error {
         loop {
-            let Ok(job) = self.jobs.recv_timeout(self.shared.timing.max_idle) else {
+            let Some(job) = self.next_job() else {
                 return disconnected();
             };
             let Some(call) = self.call(job.question) else {
@@ -227,6 +231,17 @@ impl Connection {
                 reply.complete(result);
             }
         }
+    }
+
+    /// The next job, unless there is none for too long.
+    fn next_job(&mut self) -> Option<Job> {
+        if let Some(open) = self.open.as_mut().filter(|open| open.exchange.is_large()) {
+            match self.jobs.recv_timeout(CALM) {
+                Ok(job) => return Some(job),
+                Err(_) => open.exchange.give_back(),
+            }
+        }
+        self.jobs.recv_timeout(self.shared.timing.max_idle).ok()
     }
 
     /// What to ask; `None` if it should go on from something that there is not.

@@ -115,6 +115,16 @@ impl Exchange {
         Ok(frame)
     }
 
+    /// Whether it has the memory of a large answer, for the next one.
+    pub(super) fn is_large(&self) -> bool {
+        self.buffer.is_large()
+    }
+
+    /// Gives that memory back.
+    pub(super) fn give_back(&mut self) {
+        self.buffer.give_back();
+    }
+
     /// Makes a peer that is silent, and cannot be asked anything any more, say what it speaks instead
     /// of Kafka: HTTP servers say nothing before the end of a line. To a broker this is a frame beyond
     /// all limits, at which it closes the connection.

@@ -1,20 +1,17 @@
 //! Frames: a length of four bytes, and as many bytes behind it.
 
-use std::{error, fmt, io, mem, ops::Range};
+use std::{error, fmt, io, ops::Range};
 
 /// Where frames are read into, one after the other.
 ///
-/// Its bytes stay initialised up to the largest frame of late, so that an answer of many megabytes
-/// costs the kernel's copy and nothing else. Records of a large answer do not go through here: they
-/// are read straight into the memory that they stay in.
+/// Its bytes stay initialised from one frame to the next of about its size, which then costs the
+/// kernel's copy and nothing else. Large sets of records do not go through here: they are read straight
+/// into the memory that they stay in.
 #[derive(Debug)]
 pub struct FrameBuffer {
     /// What the last read of the socket has brought, so that a small frame takes one.
     staging: Vec<u8>,
     bytes: Vec<u8>,
-    /// The largest frame since the size was last looked at, and the number of frames since then.
-    largest: usize,
-    frames: u32,
 }
 
 /// Knows which parts of a frame are worth to be read apart, and what to do with them.
@@ -98,17 +95,15 @@ const FIRST_LOOK: usize = 32 * 1024;
 /// So many parts are read apart. Each makes the look at the frame begin anew.
 const MOST_PARTS: usize = 256;
 
-/// After so many frames the buffer is cut to twice the largest of them, if it is larger than four
-/// times. With a fetch that polls twice a second this takes half a minute of calm.
-const FRAMES_PER_LOOK: u32 = 64;
+/// So much is kept whatever comes. More is kept as long as frames of half its size follow each other:
+/// fresh pages for each of them cost up to half as much again as to read it and to copy its records.
+const KEPT: usize = 1024 * 1024;
 
 impl Default for FrameBuffer {
     fn default() -> Self {
         Self {
             staging: vec![0; STAGING],
             bytes: Vec::new(),
-            largest: 0,
-            frames: 0,
         }
     }
 }
@@ -142,7 +137,6 @@ impl FrameBuffer {
         read: impl FnMut(&mut [u8]) -> io::Result<usize>,
         apart: &mut impl Apart,
     ) -> Result<Frame<'_>, FrameError> {
-        self.shrink();
         let mut incoming = Incoming {
             read,
             staging: &mut self.staging,
@@ -155,10 +149,8 @@ impl FrameBuffer {
         let (mut len, mut look, mut taken) = (0, FIRST_LOOK, Vec::new());
         while to_come > 0 {
             let end = len + look.min(to_come);
-            if self.bytes.len() < end {
-                // Not more at once than has come.
-                self.bytes.resize(end.max(2 * len), 0);
-            }
+            // Beyond this look not more at once than has come, and never more than the frame has.
+            grow(&mut self.bytes, end.max((2 * len).min(len + to_come)));
             incoming.fill(&mut self.bytes[len..end])?;
             to_come -= end - len;
             len = end;
@@ -182,8 +174,7 @@ impl FrameBuffer {
         if !incoming.staged.is_empty() {
             return Err(FrameError::Trailing(incoming.staged.len()));
         }
-        self.largest = self.largest.max(len);
-        self.frames += 1;
+        self.shorten(KEPT.max(2 * len));
         Ok(Frame {
             bytes: &self.bytes[..len],
             taken,
@@ -195,16 +186,29 @@ impl FrameBuffer {
         self.bytes.capacity()
     }
 
-    fn shrink(&mut self) {
-        if self.frames < FRAMES_PER_LOOK {
-            return;
-        }
-        let largest = mem::take(&mut self.largest);
-        self.frames = 0;
-        if self.bytes.len() > 4 * largest {
-            self.bytes.truncate(2 * largest);
+    /// Whether large frames have left it larger than it is to be where none follows.
+    pub fn is_large(&self) -> bool {
+        self.bytes.len() > KEPT
+    }
+
+    /// Gives back what a large frame took.
+    pub fn give_back(&mut self) {
+        self.shorten(KEPT);
+    }
+
+    fn shorten(&mut self, most: usize) {
+        if self.bytes.len() > most {
+            self.bytes.truncate(most);
             self.bytes.shrink_to_fit();
         }
+    }
+}
+
+/// Makes it so long, unless it is longer, and takes no more memory than that.
+fn grow(bytes: &mut Vec<u8>, len: usize) {
+    if let Some(more @ 1..) = len.checked_sub(bytes.len()) {
+        bytes.reserve_exact(more);
+        bytes.resize(len, 0);
     }
 }
 

@@ -61,25 +61,51 @@ fn a_length_takes_no_memory_before_its_bytes_are_there() {
 }
 
 #[test]
-fn the_buffer_keeps_the_size_of_large_frames_and_loses_it_when_they_stay_away() {
+fn the_buffer_is_never_larger_than_the_frame() {
+    for length in [40_000, 1 << 20, 11 << 20, 12_345_678] {
+        let mut buffer = FrameBuffer::new();
+        let large = frame(&vec![1; length]);
+        for piece in [32 * 1024, 1_000_000, usize::MAX] {
+            let read = read_in_pieces(&mut buffer, &large, piece).unwrap();
+            assert_eq!(read.len(), length);
+            let size = buffer.size();
+            assert!((length..=length + 100).contains(&size), "{size} bytes");
+        }
+    }
+}
+
+#[test]
+fn what_a_large_frame_took_is_given_back_at_the_next_small_one_or_when_asked() {
+    let large: Vec<u8> = (0..11 << 20).map(|i| i as u8).collect();
     let mut buffer = FrameBuffer::new();
-    let large = frame(&vec![1; 1 << 20]);
-    let small = frame(&[2; 100]);
-    for _ in 0..200 {
-        read_in_pieces(&mut buffer, &small, usize::MAX).unwrap();
-        read_in_pieces(&mut buffer, &large, usize::MAX).unwrap();
-        assert!(buffer.size() >= large.len());
+    for small_one_comes in [true, false, true] {
+        let read = read_in_pieces(&mut buffer, &frame(&large), usize::MAX).unwrap();
+        assert!(read == large);
+        assert!(buffer.is_large());
+        if small_one_comes {
+            let read = read_in_pieces(&mut buffer, &frame(&[2; 100]), usize::MAX).unwrap();
+            assert_eq!(read, [2; 100]);
+        } else {
+            buffer.give_back();
+        }
+        assert!(!buffer.is_large());
+        assert!(buffer.size() <= 1 << 20, "{} bytes", buffer.size());
     }
-    for _ in 0..200 {
-        read_in_pieces(&mut buffer, &small, usize::MAX).unwrap();
+}
+
+#[test]
+fn frames_of_about_a_size_find_the_buffer_as_it_was() {
+    for (length, other) in [(16 << 20, 9 << 20), (500_000, 100)] {
+        let mut buffer = FrameBuffer::new();
+        for length in [length, other, length] {
+            read_in_pieces(&mut buffer, &frame(&vec![1; length]), usize::MAX).unwrap();
+            assert!(
+                buffer.size() >= length.max(other),
+                "{} bytes",
+                buffer.size()
+            );
+        }
     }
-    assert!(buffer.size() < 10_000, "{} bytes", buffer.size());
-    assert_eq!(
-        read_in_pieces(&mut buffer, &large, usize::MAX)
-            .unwrap()
-            .len(),
-        1 << 20
-    );
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! No record allocates memory by itself: decoding and pushing allocate by the batch, and taking,
 //! marking and dropping nothing, whatever the number of messages.
 
-use std::sync::Arc;
+use std::{io::Read as _, sync::Arc};
 
 use allocation_counter::measure;
 use sarama_cluster::{
@@ -14,9 +14,9 @@ use sarama_cluster::{
     },
     core::{ChannelId, ClaimId, engine::Opened},
     record::{
-        Block, Codec, Decoded, Decompressor, Limits,
+        Batch, Block, Codec, Decoded, Decompressor, Limits, Recycler, Split,
         build::{BatchBuilder, NewRecord},
-        decode, split,
+        decode, split, split_as_read,
     },
 };
 
@@ -206,6 +206,38 @@ fn a_batch_is_decoded_with_few_allocations_whatever_its_length() {
             let allocations = allocations_of_decoding(records, codec, &mut decompressor);
             assert!(allocations <= FEW, "{codec:?}, {records}: {allocations}");
         }
+    }
+}
+
+/// Batches of one record of ten bytes: they share memory, and what they take in all is what a budget accounts for.
+#[test]
+fn small_batches_take_no_more_memory_than_is_accounted_for() {
+    const BATCHES: i64 = 10_000;
+    let limits = Limits::default();
+    let small = |offset| {
+        let record = NewRecord {
+            value: Some(b"ten bytes."),
+            ..NewRecord::default()
+        };
+        BatchBuilder::new(offset).push(&record).build()
+    };
+    let bytes: Vec<u8> = (0..BATCHES).flat_map(small).collect();
+    let as_read = || {
+        let mut rest = &*bytes;
+        let fill = |slice: &mut [u8]| rest.read_exact(slice);
+        split_as_read(bytes.len(), &limits, &Recycler::new(), fill).expect("all is there")
+    };
+    let whole = || split(&bytes, &limits);
+    let ways: [&dyn Fn() -> Split; 2] = [&whole, &as_read];
+    for way in ways {
+        let mut found = None;
+        let taken = measure(|| found = Some(way()));
+        let batches = found.expect("it was just split").batches;
+        assert!(batches.iter().map(Batch::bytes).eq(bytes.chunks(78)));
+        assert!(taken.count_total < BATCHES as u64 / 40, "{taken:?}");
+        let held: usize = batches.iter().map(Batch::held_bytes).sum();
+        assert!(taken.bytes_current <= held as i64, "{taken:?}, {held}");
+        assert!(held < 4 * bytes.len(), "{held}");
     }
 }
 

@@ -86,7 +86,7 @@ pub struct Fetched {
     pub aborted: Vec<Aborted>,
     /// The replica to read from instead (version 11 and newer).
     pub preferred_read_replica: Option<i32>,
-    /// The batches, in the log's order, each in memory of its own, headers checked.
+    /// The batches, in the log's order, headers checked.
     pub batches: Vec<Batch>,
     /// The size of the batch at the end that was cut off, if it was the first one: the fetch size
     /// must grow to this before anything comes.

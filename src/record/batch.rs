@@ -38,7 +38,7 @@ pub enum TimestampType {
 }
 
 /// A batch of magic 2, or what stands for one in the older formats: a run of uncompressed messages,
-/// or one compressed message set. It owns its bytes, still compressed.
+/// or one compressed message set. It holds its bytes, still compressed, and may share the memory that they are in.
 ///
 /// What it tells comes from its header, which is sound in itself; the checksum and the records
 /// behind it are looked at when it is decoded.
@@ -47,6 +47,15 @@ pub struct Batch {
     pub(super) bytes: Bytes,
     pub(super) header: Header,
 }
+
+/// What a batch takes besides its bytes: its place in a queue, which may have grown to twice what it holds, and the
+/// allocator's part. That is more than the bytes themselves where a batch has one small record.
+const BESIDES: usize = 2 * size_of::<Batch>() + ALLOCATOR;
+/// The counters of the memory of a batch, its length for the allocator, and what that rounds up.
+const ALLOCATOR: usize = 40;
+
+/// The documentation of `consumer.fetch.budget` says so.
+const _: () = assert!(BESIDES <= 220);
 
 /// What all formats say about a batch; what one does not know has the value that newer ones use
 /// for "none".
@@ -150,9 +159,14 @@ impl Batch {
         self.header.timestamp_type
     }
 
-    /// How many bytes the batch had on the wire, and has in memory until it is decoded.
+    /// How many bytes the batch had on the wire.
     pub fn encoded_len(&self) -> usize {
         self.bytes.len()
+    }
+
+    /// How many bytes of memory are to be accounted for until the batch is decoded.
+    pub fn held_bytes(&self) -> usize {
+        self.bytes.len() + BESIDES
     }
 
     /// Checks the checksum of a batch that is not to be decoded. Below magic 2 each message has its own, which

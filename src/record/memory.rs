@@ -6,7 +6,7 @@
 
 use std::{
     fmt,
-    ops::Deref,
+    ops::{Deref, Range},
     sync::{Arc, Weak},
 };
 
@@ -27,6 +27,11 @@ pub struct Bytes(Holder);
 enum Holder {
     /// Too few to be kept.
     Few(Arc<[u8]>),
+    /// Fewer still. What they are part of lasts as long as any part of it is held.
+    Part {
+        shared: Arc<[u8]>,
+        range: Range<u16>,
+    },
     Piece(Arc<Piece>),
 }
 
@@ -151,6 +156,14 @@ impl Store {
     }
 }
 
+impl Bytes {
+    /// Some bytes of a piece that others have their parts of.
+    pub(super) fn part(shared: &Arc<[u8]>, range: Range<u16>) -> Self {
+        let shared = Arc::clone(shared);
+        Self(Holder::Part { shared, range })
+    }
+}
+
 impl Deref for Bytes {
     type Target = [u8];
 
@@ -158,6 +171,9 @@ impl Deref for Bytes {
     fn deref(&self) -> &[u8] {
         match &self.0 {
             Holder::Few(bytes) => bytes,
+            Holder::Part { shared, range } => {
+                &shared[usize::from(range.start)..usize::from(range.end)]
+            }
             Holder::Piece(piece) => &piece.memory[..piece.len],
         }
     }

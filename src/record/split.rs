@@ -6,12 +6,13 @@ use super::{
     cursor::Cursor,
     error::ErrorKind,
     legacy,
+    memory::Bytes,
 };
 
 /// What a record set was found to hold.
 #[derive(Debug, Clone)]
 pub struct Split {
-    /// The batches in the log's order, each in memory of its own.
+    /// The batches in the log's order. Large ones have memory of their own, of small ones some share a piece.
     pub batches: Vec<Batch>,
     /// What came after the last of them.
     pub end: End,
@@ -35,14 +36,14 @@ pub enum End {
     Broken(Error),
 }
 
-/// Splits a record set into its batches. Never takes more memory than twice its bytes.
+/// Splits a record set into its batches. They take no more memory than their [`Batch::held_bytes`].
 pub fn split(records: &[u8], limits: &Limits) -> Split {
     split_from(records, ANYWHERE, limits, &Recycler::new())
 }
 
 /// The same of a record set that was fetched from `from_offset` on, with the batches in memory from here.
 pub fn split_from(records: &[u8], from_offset: i64, limits: &Limits, memory: &Recycler) -> Split {
-    let mut walk = Walk::from(from_offset);
+    let mut walk = Walk::from(from_offset, memory);
     let mut rest = records;
     let end = loop {
         if rest.is_empty() {
@@ -56,19 +57,17 @@ pub fn split_from(records: &[u8], from_offset: i64, limits: &Limits, memory: &Re
                 if let Err(end) = walk.go_on(&header) {
                     break end;
                 }
-                let bytes = memory.copy(&rest[..size]);
-                walk.batches.push(Batch { bytes, header });
+                walk.copy(&rest[..size], header);
                 rest = &rest[size..];
             }
             Ok(First::CutOff { needed }) => break End::CutOff { needed },
             Err(kind) => break broken_at(rest, kind),
         }
     };
-    let batches = walk.batches;
-    Split { batches, end }
+    walk.ended(end)
 }
 
-/// As [`split`], of a record set of so many bytes that is still to be read: each batch is read
+/// As [`split`], of a record set of so many bytes that is still to be read: each batch that is not small is read
 /// straight into its own memory. `fill` fills a slice.
 ///
 /// # Errors
@@ -79,7 +78,8 @@ pub fn split_as_read<E>(
     memory: &Recycler,
     mut fill: impl FnMut(&mut [u8]) -> Result<(), E>,
 ) -> Result<Split, E> {
-    let mut walk = Walk::from(ANYWHERE);
+    let mut walk = Walk::from(ANYWHERE, memory);
+    let mut small = [0; SMALL];
     let mut left = length;
     let end = loop {
         let mut head = [0; MAGIC_AT + 1];
@@ -105,16 +105,21 @@ pub fn split_as_read<E>(
         if size - head.len() > left {
             break End::CutOff { needed: size };
         }
-        let bytes = memory.read(size, head, &mut fill)?;
         left -= size - head.len();
-        match Header::read_v2(&bytes) {
-            Ok(header) => {
-                if let Err(end) = walk.go_on(&header) {
-                    break end;
-                }
-                walk.batches.push(Batch { bytes, header });
+        if size <= SMALL {
+            let bytes = &mut small[..size];
+            bytes[..head.len()].copy_from_slice(head);
+            fill(&mut bytes[head.len()..])?;
+            match walk.go_on_v2(bytes) {
+                Ok(header) => walk.copy(bytes, header),
+                Err(end) => break end,
             }
-            Err(kind) => break broken_at(&bytes, kind),
+        } else {
+            let bytes = memory.read(size, head, &mut fill)?;
+            match walk.go_on_v2(&bytes) {
+                Ok(header) => walk.push(Batch { bytes, header }),
+                Err(end) => break end,
+            }
         }
     };
     let mut nowhere = [0; 4096];
@@ -123,9 +128,13 @@ pub fn split_as_read<E>(
         fill(&mut nowhere[..count])?;
         left -= count;
     }
-    let batches = walk.batches;
-    Ok(Split { batches, end })
+    Ok(walk.ended(end))
 }
+
+/// Up to this size batches share pieces of memory: by itself each would cost the allocator as much as it has bytes.
+const SMALL: usize = 1024;
+/// The most bytes of such a piece. Who holds a message of it holds all of it.
+const SHARED: usize = 4 * 1024;
 
 /// Where the first batch may start if it is not known what was asked for.
 const ANYWHERE: i64 = i64::MAX;
@@ -162,8 +171,11 @@ impl Split {
 }
 
 /// The batches so far.
-struct Walk {
+struct Walk<'a> {
+    memory: &'a Recycler,
     batches: Vec<Batch>,
+    /// Those behind them that will share a piece of memory.
+    small: Small,
     next_offset: i64,
     /// Where the next batch starts, unless compaction has left a gap.
     expected: i64,
@@ -171,14 +183,90 @@ struct Walk {
     behind_gap: bool,
 }
 
-impl Walk {
-    fn from(offset: i64) -> Self {
+/// Small batches: their bytes one after the other, and how many of them each has.
+struct Small {
+    bytes: [u8; SHARED],
+    len: usize,
+    headers: Vec<(Header, u16)>,
+}
+
+impl Small {
+    fn new() -> Self {
         Self {
+            bytes: [0; SHARED],
+            len: 0,
+            headers: Vec::new(),
+        }
+    }
+
+    fn has_room(&self, size: usize) -> bool {
+        self.len + size <= SHARED
+    }
+
+    fn push(&mut self, bytes: &[u8], header: Header) {
+        self.bytes[self.len..][..bytes.len()].copy_from_slice(bytes);
+        self.len += bytes.len();
+        self.headers.push((header, bytes.len() as u16));
+    }
+}
+
+impl<'a> Walk<'a> {
+    fn from(offset: i64, memory: &'a Recycler) -> Self {
+        Self {
+            memory,
             batches: Vec::new(),
+            small: Small::new(),
             next_offset: 0,
             expected: offset,
             behind_gap: false,
         }
+    }
+
+    /// A batch comes next whose bytes are to be copied.
+    fn copy(&mut self, bytes: &[u8], header: Header) {
+        if bytes.len() > SMALL {
+            let bytes = self.memory.copy(bytes);
+            return self.push(Batch { bytes, header });
+        }
+        if !self.small.has_room(bytes.len()) {
+            self.share();
+        }
+        self.small.push(bytes, header);
+    }
+
+    /// A batch comes next that is in memory.
+    fn push(&mut self, batch: Batch) {
+        self.share();
+        self.batches.push(batch);
+    }
+
+    /// Gives the small batches the memory that they share.
+    fn share(&mut self) {
+        if self.small.headers.is_empty() {
+            return;
+        }
+        let shared = self.small.bytes[..self.small.len].into();
+        self.small.len = 0;
+        let mut start = 0;
+        for (header, size) in self.small.headers.drain(..) {
+            let end = start + size;
+            let bytes = Bytes::part(&shared, start..end);
+            self.batches.push(Batch { bytes, header });
+            start = end;
+        }
+    }
+
+    fn ended(mut self, end: End) -> Split {
+        self.share();
+        let batches = self.batches;
+        Split { batches, end }
+    }
+
+    /// The header of a batch of magic 2, if that can come next.
+    fn go_on_v2(&mut self, bytes: &[u8]) -> Result<Header, End> {
+        let header = Header::read_v2(bytes).map_err(|kind| broken_at(bytes, kind))?;
+        self.go_on(&header)?;
+        Ok(header)
     }
 
     /// Whether a batch can come next.
@@ -188,6 +276,7 @@ impl Walk {
             // wrong if the first follows directly; else it may be the first, and to take it would skip
             // what belongs before it.
             if self.behind_gap {
+                self.share();
                 self.batches.pop();
             }
             return Err(End::Broken(Error::new(header.base_offset, DISORDER)));
@@ -201,15 +290,11 @@ impl Walk {
     fn followed_by(mut self, rest: Split) -> Split {
         for batch in rest.batches {
             if let Err(end) = self.go_on(&batch.header) {
-                let batches = self.batches;
-                return Split { batches, end };
+                return self.ended(end);
             }
-            self.batches.push(batch);
+            self.push(batch);
         }
-        Split {
-            batches: self.batches,
-            end: rest.end,
-        }
+        self.ended(rest.end)
     }
 }
 

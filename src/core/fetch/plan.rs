@@ -2,11 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{
-    Aim, Brought, Fetcher, Late, Loop, Question,
-    portion::{self, Portion},
-    readings::Source,
-};
+use super::{Aim, Brought, Fetcher, Late, Loop, Question, portion, readings::Source};
 use crate::{
     call::{Broker, Call, Lane, Target, Token, fetch},
     core::{ClaimId, Tokens, cluster::Cluster},
@@ -116,7 +112,6 @@ impl Fetcher {
     ) -> (Target, Token, Call, Duration) {
         let source = &self.readings.sources()[&broker];
         let mut max_wait = self.max_wait(now, source);
-        let is_bounded = self.loops.get(&broker).is_some_and(|work| work.is_bounded);
         let mut bytes;
         let mut credited: Vec<(ClaimId, usize)>;
         match scope {
@@ -128,12 +123,7 @@ impl Fetcher {
             Scope::Dry(most) => {
                 let dry = source.dry.iter().filter_map(|(_, claim)| {
                     let reading = self.readings.get(*claim)?;
-                    let bytes = match is_bounded {
-                        true => reading.scant(),
-                        // It would send only the beginning of a batch that is larger than was thought.
-                        false => reading.least(),
-                    };
-                    Some((*claim, bytes))
+                    Some((*claim, reading.least()))
                 });
                 credited = dry.collect();
                 bytes = credited.iter().map(|(_, credit)| credit).sum();
@@ -152,6 +142,8 @@ impl Fetcher {
         let sum_of_credits = credited.iter().map(|(_, credit)| credit).sum();
         // Many logs are silent, mostly: as long as there is much room, who has something new is served by more than
         // a share. Where only the limits of the partitions count, all of them could have that at once.
+        let work = self.loops.get(&broker);
+        let is_bounded = work.is_some_and(|work| work.is_bounded);
         let has_room = self.budget.free() >= self.budget.limit() / 2;
         if is_bounded && has_room && matches!(scope, Scope::All(_)) {
             for (claim, credit) in &mut credited {
@@ -159,8 +151,7 @@ impl Fetcher {
                 *credit = reading.map_or(*credit, |r| r.ample(*credit));
             }
         }
-        let portion = self.loops.get(&broker).map(|work| &work.portion);
-        if let Some(limit) = portion.and_then(Portion::limit) {
+        if let Some(limit) = work.and_then(|work| work.portion.limit()) {
             bytes = bytes.min(self.cut(&mut credited, limit, is_bounded));
         }
         let token = tokens.fresh();

@@ -161,9 +161,6 @@ struct Movement {
     rate: f64,
 }
 
-/// What is asked for beyond the budget while nothing is known of the next batch.
-const UNKNOWN: usize = 1024;
-
 impl Reading {
     /// The leader may have changed.
     pub(super) fn find_leader(&mut self, cluster: &Cluster) {
@@ -301,12 +298,6 @@ impl Reading {
     /// How large the next batch may be, as far as is known.
     pub(super) fn next_batch(&self) -> usize {
         self.needs.max(self.batch_size)
-    }
-
-    /// How many bytes are asked for beyond the budget: about the next batch, where the broker gives that of one claim
-    /// whatever its size. It goes on to the others in turn.
-    pub(super) fn scant(&self) -> usize {
-        self.fetch_size.min(self.next_batch().max(UNKNOWN))
     }
 
     /// The same where there is much room.

@@ -6,7 +6,7 @@ mod quota;
 mod suspects;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -667,53 +667,6 @@ fn claims_whose_users_stand_still_starve_no_other() {
         }
         let moving: Vec<_> = (claims / 2..claims).map(|p| got[&claim(p)]).collect();
         assert!(moving.iter().all(|records| *records >= 10), "{got:?}");
-    }
-}
-
-/// Beyond the budget each gets about its next batch, whether or not its size is known.
-#[test]
-fn many_claims_whose_users_stand_still_hold_the_budget_and_a_batch_each() {
-    const CLAIMS: i32 = 1000;
-    for batch in [KIB, 10 * KIB] {
-        let mut bench = Bench::new(settings(), CLAIMS);
-        let mut asked = 0;
-        while let Some(sent) = bench.try_fetch() {
-            bench.serve(&sent, batch);
-            bench.deliver();
-            asked += 1;
-        }
-        let held = |reading: &Reading| reading.held() > 0;
-        assert!(
-            bench.fetcher.readings.values().all(held),
-            "none is left out"
-        );
-        assert!(asked <= 2 * CLAIMS, "{asked}");
-        let most = 1024 * KIB + CLAIMS as usize * (batch + 300);
-        let held = bench.fetcher.buffered();
-        assert!(held <= most, "{held} bytes of {most}, batches of {batch}");
-    }
-}
-
-/// The next batch of a claim may be larger than those before it.
-#[test]
-fn beyond_the_budget_a_batch_larger_than_expected_has_its_turn() {
-    let mut bench = Bench::new(settings(), 40);
-    for _ in 0..40 {
-        let Some(sent) = bench.try_fetch() else { break };
-        bench.serve(&sent, 40 * KIB);
-        bench.deliver();
-    }
-    for round in 0..3 {
-        let mut got = BTreeSet::new();
-        for _ in 0..4 {
-            for moving in 36..40 {
-                bench.take(claim(moving));
-            }
-            let sent = bench.fetch();
-            bench.serve(&sent, (50 + 10 * round) * KIB);
-            got.extend(bench.deliver().into_iter().map(|(claim, _)| claim));
-        }
-        assert_eq!(got, (36..40).map(claim).collect(), "in round {round}");
     }
 }
 

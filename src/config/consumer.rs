@@ -121,10 +121,6 @@ pub struct Fetch {
     /// Nor does the buffer of each connection, which is 1 MiB where answers are small, and up to the size of
     /// an answer while large ones of many small batches come one after another.
     ///
-    /// A batch counts for up to 220 bytes more than it has, which is what it takes besides. Nobody knows before an
-    /// answer has come how many batches are in it: where each has one record of ten bytes, an answer counts
-    /// for four times what was set aside for it.
-    ///
     /// Default 64 MiB. In Go nothing bounds this.
     pub budget: usize,
 }

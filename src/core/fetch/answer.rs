@@ -376,7 +376,7 @@ impl Fetcher {
                 }
             } else if !(self.settings.read_committed && aborted.hides(&batch)) {
                 largest = largest.max(batch.encoded_len());
-                self.budget.charge(batch.held_bytes());
+                self.budget.charge(batch.encoded_len());
                 reading.buffer.fill(batch);
             } else if let Err(error) = batch.check() {
                 // It is not decoded, but it says where to go on.

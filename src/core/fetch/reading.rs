@@ -138,7 +138,7 @@ pub(super) struct Buffer {
     /// As they came, in the log's order.
     waiting: VecDeque<Batch>,
     waiting_bytes: usize,
-    /// Of the batches that the decoder has.
+    /// Encoded bytes that the decoder has.
     decoding_bytes: usize,
     decoding_records: usize,
     /// Decoded.
@@ -148,9 +148,6 @@ pub(super) struct Buffer {
     /// For the estimate of how soon there is room again.
     moved: Movement,
 }
-
-/// So few places of a queue are kept for what comes next.
-const FEW: usize = 16;
 
 /// How fast a reader empties a buffer.
 #[derive(Debug, Default)]
@@ -380,7 +377,7 @@ impl Buffer {
 
     /// Batches have come in.
     pub(super) fn fill(&mut self, batch: Batch) {
-        self.waiting_bytes += batch.held_bytes();
+        self.waiting_bytes += batch.encoded_len();
         self.waiting.push_back(batch);
     }
 
@@ -391,31 +388,20 @@ impl Buffer {
     /// Hands out batches to decode: as many as make so many records or bytes, at least one.
     pub(super) fn decode(&mut self, records: usize, bytes: usize) -> Vec<Batch> {
         let mut job = Vec::new();
-        let mut encoded = 0;
         while let Some(batch) = self.waiting.front() {
             let more = batch.record_count().map_or(1, |n| n as usize);
-            let full =
-                self.decoding_records + more > records || encoded + batch.encoded_len() > bytes;
+            let full = self.decoding_records + more > records
+                || self.decoding_bytes + batch.encoded_len() > bytes;
             let is_other = |first: &Batch| first.is_compressed() != batch.is_compressed();
             if !job.is_empty() && (full || job.first().is_some_and(is_other)) {
                 break;
             }
             self.decoding_records += more;
-            encoded += batch.encoded_len();
-            self.decoding_bytes += batch.held_bytes();
-            self.waiting_bytes -= batch.held_bytes();
+            self.decoding_bytes += batch.encoded_len();
+            self.waiting_bytes -= batch.encoded_len();
             job.extend(self.waiting.pop_front());
         }
-        self.trim();
         job
-    }
-
-    /// Gives back what the queue took when it was longer: each batch in it accounts for two places.
-    fn trim(&mut self) {
-        let len = self.waiting.len().max(FEW);
-        if self.waiting.capacity() > 3 * len {
-            self.waiting.shrink_to(2 * len);
-        }
     }
 
     /// The decoder is done: blocks take the place of batches, but for those that are left. Returns how many bytes of
@@ -424,8 +410,8 @@ impl Buffer {
         let mut encoded = std::mem::take(&mut self.decoding_bytes);
         self.decoding_records = 0;
         for batch in left.into_iter().rev() {
-            encoded -= batch.held_bytes();
-            self.waiting_bytes += batch.held_bytes();
+            encoded -= batch.encoded_len();
+            self.waiting_bytes += batch.encoded_len();
             self.waiting.push_front(batch);
         }
         let decoded = blocks.iter().map(Block::bytes).sum();
@@ -451,7 +437,7 @@ impl Buffer {
 
     /// Forgets what waits, not what is decoded. Returns the bytes released.
     pub(super) fn drop_waiting(&mut self) -> usize {
-        self.waiting = VecDeque::new();
+        self.waiting.clear();
         std::mem::take(&mut self.waiting_bytes)
     }
 

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Fetcher, Job, Outcome, Reading, Settings};
+use super::{Fetcher, Job, Outcome, Settings};
 use crate::{
     call::{self, Answer, Broker, Call, Target, Token, fetch, list_offsets, metadata},
     config::Config,
@@ -260,33 +260,6 @@ impl Bench {
             }
         }
         self.feed(sent, &sizes)
-    }
-
-    /// Answers as a broker does whose logs are full of batches with a value of this size, of which it sends whole ones
-    /// only, but the first whatever was asked for. Returns the bytes of all of them.
-    fn serve(&mut self, sent: &Sent, size: usize) -> usize {
-        let encoded = bytes_of(0, size).len();
-        let mut left = sent.ask.max_bytes as usize;
-        let mut sum = 0;
-        let of = |p: &fetch::Partition| {
-            let mut count = left.min(p.max_bytes as usize) / encoded;
-            if sum == 0 {
-                count = count.max(1);
-            }
-            sum += count * encoded;
-            left = left.saturating_sub(count * encoded);
-            let batches = (0..count as i64).map(|n| batch(p.offset + n, size));
-            fetched(p.partition, ErrorCode::NONE, batches.collect())
-        };
-        let partitions = sent.ask.partitions.iter().map(of).collect();
-        self.answer(sent, partitions);
-        sum
-    }
-
-    /// What the budget has charged is what the claims hold.
-    fn assert_balance(&self) {
-        let held = self.fetcher.readings.values().map(Reading::held).sum();
-        assert_eq!(self.fetcher.buffered(), held);
     }
 
     /// The user takes all that is in the channel of a claim.
@@ -670,24 +643,6 @@ fn claims_whose_users_stand_still_starve_no_other() {
     }
 }
 
-/// What small batches cost besides their bytes is accounted for too, and all of that is given back.
-#[test]
-fn what_a_batch_costs_besides_its_bytes_is_charged_and_given_back() {
-    let mut bench = Bench::new(settings(), 2);
-    let sent = bench.fetch();
-    let encoded = bench.serve(&sent, 10);
-    assert!(bench.fetcher.buffered() > 3 * encoded);
-    bench.assert_balance();
-    for _ in 0..200 {
-        bench.deliver();
-        bench.assert_balance();
-        for partition in 0..2 {
-            bench.take(claim(partition));
-        }
-    }
-    assert_eq!(bench.fetcher.buffered(), 0);
-}
-
 #[test]
 fn no_answer_takes_the_budget_for_itself() {
     let settings = Settings {
@@ -974,7 +929,6 @@ fn a_few_bytes_that_become_many_stay_within_the_budget() {
             assert!(done.blocks.len() <= 1, "one makes enough");
             bench.fetcher.decoded(bench.now, done);
         }
-        bench.assert_balance();
         // Half of the budget, what was on its way, and one for each who had none.
         let most = budget / 2 + 4 * LARGEST + 8 * LARGEST;
         assert!(bench.fetcher.buffered() <= most);

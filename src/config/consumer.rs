@@ -115,9 +115,10 @@ pub struct Fetch {
 
     /// How many bytes one client buffers, whatever the number of partitions: from the request for
     /// a batch until the last of its messages has left the channel, counted uncompressed once that
-    /// is known. A batch larger than all of it passes, alone; and the next batch of a partition for which
-    /// nothing is buffered does while its reader has nothing to read, so that partitions that nobody reads
-    /// or acknowledges keep no other waiting. What the user holds of messages received does not count.
+    /// is known. A batch larger than all of it passes, alone; and the next batch of a partition (64 KiB at the least) for
+    /// which nothing is buffered does while its reader has nothing to read, so that partitions that nobody reads
+    /// or acknowledges keep no other waiting. What the user holds of messages received does not count, nor what a batch
+    /// takes besides its bytes until it is decoded, which is up to 220 bytes.
     /// Nor does the buffer of each connection, which is 1 MiB where answers are small, and up to the size of
     /// an answer while large ones of many small batches come one after another.
     ///

@@ -54,7 +54,7 @@ const BESIDES: usize = 2 * size_of::<Batch>() + ALLOCATOR;
 /// The counters of the memory of a batch, its length for the allocator, and what that rounds up.
 const ALLOCATOR: usize = 40;
 
-/// The documentation of `consumer.fetch.budget` says so.
+/// The documentation of `consumer.fetch.budget` names it.
 const _: () = assert!(BESIDES <= 220);
 
 /// What all formats say about a batch; what one does not know has the value that newer ones use
@@ -164,7 +164,7 @@ impl Batch {
         self.bytes.len()
     }
 
-    /// How many bytes of memory are to be accounted for until the batch is decoded.
+    /// How many bytes of memory the batch takes until it is decoded.
     pub fn held_bytes(&self) -> usize {
         self.bytes.len() + BESIDES
     }

@@ -48,15 +48,6 @@ pub struct Batch {
     pub(super) header: Header,
 }
 
-/// What a batch takes besides its bytes: its place in a queue, which may have grown to twice what it holds, and the
-/// allocator's part. That is more than the bytes themselves where a batch has one small record.
-const BESIDES: usize = 2 * size_of::<Batch>() + ALLOCATOR;
-/// The counters of the memory of a batch, its length for the allocator, and what that rounds up.
-const ALLOCATOR: usize = 40;
-
-/// The documentation of `consumer.fetch.budget` names it.
-const _: () = assert!(BESIDES <= 220);
-
 /// What all formats say about a batch; what one does not know has the value that newer ones use
 /// for "none".
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -162,11 +153,6 @@ impl Batch {
     /// How many bytes the batch had on the wire.
     pub fn encoded_len(&self) -> usize {
         self.bytes.len()
-    }
-
-    /// How many bytes of memory the batch takes until it is decoded.
-    pub fn held_bytes(&self) -> usize {
-        self.bytes.len() + BESIDES
     }
 
     /// Checks the checksum of a batch that is not to be decoded. Below magic 2 each message has its own, which

@@ -36,7 +36,7 @@ pub enum End {
     Broken(Error),
 }
 
-/// Splits a record set into its batches. They take no more memory than their [`Batch::held_bytes`].
+/// Splits a record set into its batches. Besides its bytes a batch takes some 200 at the most.
 pub fn split(records: &[u8], limits: &Limits) -> Split {
     split_from(records, ANYWHERE, limits, &Recycler::new())
 }

@@ -597,10 +597,9 @@ fn described_as(id: u8) -> metadata::Answer {
 
 impl Story {
     /// The user has marked the former topic to 10, by its name, when the new one was already there. Nobody has seen that yet.
-    fn blind(configure: impl FnOnce(&mut Config)) -> Self {
+    fn blind() -> Self {
         let mut story = Self::with(5, described_as(1), |config| {
             config.metadata.refresh_frequency = Duration::from_secs(10);
-            configure(config);
         });
         story.cluster = described_as(2);
         (story.mark, story.in_hand) = (10, true);
@@ -616,7 +615,7 @@ impl Story {
 /// the group rebalanced before, the next one would begin where the former topic was marked.
 #[test]
 fn a_topic_that_is_created_again_is_read_and_committed_from_its_start_at_once() {
-    let mut story = Story::blind(|_| ());
+    let mut story = Story::blind();
     story.pass(Duration::from_secs(10));
     assert_eq!(story.topic_id, Some(Uuid([2; 16])));
     assert_eq!(story.committing(), [0]);
@@ -631,7 +630,7 @@ fn a_topic_that_is_created_again_is_read_and_committed_from_its_start_at_once() 
 
 #[test]
 fn a_topic_that_is_created_again_while_its_claim_is_given_up_is_committed_from_its_start() {
-    let mut story = Story::blind(|_| ());
+    let mut story = Story::blind();
     story.heartbeat = ErrorCode::REBALANCE_IN_PROGRESS;
     story.pass(Duration::from_secs(10));
     assert_eq!(story.topic_id, Some(Uuid([2; 16])));
@@ -645,7 +644,7 @@ fn a_topic_that_is_created_again_while_its_claim_is_given_up_is_committed_from_i
 /// That handle is not replaced in this generation.
 #[test]
 fn a_topic_that_is_created_again_while_its_handle_is_closed_is_committed_from_its_start() {
-    let mut story = Story::blind(|_| ());
+    let mut story = Story::blind();
     let (claim, how) = (story.claim, Gone::Closed);
     story.in_hand = false;
     story.handle(Event::HandleGone { claim, how });

@@ -67,7 +67,7 @@ impl Engine {
     /// There is a new description of the cluster.
     pub(super) fn described(&mut self, now: Instant) {
         self.tell_topics_apart(now);
-        let outcomes = self.fetcher.leaders_changed(&self.cluster);
+        let outcomes = self.fetcher.leaders_changed(now, &self.cluster);
         self.fetch_outcomes(now, outcomes);
         let (cluster, claims) = (&self.cluster, &self.claims);
         self.committer.reconsider(|id| {

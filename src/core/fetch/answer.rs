@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use super::{
-    Aim, Brought, Fetcher, Outcome, Question, Reading, late::says_nothing, reading::Doubt,
+    Aim, Brought, Fetcher, Outcome, Question, Reading,
+    late::says_nothing,
+    reading::{Doubt, Follower},
 };
 use crate::{
     call::{Answer, Broker, Token, Unfit, fetch},
@@ -215,6 +217,7 @@ impl Fetcher {
             };
             if fetched.error == ErrorCode::NONE {
                 reading.read_from(broker);
+                reading.served(now, from_follower);
                 let position = reading.position();
                 drop(reading);
                 self.partition_fetched(now, claim, fetched, cluster, &mut outcomes);
@@ -330,7 +333,7 @@ impl Fetcher {
             outcomes.push(Outcome::HighWatermark(claim, offset));
         }
         if is_sent_on {
-            reading.follower = follower.cloned();
+            reading.follower = follower.cloned().map(Follower::new);
         }
         let is_sent_nowhere = is_sent_on && reading.follower.is_none();
         let mut aborted = AbortedTransactions::new(

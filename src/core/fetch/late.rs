@@ -131,7 +131,7 @@ impl Readings {
 }
 
 impl Loop {
-    fn is_silent(&self, now: Instant) -> bool {
+    pub(super) fn is_silent(&self, now: Instant) -> bool {
         let is_late = |asked: &Question| asked.late.is_late;
         let is_tried = self.fetch.is_some() || self.not_before.is_some_and(|at| at > now);
         let has_failed = self.silent_at.is_some_and(|at| now < at + SILENT);

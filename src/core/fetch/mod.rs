@@ -249,7 +249,7 @@ impl Fetcher {
     ) {
         // It may have been looked up.
         self.remove(claim);
-        let mut reading = Reading {
+        let reading = Reading {
             claim,
             channel,
             capacity,
@@ -266,7 +266,7 @@ impl Fetcher {
             not_before: None,
             failures: Failures::new(Backoff::of(&self.settings.retry)),
             stuck_at: None,
-            leader: None,
+            leader: reading::leader(cluster, topic, partition),
             follower: None,
             answered_by: None,
             fenced: None,
@@ -283,7 +283,6 @@ impl Fetcher {
             delivered: 0,
             filed: Filed::default(),
         };
-        reading.find_leader(cluster);
         self.readings.insert(reading);
     }
 
@@ -342,12 +341,15 @@ impl Fetcher {
     }
 
     /// The cluster was described anew. A partition that stays without a leader is reported.
-    pub fn leaders_changed(&mut self, cluster: &Cluster) -> Vec<Outcome> {
+    pub fn leaders_changed(&mut self, now: Instant, cluster: &Cluster) -> Vec<Outcome> {
         let mut outcomes = Vec::new();
         let loud = self.settings.quiet_retries.saturating_add(1);
         let mut doubts = false;
+        let is_silent = |(_, work): &(_, &Loop)| work.is_silent(now);
+        let silent = self.loops.iter().filter(is_silent);
+        let silent: Vec<_> = silent.map(|(broker, _)| broker).collect();
         self.readings.change_all(|reading| {
-            reading.find_leader(cluster);
+            reading.find_leader(now, cluster, &silent);
             doubts |= matches!(reading.aim, Aim::Doubt(_));
             let Err(error) = cluster.leader(&reading.topic, reading.partition) else {
                 reading.leaderless = 0;

@@ -40,7 +40,7 @@ pub(super) struct Reading {
     pub(super) stuck_at: Option<i64>,
     /// The leader as last heard, and a follower that the leader has named to read from.
     pub(super) leader: Option<(Broker, Option<i32>)>,
-    pub(super) follower: Option<Broker>,
+    pub(super) follower: Option<Follower>,
     /// The last epoch that a leader has refused as one of the past. Before 2.4 controllers tell brokers such ones while
     /// replicas are moved (KAFKA-9212).
     pub(super) fenced: Option<i32>,
@@ -67,6 +67,37 @@ pub(super) struct Reading {
     pub(super) delivered: usize,
     /// The lines that it stands in.
     pub(super) filed: Filed,
+}
+
+/// A replica that the leader has named to read from (KIP-392).
+#[derive(Debug)]
+pub(super) struct Follower {
+    broker: Broker,
+    /// When its first answer came.
+    serves_since: Option<Instant>,
+}
+
+impl Follower {
+    /// With time another one may be the better one, which the leader says when it is asked. How long one stays counts
+    /// from its first answer: until then it may be at the long poll of others, and nothing would ever be read if each
+    /// description of the cluster led back to the leader, which names it again.
+    const TERM: Duration = Duration::from_secs(10);
+
+    pub(super) fn new(broker: Broker) -> Self {
+        Self {
+            broker,
+            serves_since: None,
+        }
+    }
+
+    /// Whether to read on from it, now that the cluster was described.
+    fn stays(&self, now: Instant, cluster: &Cluster, silent: &[&Broker]) -> bool {
+        let is_known = |id| cluster.broker(id) == Some(&self.broker);
+        let is_over = |since| now >= since + Self::TERM;
+        self.broker.id.is_some_and(is_known)
+            && !silent.contains(&&self.broker)
+            && !self.serves_since.is_some_and(is_over)
+    }
 }
 
 /// Whether a request is on its way whose answer counts, and whom it went to.
@@ -159,19 +190,16 @@ struct Movement {
 }
 
 impl Reading {
-    /// The leader may have changed.
-    pub(super) fn find_leader(&mut self, cluster: &Cluster) {
-        let leader = cluster
-            .leader(&self.topic, self.partition)
-            .ok()
-            .map(|l| (l.broker, l.epoch));
-        // With time another follower may be the better one, which the leader says when it is asked. A
-        // new leader names its own, and speaks for its own log.
-        let follower = self.follower.take();
+    /// The leader may have changed. These brokers do not answer.
+    pub(super) fn find_leader(&mut self, now: Instant, cluster: &Cluster, silent: &[&Broker]) {
+        let leader = leader(cluster, &self.topic, self.partition);
         let former = std::mem::replace(&mut self.leader, leader);
+        // A new leader names its own follower, and speaks for its own log.
         let is_another = !is_same(self.leader.as_ref(), former.as_ref());
+        self.follower
+            .take_if(|follower| is_another || !follower.stays(now, cluster, silent));
         if let Aim::End(offset) = self.aim
-            && (is_another || follower.is_some())
+            && is_another
         {
             self.aim = Aim::Read(offset);
         }
@@ -224,6 +252,15 @@ impl Reading {
         };
     }
 
+    /// The request was served.
+    pub(super) fn served(&mut self, now: Instant, is_by_follower: bool) {
+        if let Some(follower) = &mut self.follower
+            && is_by_follower
+        {
+            follower.serves_since.get_or_insert(now);
+        }
+    }
+
     /// The request is over. Whether it went to a follower.
     pub(super) fn end_request(&mut self) -> bool {
         matches!(
@@ -252,9 +289,10 @@ impl Reading {
 
     /// Whom to read from.
     pub(super) fn source(&self) -> Option<&Broker> {
-        self.follower
-            .as_ref()
-            .or(self.leader.as_ref().map(|(broker, _)| broker))
+        match (&self.follower, &self.leader) {
+            (Some(follower), _) => Some(&follower.broker),
+            (None, leader) => leader.as_ref().map(|(broker, _)| broker),
+        }
     }
 
     /// The epoch of the leader, to be told to it. One that it has refused it would refuse again.
@@ -356,6 +394,16 @@ impl Reading {
     pub(super) fn error(&self, code: ErrorCode, context: &'static str) -> Error {
         Error::broker_code(code, context).at_partition(&self.topic, self.partition)
     }
+}
+
+/// The leader and its epoch, as the cluster was described last.
+pub(super) fn leader(
+    cluster: &Cluster,
+    topic: &str,
+    partition: i32,
+) -> Option<(Broker, Option<i32>)> {
+    let leader = cluster.leader(topic, partition).ok()?;
+    Some((leader.broker, leader.epoch))
 }
 
 /// Whether it is the same leader in the same epoch, as far as is known: while brokers are upgraded, those of before

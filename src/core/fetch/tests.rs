@@ -143,6 +143,16 @@ impl Bench {
         (bench, sent)
     }
 
+    /// The same, and the follower has served for so long that the next description leads back to the leader.
+    fn at_follower_for_long(settings: Settings) -> (Self, Sent) {
+        let (mut bench, sent) = Self::at_follower(settings);
+        bench.feed(&sent, &[]);
+        bench.now += Duration::from_secs(10);
+        let sent = bench.fetch();
+        assert_eq!(sent.to.broker.id, Some(2));
+        (bench, sent)
+    }
+
     /// The cluster is described anew, by the broker that follows.
     fn describe(&mut self, description: metadata::Answer) -> Vec<Outcome> {
         self.describe_by(2, self.now, description)
@@ -161,7 +171,7 @@ impl Bench {
         };
         self.cluster
             .describe(self.now, asked_at, Some(&by), description);
-        self.fetcher.leaders_changed(&self.cluster)
+        self.fetcher.leaders_changed(self.now, &self.cluster)
     }
 
     /// The cluster is described anew: the first partition has another leader.
@@ -1197,20 +1207,61 @@ fn a_followers_word_that_an_offset_is_out_of_range_is_not_believed() {
 }
 
 #[test]
-fn the_leader_is_asked_for_the_best_follower_once_more_with_each_description_of_the_cluster() {
-    let mut bench = Bench::new(settings(), 1);
-    let sent = bench.fetch();
-    bench.answer(&sent, sent_to(2));
-    for _ in 0..3 {
-        let sent = bench.fetch();
-        assert_eq!(sent.to.broker.id, Some(2));
-        bench.feed(&sent, &[]);
-    }
+fn the_leader_is_asked_for_the_best_follower_once_more_when_one_has_served_for_a_while() {
+    let (mut bench, sent) = Bench::at_follower(settings());
+    bench.feed(&sent, &[]);
+    bench.now += Duration::from_secs(9);
     bench.describe(description(1));
+    let sent = bench.fetch();
+    assert_eq!(sent.to.broker.id, Some(2), "the follower");
+    bench.feed(&sent, &[]);
+    bench.now += Duration::from_secs(1);
+    let sent = bench.fetch();
+    assert_eq!(sent.to.broker.id, Some(2), "nothing was described since");
+    bench.describe(description(1));
+    bench.feed(&sent, &[]);
     let sent = bench.fetch();
     assert_eq!(sent.to.broker.id, Some(1), "the leader");
     bench.answer(&sent, sent_to(2));
     assert_eq!(bench.fetch().to.broker.id, Some(2));
+}
+
+/// It is at the long poll of another one, and descriptions come more often than that ends.
+#[test]
+fn no_description_leads_away_from_a_follower_that_has_not_yet_been_asked() {
+    let mut bench = Bench::new(settings(), 2);
+    let sent = bench.fetch();
+    let nothing = fetched(1, ErrorCode::NONE, Vec::new());
+    bench.answer(&sent, vec![sent_to(2).remove(0), nothing]);
+    let (second, first) = (bench.fetch(), bench.fetch());
+    assert_eq!(
+        (first.partitions(), second.partitions()),
+        (vec![1], vec![0])
+    );
+    let other = fetch::Fetched {
+        partition: 1,
+        ..sent_to(2).remove(0)
+    };
+    bench.answer(&first, vec![other]);
+    for _ in 0..20 {
+        bench.now += Duration::from_secs(1);
+        bench.describe(description(2));
+        assert!(bench.try_fetch().is_none(), "the follower is busy");
+    }
+    bench.feed(&second, &[]);
+    let sent = bench.fetch();
+    assert_eq!(sent.to.broker.id, Some(2));
+    assert_eq!(sent.partitions(), [0, 1]);
+}
+
+#[test]
+fn a_follower_that_has_left_the_cluster_is_not_read_from() {
+    let (mut bench, sent) = Bench::at_follower(settings());
+    let mut alone = description(1);
+    alone.brokers.retain(|broker| broker.id == 1);
+    bench.describe_by(1, bench.now, alone);
+    bench.feed(&sent, &[]);
+    assert_eq!(bench.fetch().to.broker.id, Some(1));
 }
 
 /// The leader sends its reader to this replica.

@@ -166,7 +166,7 @@ fn a_follower_that_does_not_answer_is_not_waited_for() {
 /// It is asked still when a description has its reader turn to the leader.
 #[test]
 fn a_follower_that_is_late_does_not_serve_whatever_was_described_meanwhile() {
-    let (mut bench, _) = Bench::at_follower(in_a_rack());
+    let (mut bench, _) = Bench::at_follower_for_long(in_a_rack());
     bench.describe(description(1));
     assert_eq!(bench.wait(), Some(Late::GiveUp));
     let next = bench.fetch();
@@ -212,16 +212,22 @@ fn what_a_former_leader_refuses_does_not_keep_readers_from_followers() {
     assert_eq!((sent.to.broker.id, &*sent.ask.rack_id), (Some(2), "rack"));
 }
 
+fn follow(partition: i32) -> fetch::Fetched {
+    fetch::Fetched {
+        partition,
+        ..sent_to(2).remove(0)
+    }
+}
+
+fn silent(partition: i32) -> fetch::Fetched {
+    fetched(partition, ErrorCode::NONE, Vec::new())
+}
+
 #[test]
 fn nobody_is_sent_to_a_follower_that_does_not_answer() {
     let mut bench = Bench::new(in_a_rack(), 2);
     let sent = bench.fetch();
-    let follow = |partition| fetch::Fetched {
-        partition,
-        ..sent_to(2).remove(0)
-    };
-    let silent = fetched(1, ErrorCode::NONE, Vec::new());
-    bench.answer(&sent, vec![follow(0), silent]);
+    bench.answer(&sent, vec![follow(0), silent(1)]);
     let (second, first) = (bench.fetch(), bench.fetch());
     assert_eq!(
         (first.partitions(), second.partitions()),
@@ -234,10 +240,27 @@ fn nobody_is_sent_to_a_follower_that_does_not_answer() {
     assert_eq!(bench.asks(), (1, vec![0, 1]));
 }
 
+/// It was asked for another one, and is at that still.
+#[test]
+fn a_description_leads_away_from_a_follower_that_is_late_for_others() {
+    let mut bench = Bench::new(in_a_rack(), 2);
+    let sent = bench.fetch();
+    bench.answer(&sent, vec![follow(0), silent(1)]);
+    let (second, first) = (bench.fetch(), bench.fetch());
+    bench.answer(&first, vec![follow(1)]);
+    bench.describe(description(2));
+    assert!(bench.try_fetch().is_none(), "the follower may only be busy");
+    assert_eq!(bench.wait(), Some(Late::GiveUp));
+    let outcomes = bench.fail(&second, Error::new(ErrorKind::Disconnected, "fetch"));
+    assert_stale(&outcomes);
+    bench.describe(description(2));
+    assert_eq!(bench.asks(), (1, vec![0, 1]));
+}
+
 /// It was asked before the description that has its reader ask the leader again.
 #[test]
 fn a_late_word_of_a_follower_begins_no_doubt_in_the_leader() {
-    let (mut bench, sent) = Bench::at_follower(settings());
+    let (mut bench, sent) = Bench::at_follower_for_long(settings());
     bench.describe(description(1));
     assert!(bench.refuse(&sent).is_empty());
     let sent = bench.fetch();

@@ -247,7 +247,7 @@ impl Engine {
         if self.deliver(now) {
             self.fetch(now);
         }
-        while let Some(onward) = self.fetcher.poll_onward(&mut self.tokens) {
+        while let Some(onward) = self.fetcher.poll_onward(now, &mut self.tokens) {
             self.actions.push_back(Action::GoOn(onward));
         }
         let is_asked = self.committer.is_awaited();

@@ -217,10 +217,10 @@ impl Fetcher {
             };
             if fetched.error == ErrorCode::NONE {
                 reading.read_from(broker);
-                reading.served(now, from_follower);
                 let position = reading.position();
                 drop(reading);
-                self.partition_fetched(now, claim, fetched, cluster, &mut outcomes);
+                let from = (cluster, from_follower);
+                self.partition_fetched(now, from, claim, fetched, &mut outcomes);
                 let moved_on = self.readings.get(claim).map(Reading::position);
                 fruitful |= moved_on != Some(position);
             } else {
@@ -309,14 +309,16 @@ impl Fetcher {
     fn partition_fetched(
         &mut self,
         now: Instant,
+        (cluster, is_follower): (&Cluster, bool),
         claim: ClaimId,
         fetched: fetch::Fetched,
-        cluster: &Cluster,
         outcomes: &mut Vec<Outcome>,
     ) {
         let is_sent_on = fetched.preferred_read_replica.is_some();
+        // Some followers name others as well, and would send us round and round (KAFKA-13778).
         let follower = fetched
             .preferred_read_replica
+            .filter(|_| !is_follower)
             .and_then(|replica| cluster.broker(replica))
             .filter(|replica| !self.is_silent(replica, now));
         let mut reading = self
@@ -331,6 +333,9 @@ impl Fetcher {
             && reading.high_watermark.replace(offset) != Some(offset)
         {
             outcomes.push(Outcome::HighWatermark(claim, offset));
+        }
+        if is_follower {
+            reading.served_by_follower(now);
         }
         if is_sent_on {
             reading.follower = follower.cloned().map(Follower::new);
@@ -409,7 +414,7 @@ impl Fetcher {
         }
         drop(reading);
         if is_sent_nowhere {
-            // To a broker that we have not heard of yet, or that does not answer.
+            // To a broker that we have not heard of yet, or that does not answer; or by one that may not.
             self.read_from_leaders(now);
             outcomes.push(Outcome::StaleMetadata);
         }

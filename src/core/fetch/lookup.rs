@@ -65,6 +65,7 @@ impl Fetcher {
             partitions: claims.len(),
             credit: 0,
             claims,
+            has_rack: false,
         });
         let ask = list_offsets::Ask {
             read_committed: self.settings.read_committed,
@@ -175,6 +176,11 @@ impl Fetcher {
         loud: bool,
         outcomes: &mut Vec<Outcome>,
     ) {
+        let reading = self.readings.change(claim);
+        if reading.is_some_and(|mut reading| reading.follower.take().is_some()) {
+            // The leader may have what it lacks, or a sound copy.
+            self.read_from_leaders(now);
+        }
         let Some(mut reading) = self.readings.change(claim) else {
             return;
         };

@@ -177,6 +177,8 @@ struct Question {
     /// The claims asked for. The answer counts for those that have not turned to another broker meanwhile.
     claims: Vec<ClaimId>,
     late: Late,
+    /// Whether the broker was told our rack.
+    has_rack: bool,
 }
 
 /// Round robin over claims: who was served longest ago comes first.
@@ -304,6 +306,11 @@ impl Fetcher {
         self.rackless_until = Some(now + RACKLESS);
     }
 
+    /// Whether brokers are told our rack.
+    fn has_rack(&self, now: Instant) -> bool {
+        self.rackless_until.is_none_or(|at| at <= now)
+    }
+
     /// Asks nothing for a claim before this time.
     pub fn wait_until(&mut self, claim: ClaimId, at: Instant) {
         if let Some(mut reading) = self.readings.change(claim) {
@@ -349,7 +356,7 @@ impl Fetcher {
         let silent = self.loops.iter().filter(is_silent);
         let silent: Vec<_> = silent.map(|(broker, _)| broker).collect();
         self.readings.change_all(|reading| {
-            reading.find_leader(now, cluster, &silent);
+            reading.find_leader(cluster, &silent);
             doubts |= matches!(reading.aim, Aim::Doubt(_));
             let Err(error) = cluster.leader(&reading.topic, reading.partition) else {
                 reading.leaderless = 0;

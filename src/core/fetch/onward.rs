@@ -62,14 +62,16 @@ impl Grant {
             partitions: former.partitions,
             credit: former.credit,
             claims: former.claims.clone(),
+            has_rack: former.has_rack,
         }
     }
 }
 
 impl Fetcher {
     /// A fetch that may follow the one that is on its way, if that is answered as expected.
-    pub fn poll_onward(&mut self, tokens: &mut Tokens) -> Option<Onward> {
+    pub fn poll_onward(&mut self, now: Instant, tokens: &mut Tokens) -> Option<Onward> {
         self.readings.settle();
+        let has_rack = self.has_rack(now);
         let limit = LARGEST.min(self.budget.free() / PART);
         let found = self.loops.iter_mut().find_map(|(broker, work)| {
             if !std::mem::take(&mut work.grant_is_due) || work.grant.is_some() {
@@ -88,6 +90,7 @@ impl Fetcher {
                     && asked.claims.len() == asked.partitions
                     && source.bytes >= asked.credit
                     && asked.max_wait == self.settings.max_wait
+                    && asked.has_rack == has_rack
                     && asked.claims.iter().all(is_credited)
             };
             (bytes >= asked.reserved.min(SMALLEST_REQUEST) && would_ask_the_same())

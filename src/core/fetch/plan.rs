@@ -178,6 +178,7 @@ impl Fetcher {
             });
         }
         self.budget.reserve(bytes);
+        let has_rack = self.has_rack(now);
         let work = self.loops.entry(broker.clone()).or_insert_with(Loop::new);
         let late = Late::after(now, max_wait, work.took);
         work.turn = token.0;
@@ -191,9 +192,9 @@ impl Fetcher {
             partitions: claims.len(),
             credit: sum_of_credits,
             claims,
+            has_rack,
         });
         work.grant_is_due = work.brought == Brought::Ends;
-        let has_rack = self.rackless_until.is_none_or(|at| at <= now);
         let ask = fetch::Ask {
             max_wait_ms: as_i32(max_wait.as_millis() as usize),
             min_bytes: as_i32(self.enough(&partitions, bytes)),

@@ -78,10 +78,10 @@ pub(super) struct Follower {
 }
 
 impl Follower {
-    /// With time another one may be the better one, which the leader says when it is asked. How long one stays counts
-    /// from its first answer: until then it may be at the long poll of others, and nothing would ever be read if each
-    /// description of the cluster led back to the leader, which names it again.
-    const TERM: Duration = Duration::from_secs(10);
+    /// For so long it is read from, then the leader is asked who is the best one by now: this one may have lost touch, and
+    /// answer for ever that there is nothing. The time counts from its first answer. Until then it may be at the long poll
+    /// of others, and if somebody turned to the leader meanwhile, that would name it again.
+    const TERM: Duration = Duration::from_secs(60);
 
     pub(super) fn new(broker: Broker) -> Self {
         Self {
@@ -91,12 +91,9 @@ impl Follower {
     }
 
     /// Whether to read on from it, now that the cluster was described.
-    fn stays(&self, now: Instant, cluster: &Cluster, silent: &[&Broker]) -> bool {
+    fn stays(&self, cluster: &Cluster, silent: &[&Broker]) -> bool {
         let is_known = |id| cluster.broker(id) == Some(&self.broker);
-        let is_over = |since| now >= since + Self::TERM;
-        self.broker.id.is_some_and(is_known)
-            && !silent.contains(&&self.broker)
-            && !self.serves_since.is_some_and(is_over)
+        self.broker.id.is_some_and(is_known) && !silent.contains(&&self.broker)
     }
 }
 
@@ -191,13 +188,13 @@ struct Movement {
 
 impl Reading {
     /// The leader may have changed. These brokers do not answer.
-    pub(super) fn find_leader(&mut self, now: Instant, cluster: &Cluster, silent: &[&Broker]) {
+    pub(super) fn find_leader(&mut self, cluster: &Cluster, silent: &[&Broker]) {
         let leader = leader(cluster, &self.topic, self.partition);
         let former = std::mem::replace(&mut self.leader, leader);
         // A new leader names its own follower, and speaks for its own log.
         let is_another = !is_same(self.leader.as_ref(), former.as_ref());
         self.follower
-            .take_if(|follower| is_another || !follower.stays(now, cluster, silent));
+            .take_if(|follower| is_another || !follower.stays(cluster, silent));
         if let Aim::End(offset) = self.aim
             && is_another
         {
@@ -252,13 +249,12 @@ impl Reading {
         };
     }
 
-    /// The request was served.
-    pub(super) fn served(&mut self, now: Instant, is_by_follower: bool) {
-        if let Some(follower) = &mut self.follower
-            && is_by_follower
-        {
-            follower.serves_since.get_or_insert(now);
-        }
+    /// The follower has served a request.
+    pub(super) fn served_by_follower(&mut self, now: Instant) {
+        self.follower.take_if(|follower| {
+            let since = *follower.serves_since.get_or_insert(now);
+            now >= since + Follower::TERM
+        });
     }
 
     /// The request is over. Whether it went to a follower.

@@ -1,5 +1,6 @@
 //! Stories of a fetcher with a broker that says what the story needs.
 
+mod followers;
 mod late;
 mod onward;
 mod quota;
@@ -143,16 +144,6 @@ impl Bench {
         (bench, sent)
     }
 
-    /// The same, and the follower has served for so long that the next description leads back to the leader.
-    fn at_follower_for_long(settings: Settings) -> (Self, Sent) {
-        let (mut bench, sent) = Self::at_follower(settings);
-        bench.feed(&sent, &[]);
-        bench.now += Duration::from_secs(10);
-        let sent = bench.fetch();
-        assert_eq!(sent.to.broker.id, Some(2));
-        (bench, sent)
-    }
-
     /// The cluster is described anew, by the broker that follows.
     fn describe(&mut self, description: metadata::Answer) -> Vec<Outcome> {
         self.describe_by(2, self.now, description)
@@ -179,6 +170,13 @@ impl Bench {
         let mut moved = description(partitions);
         moved.topics[0].partitions[0].leader = Some(to);
         self.describe(moved);
+    }
+
+    /// The cluster is described anew: the one partition has the same leader in another epoch.
+    fn elect_again(&mut self) {
+        let mut elected = description(1);
+        elected.topics[0].partitions[0].leader_epoch = Some(4);
+        self.describe(elected);
     }
 
     /// The leader says that its log does not have the offset, twice, and the descriptions between call it the leader.
@@ -1196,74 +1194,6 @@ fn a_batch_larger_than_any_answer_may_be_is_reported() {
     assert_eq!(reports(&outcomes)[0].partition(), Some(0));
 }
 
-#[test]
-fn a_followers_word_that_an_offset_is_out_of_range_is_not_believed() {
-    let (mut bench, sent) = Bench::at_follower(settings());
-    assert!(bench.refuse(&sent).is_empty());
-    let sent = bench.fetch();
-    assert_eq!(sent.to.broker.id, Some(1), "the leader is asked");
-    let outcomes = bench.refuse_for_good(&sent);
-    assert_out_of_range(&outcomes, 0);
-}
-
-#[test]
-fn the_leader_is_asked_for_the_best_follower_once_more_when_one_has_served_for_a_while() {
-    let (mut bench, sent) = Bench::at_follower(settings());
-    bench.feed(&sent, &[]);
-    bench.now += Duration::from_secs(9);
-    bench.describe(description(1));
-    let sent = bench.fetch();
-    assert_eq!(sent.to.broker.id, Some(2), "the follower");
-    bench.feed(&sent, &[]);
-    bench.now += Duration::from_secs(1);
-    let sent = bench.fetch();
-    assert_eq!(sent.to.broker.id, Some(2), "nothing was described since");
-    bench.describe(description(1));
-    bench.feed(&sent, &[]);
-    let sent = bench.fetch();
-    assert_eq!(sent.to.broker.id, Some(1), "the leader");
-    bench.answer(&sent, sent_to(2));
-    assert_eq!(bench.fetch().to.broker.id, Some(2));
-}
-
-/// It is at the long poll of another one, and descriptions come more often than that ends.
-#[test]
-fn no_description_leads_away_from_a_follower_that_has_not_yet_been_asked() {
-    let mut bench = Bench::new(settings(), 2);
-    let sent = bench.fetch();
-    let nothing = fetched(1, ErrorCode::NONE, Vec::new());
-    bench.answer(&sent, vec![sent_to(2).remove(0), nothing]);
-    let (second, first) = (bench.fetch(), bench.fetch());
-    assert_eq!(
-        (first.partitions(), second.partitions()),
-        (vec![1], vec![0])
-    );
-    let other = fetch::Fetched {
-        partition: 1,
-        ..sent_to(2).remove(0)
-    };
-    bench.answer(&first, vec![other]);
-    for _ in 0..20 {
-        bench.now += Duration::from_secs(1);
-        bench.describe(description(2));
-        assert!(bench.try_fetch().is_none(), "the follower is busy");
-    }
-    bench.feed(&second, &[]);
-    let sent = bench.fetch();
-    assert_eq!(sent.to.broker.id, Some(2));
-    assert_eq!(sent.partitions(), [0, 1]);
-}
-
-#[test]
-fn a_follower_that_has_left_the_cluster_is_not_read_from() {
-    let (mut bench, sent) = Bench::at_follower(settings());
-    let mut alone = description(1);
-    alone.brokers.retain(|broker| broker.id == 1);
-    bench.describe_by(1, bench.now, alone);
-    bench.feed(&sent, &[]);
-    assert_eq!(bench.fetch().to.broker.id, Some(1));
-}
-
 /// The leader sends its reader to this replica.
 fn sent_to(replica: i32) -> Vec<fetch::Fetched> {
     vec![fetch::Fetched {
@@ -1272,49 +1202,23 @@ fn sent_to(replica: i32) -> Vec<fetch::Fetched> {
     }]
 }
 
+/// The same of this partition.
+fn follow(partition: i32) -> fetch::Fetched {
+    fetch::Fetched {
+        partition,
+        ..sent_to(2).remove(0)
+    }
+}
+
+fn silent(partition: i32) -> fetch::Fetched {
+    fetched(partition, ErrorCode::NONE, Vec::new())
+}
+
 fn in_a_rack() -> Settings {
     Settings {
         rack_id: "rack".to_owned(),
         ..settings()
     }
-}
-
-#[test]
-fn where_a_follower_does_not_serve_leaders_do_for_a_while() {
-    let mut bench = Bench::new(in_a_rack(), 1);
-    for round in 0..3 {
-        let sent = bench.fetch();
-        assert_eq!((sent.to.broker.id, &*sent.ask.rack_id), (Some(1), "rack"));
-        bench.answer(&sent, sent_to(2));
-        let sent = bench.fetch();
-        assert_eq!(sent.to.broker.id, Some(2));
-        if round == 0 {
-            bench.refuse(&sent);
-        } else {
-            let kind = [ErrorKind::Disconnected, ErrorKind::Protocol][round - 1].clone();
-            let error = Error::new(kind, "fetch").at_api(crate::protocol::ApiKey::Fetch);
-            let cluster = &bench.cluster;
-            bench
-                .fetcher
-                .answer(bench.now, sent.token, Err(error), cluster);
-            bench.now += RETRY;
-        }
-        let sent = bench.fetch();
-        assert_eq!((sent.to.broker.id, &*sent.ask.rack_id), (Some(1), ""));
-        bench.now += Duration::from_secs(60);
-        bench.feed(&sent, &[]);
-    }
-}
-
-#[test]
-fn a_follower_that_nobody_knows_is_asked_about_and_the_leader_serves_meanwhile() {
-    let mut bench = Bench::new(in_a_rack(), 1);
-    let sent = bench.fetch();
-    let outcomes = bench.answer(&sent, sent_to(3));
-    let is_stale = |outcome: &Outcome| matches!(outcome, Outcome::StaleMetadata);
-    assert!(outcomes.iter().any(is_stale), "{outcomes:?}");
-    let sent = bench.fetch();
-    assert_eq!((sent.to.broker.id, &*sent.ask.rack_id), (Some(1), ""));
 }
 
 #[test]

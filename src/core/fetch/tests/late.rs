@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use super::{
-    Bench, MAX_WAIT, RETRY, Sent, assert_stale, claim, description, fetched, in_a_rack, sent_to,
-    settings,
+    Bench, MAX_WAIT, RETRY, Sent, assert_stale, claim, description, fetched, follow, in_a_rack,
+    sent_to, settings, silent,
 };
 use crate::{
-    call::{fetch, metadata},
+    call::metadata,
     core::fetch::Outcome,
     error::{Error, ErrorKind},
     protocol::ErrorCode,
@@ -166,8 +166,8 @@ fn a_follower_that_does_not_answer_is_not_waited_for() {
 /// It is asked still when a description has its reader turn to the leader.
 #[test]
 fn a_follower_that_is_late_does_not_serve_whatever_was_described_meanwhile() {
-    let (mut bench, _) = Bench::at_follower_for_long(in_a_rack());
-    bench.describe(description(1));
+    let (mut bench, _) = Bench::at_follower(in_a_rack());
+    bench.elect_again();
     assert_eq!(bench.wait(), Some(Late::GiveUp));
     let next = bench.fetch();
     assert_eq!((next.to.broker.id, &*next.ask.rack_id), (Some(1), ""));
@@ -212,17 +212,6 @@ fn what_a_former_leader_refuses_does_not_keep_readers_from_followers() {
     assert_eq!((sent.to.broker.id, &*sent.ask.rack_id), (Some(2), "rack"));
 }
 
-fn follow(partition: i32) -> fetch::Fetched {
-    fetch::Fetched {
-        partition,
-        ..sent_to(2).remove(0)
-    }
-}
-
-fn silent(partition: i32) -> fetch::Fetched {
-    fetched(partition, ErrorCode::NONE, Vec::new())
-}
-
 #[test]
 fn nobody_is_sent_to_a_follower_that_does_not_answer() {
     let mut bench = Bench::new(in_a_rack(), 2);
@@ -260,8 +249,8 @@ fn a_description_leads_away_from_a_follower_that_is_late_for_others() {
 /// It was asked before the description that has its reader ask the leader again.
 #[test]
 fn a_late_word_of_a_follower_begins_no_doubt_in_the_leader() {
-    let (mut bench, sent) = Bench::at_follower_for_long(settings());
-    bench.describe(description(1));
+    let (mut bench, sent) = Bench::at_follower(settings());
+    bench.elect_again();
     assert!(bench.refuse(&sent).is_empty());
     let sent = bench.fetch();
     assert_eq!(sent.to.broker.id, Some(1));

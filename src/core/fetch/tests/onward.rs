@@ -12,7 +12,7 @@ use crate::{
 
 impl Bench {
     fn grant(&mut self) -> Option<Onward> {
-        self.fetcher.poll_onward(&mut self.tokens)
+        self.fetcher.poll_onward(self.now, &mut self.tokens)
     }
 
     /// All that was asked for gets a record, and is at its end with it.
@@ -86,6 +86,24 @@ fn a_connection_that_fails_has_not_gone_on() {
     bench.now += Duration::from_secs(1);
     bench.fetch();
     assert_eq!(bench.grant(), None);
+}
+
+/// The connection sends what it sent before, the rack too: a minute without it would never end.
+#[test]
+fn no_grant_is_given_on_once_brokers_are_to_be_told_the_rack_again_or_no_more() {
+    let (mut bench, sent, grant) = Bench::at_ends(1);
+    bench.fetcher.read_from_leaders(bench.now);
+    let next = bench.answer_to_the_ends(sent.token, &sent.ask);
+    assert_eq!(bench.grant(), None);
+    bench.answer_to_the_ends(grant.token, &next);
+    let sent = bench.fetch();
+    let grant = bench.grant().expect("without the rack");
+    bench.now += Duration::from_secs(60);
+    let next = bench.answer_to_the_ends(sent.token, &sent.ask);
+    assert_eq!(bench.grant(), None);
+    bench.answer_to_the_ends(grant.token, &next);
+    bench.fetch();
+    assert!(bench.grant().is_some());
 }
 
 /// What was asked in advance for a claim that has ended is no news for the one that comes after it.

@@ -1,5 +1,6 @@
 //! Commits: one at a time, each a snapshot of the marks.
 
+mod part;
 #[cfg(test)]
 mod tests;
 
@@ -9,6 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use self::part::{Rest, Round};
 use crate::{
     call::{Call, Token, Unfit, offset_commit},
     core::{
@@ -141,6 +143,8 @@ pub struct Committer {
     in_flight: Option<InFlight>,
     /// Who waits for the next commit.
     waiting: Vec<Ticket>,
+    /// Between the parts of a commit.
+    round: Option<Round>,
     due: Option<Instant>,
     retry: Backoff,
     /// When what has failed is tried again; that is when it is due then.
@@ -192,6 +196,8 @@ struct InFlight {
     tickets: Vec<Ticket>,
     /// Why a mark that was looked at with them is not among them.
     refused: Option<Error>,
+    /// What was left for the next one.
+    rest: Rest,
     /// Claims that have ended since.
     over: BTreeSet<ClaimId>,
     /// Nobody waits for it, so there is nothing to try again.
@@ -218,6 +224,7 @@ impl Committer {
             settings,
             in_flight: None,
             waiting: Vec::new(),
+            round: None,
             refused: BTreeMap::new(),
             doubtful: BTreeSet::new(),
             failure: None,
@@ -265,6 +272,7 @@ impl Committer {
     /// A generation begins: what became of the marks of the one before is over.
     pub fn begin(&mut self) {
         self.failure = None;
+        self.end_round();
     }
 
     /// The claims end with marks that may not be committed. Who commits by hand, and asks too late, is told.
@@ -289,7 +297,19 @@ impl Committer {
 
     /// Whether somebody waits for a commit that is not on its way yet.
     pub fn is_awaited(&self) -> bool {
-        !self.waiting.is_empty()
+        let round = self.round.as_ref();
+        !self.waiting.is_empty() || round.is_some_and(|round| !round.tickets.is_empty())
+    }
+
+    /// Whether a commit that went well has left nothing to be done about the marks of its time.
+    pub fn is_complete(&self) -> bool {
+        self.in_flight.is_none() && self.round.is_none() && self.retry_at.is_none()
+    }
+
+    /// Whoever waits for the rest of a commit waits for the next one.
+    fn end_round(&mut self) {
+        let tickets = self.round.take().map(|round| round.tickets);
+        self.waiting.splice(0..0, tickets.unwrap_or_default());
     }
 
     /// Whether a commit is on its way.
@@ -366,14 +386,28 @@ impl Committer {
         assert!(self.in_flight.is_none(), "one commit at a time");
         self.due = self.settings.interval.map(|every| now + every);
         self.retry_at = None;
-        let (items, refused) = self.worth(now, items);
+        let (mut items, mut refused) = self.worth(now, items);
         let is_new = items.iter().any(|item| !item.is_renewal);
         if is_new && session == Err(Missing::Coordinator) {
             // Who asks waits for it, too; not longer than for the generation's end.
             self.due = Some(now + COORDINATOR_WAIT);
             return (Snapshot::NoSession, None);
         }
-        let mut tickets = std::mem::take(&mut self.waiting);
+        if let Some(round) = &mut self.round {
+            refused = round.refused.take().or(refused);
+        }
+        let goes_on = |round: &mut Round| items.iter().any(|item| round.lacks(item));
+        let mut tickets = if let Some(round) = self.round.take_if(goes_on) {
+            items.retain(|item| item.is_renewal || round.lacks(item));
+            // Who has come since waits for what has been marked since, which may be in a part that is behind us.
+            if self.is_awaited() {
+                self.due = Some(now);
+            }
+            round.tickets
+        } else {
+            self.end_round();
+            std::mem::take(&mut self.waiting)
+        };
         let mut told = None;
         if !is_new {
             self.retry.reset();
@@ -388,11 +422,13 @@ impl Committer {
                 }
                 let error = too_late();
                 self.failure = Some(error.clone());
+                tickets.append(&mut self.waiting);
                 self.has_left_marks &= tickets.is_empty();
                 return (Snapshot::NoSession, Some((tickets, Err(error))));
             }
             _ => return (Snapshot::Nothing, told),
         };
+        let rest = part::cut(&mut items, &self.settings.group_id);
         for item in &items {
             // Who comes back to a mark that was refused before has moved it.
             if self.refusal_of(item).is_none() {
@@ -426,6 +462,7 @@ impl Committer {
             items,
             tickets,
             refused,
+            rest,
             over: BTreeSet::new(),
             abandoned: false,
         });
@@ -525,18 +562,35 @@ impl Committer {
         match passing {
             _ if is_renewal && word != ErrorCode::NONE => self.renewal_failed(now),
             // Nobody waits for it, and what comes next has nothing to do with it.
-            _ if is_renewal || flight.abandoned => {}
+            _ if flight.abandoned => {}
+            _ if is_renewal => self.go_on(now, flight.rest),
             Some(error) => self.failed(now, flight.tickets, error, &mut outcomes),
             // What is refused for good is told at once; trying again would not help.
             None => {
                 self.retry.reset();
-                self.failure.clone_from(&refused);
-                let (tickets, result) = self.verdict(flight.tickets, refused);
-                outcomes.push(Outcome::Done(tickets, result));
+                self.go_on(now, flight.rest);
+                if let Rest::Behind(covered) = flight.rest {
+                    self.round = Some(Round {
+                        covered,
+                        tickets: flight.tickets,
+                        refused,
+                    });
+                } else {
+                    self.failure.clone_from(&refused);
+                    let (tickets, result) = self.verdict(flight.tickets, refused);
+                    outcomes.push(Outcome::Done(tickets, result));
+                }
             }
         }
         outcomes.retain(|o| !matches!(o, Outcome::Done(tickets, _) if tickets.is_empty()));
         outcomes
+    }
+
+    /// A part of a commit is done, and the next one is due.
+    fn go_on(&mut self, now: Instant, rest: Rest) {
+        if rest != Rest::Nothing {
+            self.be_due(now);
+        }
     }
 
     /// What those are told who have asked for a commit that went well, but for a mark that was refused.
@@ -607,6 +661,7 @@ impl Committer {
         if self.settings.interval.is_none() {
             self.due = None;
         }
+        self.end_round();
         let mut tickets = std::mem::take(&mut self.waiting);
         if let Some(flight) = &mut self.in_flight {
             tickets.append(&mut flight.tickets);

@@ -367,6 +367,26 @@ fn those_who_commit_at_the_same_time_share_a_commit() {
     world.judge();
 }
 
+/// Each partition has a word of 4 KiB. Brokers refuse all of a commit that is larger than a message may be.
+#[test]
+fn a_commit_of_more_than_fits_a_message_is_made_in_parts() {
+    const PARTITIONS: i32 = 300;
+    let world = World::with(&[("t", PARTITIONS)]);
+    world.fill("t", PARTITIONS, 1);
+    let bootstrap = world.kafka.bootstrap();
+    let consumer = Consumer::new(bootstrap, GROUP, "t", by_hand(&world)).unwrap();
+    let word = "x".repeat(4_096);
+    for _ in 0..PARTITIONS {
+        let message = consumer.messages().recv_timeout(PATIENCE).unwrap();
+        consumer.mark_offset(&message, &word);
+    }
+    consumer.commit_offsets().unwrap();
+    for partition in 0..PARTITIONS {
+        assert_eq!(world.committed("t", partition), Some(1));
+    }
+    consumer.close().unwrap();
+}
+
 #[test]
 fn a_commit_that_fails_for_a_while_is_tried_again() {
     let world = World::with(&[("t", 1)]);

@@ -521,3 +521,204 @@ fn what_is_refused_for_good_is_not_tried_again_before_it_would_be_renewed() {
     assert!(!refuse(ErrorCode::OFFSET_METADATA_TOO_LARGE));
     assert!(refuse(ErrorCode::TOPIC_AUTHORIZATION_FAILED));
 }
+
+/// Marks of so many claims with so much metadata that a broker would not take them all at once.
+fn many() -> Vec<Item> {
+    let of = |claim| Item {
+        claim: ClaimId(claim),
+        partition: claim as i32,
+        metadata: "x".repeat(4_000),
+        ..item()
+    };
+    (1..=300).map(of).collect()
+}
+
+/// The claims in a part of a commit, and who was told when it was answered.
+type Part = (Vec<u64>, Vec<(Ticket, bool)>);
+
+impl Stage {
+    /// What is marked goes out as soon as it is due. Of which claims, and who is told at once.
+    fn claims_of(&mut self, items: &[Item]) -> (Vec<u64>, Vec<(Ticket, bool)>) {
+        let (is_sent, told) = self.look(items);
+        let flight = self.committer.in_flight.as_ref().filter(|_| is_sent);
+        let items = flight.iter().flat_map(|flight| &flight.items);
+        (items.map(|item| item.claim.0).collect(), told)
+    }
+
+    /// All that is on its way is answered so. Gives who was told, and whether it went well.
+    fn answer_all(&mut self, code: ErrorCode) -> Vec<(Ticket, bool)> {
+        let flight = self.committer.in_flight.as_ref().expect("it is on its way");
+        let answered = flight.items.iter().map(|item| offset_commit::Committed {
+            topic: item.topic.to_string(),
+            partition: item.partition,
+            error: code,
+        });
+        let partitions = answered.collect();
+        let answer = offset_commit::Answer { partitions };
+        told(self.committer.answer(self.now, Ok(answer)))
+    }
+
+    /// All parts go out and are accepted.
+    fn parts(&mut self, items: &[Item]) -> Vec<Part> {
+        let mut parts = Vec::new();
+        let mut left = items.to_vec();
+        while !left.is_empty() {
+            let (claims, told) = self.claims_of(&left);
+            assert_eq!(told, []);
+            left.retain(|item| !claims.contains(&item.claim.0));
+            parts.push((claims, self.answer_all(ErrorCode::NONE)));
+        }
+        parts
+    }
+}
+
+/// Brokers write the offsets of a commit as one batch, and refuse all of one that is larger than a message may be.
+#[test]
+fn a_commit_that_is_too_large_goes_out_in_parts() {
+    for interval in [None, Some(Duration::from_secs(5))] {
+        let mut stage = Stage::every(interval);
+        stage.ask(ONE);
+        let begin = stage.now;
+        let parts = stage.parts(&many());
+        assert_eq!(stage.now, begin, "no part waits");
+        let claims: Vec<u64> = parts
+            .iter()
+            .flat_map(|(claims, _)| claims)
+            .copied()
+            .collect();
+        assert_eq!(claims, (1..=300).collect::<Vec<_>>());
+        let sizes = parts.iter().map(|(claims, _)| claims.len());
+        assert_eq!(sizes.collect::<Vec<_>>(), [128, 128, 44]);
+        let told: Vec<_> = parts.into_iter().map(|(_, told)| told).collect();
+        assert_eq!(told, [vec![], vec![], vec![(ONE, true)]]);
+        assert!(stage.committer.is_complete());
+        assert!(!stage.committer.is_due(stage.now));
+    }
+}
+
+/// Claims whose marks move all the time do not keep others from being committed, nor who waits.
+#[test]
+fn each_part_goes_on_behind_the_last_one() {
+    let mut stage = Stage::new();
+    stage.ask(ONE);
+    let items = many();
+    for (claims, told) in [
+        (1..=128, vec![]),
+        (129..=256, vec![]),
+        (257..=300, vec![(ONE, true)]),
+    ] {
+        assert_eq!(stage.claims_of(&items), (claims.collect(), vec![]));
+        assert_eq!(stage.answer_all(ErrorCode::NONE), told);
+    }
+    assert_eq!(stage.committer.deadline(), None, "nobody waits");
+}
+
+#[test]
+fn who_comes_between_two_parts_waits_for_what_was_marked_since() {
+    let mut stage = Stage::new();
+    stage.ask(ONE);
+    let items = many();
+    stage.claims_of(&items);
+    stage.answer_all(ErrorCode::NONE);
+    stage.ask(OTHER);
+    stage.claims_of(&items[..200]);
+    assert_eq!(stage.answer_all(ErrorCode::NONE), [(ONE, true)]);
+    assert_eq!(stage.claims_of(&items[..1]), (vec![1], vec![]));
+    assert_eq!(stage.answer_all(ErrorCode::NONE), [(OTHER, true)]);
+
+    // Or for nothing, if there is none.
+    stage.ask(ONE);
+    stage.claims_of(&items);
+    stage.answer_all(ErrorCode::NONE);
+    stage.ask(OTHER);
+    let told = vec![(ONE, true), (OTHER, true)];
+    assert_eq!(stage.claims_of(&[]), (vec![], told));
+}
+
+#[test]
+fn what_fails_in_a_part_is_told_when_all_is_done_or_tried_again_from_the_first_one() {
+    let mut stage = Stage::new();
+    stage.ask(ONE);
+    let mut items = many();
+    stage.claims_of(&items);
+    stage.answer_all(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+    stage.claims_of(&items);
+    assert_eq!(stage.answer_all(ErrorCode::NONE), []);
+    items.drain(..256);
+    stage.claims_of(&items);
+    assert_eq!(stage.answer_all(ErrorCode::NONE), [(ONE, false)]);
+
+    let mut stage = Stage::new();
+    stage.ask(ONE);
+    let items = many();
+    stage.claims_of(&items);
+    stage.answer_all(ErrorCode::NONE);
+    stage.claims_of(&items[128..]);
+    assert_eq!(
+        stage.answer_all(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS),
+        []
+    );
+    let told: Vec<_> = stage
+        .parts(&items)
+        .into_iter()
+        .flat_map(|(_, told)| told)
+        .collect();
+    assert_eq!(told, [(ONE, true)]);
+}
+
+#[test]
+fn whoever_waits_for_the_rest_is_told_when_all_claims_are_over_or_the_commit_comes_too_late() {
+    let begin = || {
+        let mut stage = Stage::new();
+        stage.ask(ONE);
+        stage.claims_of(&many());
+        stage.answer_all(ErrorCode::NONE);
+        assert!(stage.committer.is_awaited());
+        stage
+    };
+    let mut stage = begin();
+    let error = Error::new(ErrorKind::Closed, "close");
+    assert_eq!(told(stage.committer.abandon(&error)), [(ONE, false)]);
+    assert!(stage.committer.is_complete());
+
+    let mut stage = begin();
+    stage.ask(OTHER);
+    let session = Err(Missing::Generation);
+    let (_, late) = stage
+        .committer
+        .snapshot(stage.now, many(), session, &mut stage.tokens);
+    let (tickets, result) = late.expect("they are told");
+    assert_eq!((tickets, result.is_ok()), (vec![ONE, OTHER], false));
+    assert!(!stage.committer.is_awaited());
+}
+
+/// They come last, and nobody waits for them.
+#[test]
+fn renewals_go_out_in_parts_as_well() {
+    let mut stage = Stage::new();
+    stage.ask(ONE);
+    let mut items = many();
+    for item in &mut items[..299] {
+        item.is_renewal = true;
+    }
+    let parts = stage.parts(&items);
+    let (claims, told) = &parts[0];
+    assert_eq!((claims[0], &told[..]), (300, &[(ONE, true)][..]));
+    assert_eq!(parts.len(), 3);
+    assert!(!stage.committer.is_due(stage.now));
+}
+
+/// It is refused alone.
+#[test]
+fn a_mark_that_is_larger_than_a_commit_may_be_keeps_no_other_from_being_committed() {
+    let mut stage = Stage::new();
+    stage.ask(ONE);
+    let mut items = many();
+    items.truncate(3);
+    items[1].metadata = "x".repeat(600 * 1024);
+    let sizes = stage
+        .parts(&items)
+        .into_iter()
+        .map(|(claims, _)| claims.len());
+    assert_eq!(sizes.collect::<Vec<_>>(), [1, 1, 1]);
+}

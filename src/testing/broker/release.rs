@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, ops::RangeInclusive};
 
-use crate::protocol::{ApiKey, api_versions::ApiVersion};
+use crate::protocol::{ApiKey, ErrorCode, api_versions::ApiVersion};
 
 /// A release of Kafka: decides which versions the brokers advertise and by which rules they go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -109,6 +109,15 @@ impl KafkaRelease {
     /// Produce 0–2 is advertised by 4.x, for the sake of old librdkafkas, and yet refused.
     pub(crate) fn refuses_message_sets(self) -> bool {
         self >= Self::V4_0
+    }
+
+    /// What a commit is answered that would make a batch larger than a message may be. Before 0.11 there are no batches.
+    pub(crate) fn refuses_large_commit(self) -> Option<ErrorCode> {
+        match self {
+            Self::V0_9 | Self::V0_10_0 | Self::V0_10_2 => None,
+            _ if self < Self::V4_0 => Some(ErrorCode::INVALID_COMMIT_OFFSET_SIZE),
+            _ => Some(ErrorCode::UNKNOWN_SERVER_ERROR),
+        }
     }
 
     /// See [`Rules`](super::group::Rules).

@@ -18,6 +18,10 @@ const LAST_WITH_NAMES: i16 = 9;
 /// Up to this version the error of a group is the error of each of its partitions.
 const LAST_FETCH_WITHOUT_GROUP_ERROR: i16 = 1;
 const NO_OFFSET: i64 = -1;
+/// `message.max.bytes`: the offsets of a commit are written as one batch, which may not be larger.
+const BATCH_LIMIT: usize = 1_048_588;
+/// What an offset takes there besides names and metadata, at the least.
+const OFFSET_BYTES: usize = 43;
 
 impl Cluster {
     pub(crate) fn serve_offset_commit(
@@ -25,12 +29,14 @@ impl Cluster {
         call: &Call<'_>,
         request: commit::Request,
     ) -> Reply<commit::Response> {
+        let fits = self.fits_batch(call, &request);
         let committer = Committer {
             generation: request.generation_id_or_member_epoch,
             member_id: request.member_id,
             instance_id: request.group_instance_id,
         };
         let admitted = self.admit(call, &request.group_id, &committer);
+        let admitted = admitted.and(fits);
         let topics = request.topics.into_iter().map(|topic| {
             let by = TopicRef::of(call.version(), LAST_WITH_NAMES, &topic.name, topic.topic_id);
             let partitions = topic.partitions.into_iter().map(|asked| {
@@ -54,6 +60,21 @@ impl Cluster {
             topics,
             ..commit::Response::default()
         })
+    }
+
+    fn fits_batch(&self, call: &Call<'_>, request: &commit::Request) -> Result<(), ErrorCode> {
+        let topics = request.topics.iter();
+        let bytes: usize = topics
+            .flat_map(|topic| topic.partitions.iter().map(|asked| (&topic.name, asked)))
+            .map(|(topic, asked)| {
+                let metadata = asked.committed_metadata.as_deref().unwrap_or_default();
+                OFFSET_BYTES + request.group_id.len() + topic.len() + metadata.len()
+            })
+            .sum();
+        match self.brokers[&call.broker()].release {
+            release if bytes > BATCH_LIMIT => release.refuses_large_commit().map_or(Ok(()), Err),
+            _ => Ok(()),
+        }
     }
 
     fn admit(

@@ -12,6 +12,7 @@ kafka_tests::on_each_release![
     an_unmarked_record_comes_again,
     acknowledged_in_any_order_committed_in_order,
     commit_offsets_commits_now,
+    a_commit_of_more_than_fits_a_message_is_made_in_parts,
 ];
 
 struct Topic<'a> {
@@ -163,4 +164,27 @@ fn commit_offsets_commits_now(kafka: &Cluster) {
     // Without automatic commits closing does not commit either.
     consumer.close().unwrap();
     topic.assert_committed(20);
+}
+
+/// Each partition has a word of 4 KiB: more than a message may have, and brokers since 0.11 write a commit as one batch.
+fn a_commit_of_more_than_fits_a_message_is_made_in_parts(kafka: &Cluster) {
+    const PARTITIONS: usize = 300;
+    let topic = Topic {
+        kafka,
+        name: unique("commits"),
+        group: unique("group"),
+    };
+    kafka.create_topic(&topic.name, PARTITIONS as i32, 1);
+    Producer::new(kafka, Codec::None).send_numbers(&topic.name, PARTITIONS, PARTITIONS as i32);
+    let consumer = topic.consumer_with(|config| {
+        config.consumer.offsets.auto_commit.enable = false;
+    });
+    let word = "x".repeat(4_096);
+    for _ in 0..PARTITIONS {
+        let message = consumer.messages().recv_timeout(SOON).unwrap();
+        consumer.mark_offset(&message, &word);
+    }
+    consumer.commit_offsets().unwrap();
+    assert_committed(kafka, &topic.group, &topic.name, &[1; PARTITIONS]);
+    consumer.close().unwrap();
 }

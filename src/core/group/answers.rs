@@ -51,7 +51,11 @@ impl Group {
                 self.trouble.retry(now, &error, Quiet)
             }
         };
-        let ask_at = self.after(failure);
+        let mut ask_at = self.after(failure);
+        // Another broker may know it, and who has a seat has to be heard within a session.
+        if !self.member_id.is_empty() {
+            ask_at = ask_at.min(now + self.settings.session_timeout / 4);
+        }
         self.seek.lost(ask_at);
     }
 

@@ -310,12 +310,21 @@ impl Group {
         let State::Releasing(membership, _) = self.take_state(now) else {
             unreachable!("only what is being released can be released");
         };
+        self.pass_heartbeat(now, &membership);
         let join_at = if membership.pulse.answered {
             now
         } else {
             self.short_lived(now)
         };
         self.state = State::Seeking { join_at };
+    }
+
+    /// What follows is not to wait behind a heartbeat that nobody answers.
+    fn pass_heartbeat(&mut self, now: Instant, membership: &Membership) {
+        let is_slow = membership.is_silent_since(now, SLOW);
+        if let Some(target) = self.seek.target().filter(|_| is_slow) {
+            self.actions.push_back(Action::Disconnect(target.clone()));
+        }
     }
 
     /// A generation ends before it has lasted for a heartbeat. Such ones could follow each other
@@ -384,11 +393,7 @@ impl Group {
                 self.actions.push_back(Action::Disconnect(seat.target));
             }
             State::Stable(membership) | State::Releasing(membership, _) => {
-                // The goodbye would be the next in line.
-                let is_slow = membership.is_silent_since(now, SLOW);
-                if let Some(target) = self.seek.target().filter(|_| is_slow) {
-                    self.actions.push_back(Action::Disconnect(target.clone()));
-                }
+                self.pass_heartbeat(now, &membership);
             }
             State::Seeking { .. } | State::Assigning(_) => {}
         }

@@ -71,6 +71,23 @@ fn the_claims_survive_a_coordinator_that_moves() {
     }
 }
 
+/// What one broker has to have mended, another one may not lack.
+#[test]
+fn another_broker_is_asked_for_the_coordinator_within_the_session() {
+    let mut story = Story::stable();
+    let beat = story.next_heartbeat();
+    story.refuse(&beat, ErrorCode::NOT_COORDINATOR);
+    let find = story.sent(ApiKey::FindCoordinator);
+    story.refuse(&find, ErrorCode::UNKNOWN_SERVER_ERROR);
+    story.reported();
+    assert!(story.wait() <= story.group.settings.session_timeout / 4);
+    let find = story.sent(ApiKey::FindCoordinator);
+    story.answer(&find, found(1));
+    let beat = story.sent(ApiKey::Heartbeat);
+    story.refuse(&beat, ErrorCode::NONE);
+    assert_eq!(story.session().generation, 1);
+}
+
 #[test]
 fn the_claims_survive_a_connection_that_breaks() {
     let mut story = Story::stable();

@@ -33,6 +33,25 @@ fn a_broker_with_join_group_0_waits_for_the_session_timeout_only() {
     assert_eq!(deadline, story.begin + RELEASE);
 }
 
+/// Its connection answers nothing else before, and the others do not wait for ever.
+#[test]
+fn while_a_heartbeat_is_waited_for_in_vain_the_join_takes_a_fresh_connection() {
+    let (mut story, _) = Story::releasing();
+    let beat = story.next_heartbeat();
+    story.pass(secs(1));
+    story.quiet();
+    story.group.released(story.now);
+    assert!(matches!(story.next(), Action::Disconnect(to) if to == coordinator(1)));
+    story.fail(&beat, ErrorKind::Disconnected);
+    story.sent(ApiKey::JoinGroup);
+
+    let (mut story, _) = Story::releasing();
+    story.next_heartbeat();
+    story.pass(millis(999));
+    story.group.released(story.now);
+    story.sent(ApiKey::JoinGroup);
+}
+
 /// Answers heartbeats until something else is to be done.
 fn until_not_a_heartbeat(story: &mut Story, code: ErrorCode) -> Action {
     loop {

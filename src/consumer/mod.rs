@@ -200,6 +200,9 @@ impl Consumer {
 
     /// Marks an offset and all before it in the present claim of a partition. Ignored, and counted,
     /// where there is no such claim or where the offset was not put into its channel.
+    ///
+    /// A number does not tell which message it was of: if the topic was deleted and created again meanwhile, the
+    /// message of the new one is marked. [`mark_offset`](Self::mark_offset) knows.
     pub fn mark_partition_offset(&self, topic: &str, partition: i32, offset: i64, metadata: &str) {
         self.ends.user_side.mark_offset(
             self.ends.shared.claim(topic, partition).as_deref(),

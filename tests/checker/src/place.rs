@@ -201,7 +201,12 @@ impl Partition {
         match cause {
             Cause::Untold => Vec::new(),
             Cause::OutOfRange => {
-                vec![self.by_policy(rules.out_of_range, rules, claim.member, since)]
+                let by_policy = self.by_policy(rules.out_of_range, rules, claim.member, since);
+                // There is nothing before the oldest, so who has not looked and begins at 0 begins there.
+                vec![match rules.out_of_range {
+                    Policy::Oldest => 0..=*by_policy.end(),
+                    Policy::Newest => by_policy,
+                }]
             }
             Cause::Reoffered => {
                 let is_before =

@@ -353,6 +353,12 @@ fn start_out_of_range_goes_where_the_policy_says() {
     };
     assert_eq!(broken(&[A, &claim(5)]), []);
     assert_eq!(broken(&[A, &claim(6)]), [Law::Everything, Law::Start]);
+    let not_looked = claim(5).replace("t 0 5 out", "t 0 0 out");
+    assert_eq!(
+        broken(&[A, &not_looked]),
+        [],
+        "nothing is before the oldest"
+    );
 }
 
 #[test]

@@ -113,6 +113,10 @@ pub(crate) fn vary(config: &mut Config, habits: &mut Habits, plan: &Plan, rng: &
     if habits.way != Way::Acks {
         habits.by_offset_one_in = pick(rng, [0, 1, 3]);
     }
+    if plan.recreates_topics() {
+        // Who knows only the offset of a former topic's message marks what nobody has read.
+        habits.by_offset_one_in = 0;
+    }
 }
 
 /// What a broker is before it is upgraded.

@@ -301,11 +301,6 @@ impl Committer {
         !self.waiting.is_empty() || round.is_some_and(|round| !round.tickets.is_empty())
     }
 
-    /// Whether a commit that went well has left nothing to be done about the marks of its time.
-    pub fn is_complete(&self) -> bool {
-        self.in_flight.is_none() && self.round.is_none() && self.retry_at.is_none()
-    }
-
     /// Whoever waits for the rest of a commit waits for the next one.
     fn end_round(&mut self) {
         let tickets = self.round.take().map(|round| round.tickets);
@@ -567,7 +562,6 @@ impl Committer {
             Some(error) => self.failed(now, flight.tickets, error, &mut outcomes),
             // What is refused for good is told at once; trying again would not help.
             None => {
-                self.retry.reset();
                 self.go_on(now, flight.rest);
                 if let Rest::Behind(covered) = flight.rest {
                     self.round = Some(Round {
@@ -576,6 +570,7 @@ impl Committer {
                         refused,
                     });
                 } else {
+                    self.retry.reset();
                     self.failure.clone_from(&refused);
                     let (tickets, result) = self.verdict(flight.tickets, refused);
                     outcomes.push(Outcome::Done(tickets, result));
@@ -588,8 +583,11 @@ impl Committer {
 
     /// A part of a commit is done, and the next one is due.
     fn go_on(&mut self, now: Instant, rest: Rest) {
-        if rest != Rest::Nothing {
-            self.be_due(now);
+        match rest {
+            Rest::Nothing => {}
+            Rest::Behind(_) => self.be_due(now),
+            // By hand they wait for the next commit that somebody asks for.
+            Rest::Renewals => self.hurry(now),
         }
     }
 

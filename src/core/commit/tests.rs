@@ -591,7 +591,6 @@ fn a_commit_that_is_too_large_goes_out_in_parts() {
         assert_eq!(sizes.collect::<Vec<_>>(), [128, 128, 44]);
         let told: Vec<_> = parts.into_iter().map(|(_, told)| told).collect();
         assert_eq!(told, [vec![], vec![], vec![(ONE, true)]]);
-        assert!(stage.committer.is_complete());
         assert!(!stage.committer.is_due(stage.now));
     }
 }
@@ -611,6 +610,8 @@ fn each_part_goes_on_behind_the_last_one() {
         assert_eq!(stage.answer_all(ErrorCode::NONE), told);
     }
     assert_eq!(stage.committer.deadline(), None, "nobody waits");
+    stage.ask(OTHER);
+    assert_eq!(stage.claims_of(&items).0[0], 1, "what has moved since");
 }
 
 #[test]
@@ -679,7 +680,7 @@ fn whoever_waits_for_the_rest_is_told_when_all_claims_are_over_or_the_commit_com
     let mut stage = begin();
     let error = Error::new(ErrorKind::Closed, "close");
     assert_eq!(told(stage.committer.abandon(&error)), [(ONE, false)]);
-    assert!(stage.committer.is_complete());
+    assert_eq!(stage.committer.deadline(), None);
 
     let mut stage = begin();
     stage.ask(OTHER);
@@ -695,17 +696,49 @@ fn whoever_waits_for_the_rest_is_told_when_all_claims_are_over_or_the_commit_com
 /// They come last, and nobody waits for them.
 #[test]
 fn renewals_go_out_in_parts_as_well() {
-    let mut stage = Stage::new();
-    stage.ask(ONE);
     let mut items = many();
     for item in &mut items[..299] {
         item.is_renewal = true;
     }
+    let mut stage = Stage::every(Some(Duration::from_secs(5)));
+    stage.ask(ONE);
+    let begin = stage.now;
     let parts = stage.parts(&items);
     let (claims, told) = &parts[0];
     assert_eq!((claims[0], &told[..]), (300, &[(ONE, true)][..]));
-    assert_eq!(parts.len(), 3);
+    assert_eq!((parts.len(), stage.now), (3, begin));
     assert!(!stage.committer.is_due(stage.now));
+}
+
+/// What is marked meanwhile would be committed with them, and nobody has asked for that.
+#[test]
+fn by_hand_the_rest_of_the_renewals_waits_for_the_next_commit() {
+    let mut items = many();
+    for item in &mut items[..299] {
+        item.is_renewal = true;
+    }
+    let mut stage = Stage::new();
+    stage.ask(ONE);
+    stage.claims_of(&items);
+    assert_eq!(stage.answer_all(ErrorCode::NONE), [(ONE, true)]);
+    assert_eq!(stage.committer.deadline(), None);
+}
+
+/// Others that go well do not change that.
+#[test]
+fn a_part_that_fails_each_time_is_told_after_some_tries() {
+    let mut stage = Stage::new();
+    stage.ask(ONE);
+    let items = many();
+    let mut told = Vec::new();
+    for attempt in 0..=RETRIES {
+        assert_eq!(told, [], "attempt {attempt}");
+        assert_eq!(stage.claims_of(&items).0[0], 1);
+        assert_eq!(stage.answer_all(ErrorCode::NONE), []);
+        assert_eq!(stage.claims_of(&items).0[0], 129);
+        told = stage.answer_all(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS);
+    }
+    assert_eq!(told, [(ONE, false)]);
 }
 
 /// It is refused alone.

@@ -27,10 +27,8 @@ pub(super) struct Release {
     quiet: BTreeMap<ClaimId, (u64, Instant)>,
     /// When a claim that is quiet will count as finished.
     quiet_until: Option<Instant>,
-    /// Whether there was a try to send a commit that is to be the last one.
+    /// Whether a commit was sent that is to be the last one.
     has_committed: bool,
-    /// Whether the last try has sent one.
-    is_sent: bool,
     /// After a commit that failed: when to try again.
     retry_at: Option<Instant>,
 }
@@ -66,7 +64,6 @@ impl Release {
             quiet: BTreeMap::new(),
             quiet_until: None,
             has_committed: false,
-            is_sent: false,
             retry_at: None,
         }
     }
@@ -252,24 +249,18 @@ impl Engine {
         if busy || waits {
             return;
         }
-        // Who marks on was waited for: a close has time for one commit that goes well, and for those that are asked for.
-        let is_over = release.is_sent && self.committer.is_complete();
-        if self.closing.is_some() && is_over && !self.committer.is_awaited() {
-            return self.released(now);
-        }
         release.retry_at = None;
         if !std::mem::replace(&mut release.has_committed, true) && self.closing.is_some() {
             self.committer.begin_tries();
         }
-        let commit = self.commit(now, progress);
-        let Some(release) = &mut self.release else {
-            return;
-        };
-        release.is_sent = matches!(commit, Commit::Sent);
-        match commit {
+        match self.commit(now, progress) {
             Commit::Sent => {}
             Commit::Nothing => self.released(now),
-            Commit::NoSession => release.retry_at = Some(now + COORDINATOR_WAIT),
+            Commit::NoSession => {
+                if let Some(release) = &mut self.release {
+                    release.retry_at = Some(now + COORDINATOR_WAIT);
+                }
+            }
         }
     }
 

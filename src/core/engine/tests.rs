@@ -439,20 +439,6 @@ fn a_close_commits_what_was_marked_behind_a_commit_that_is_given_up() {
     story.closes_when_commits_are_answered();
 }
 
-/// It was waited for as long as it may be. What it marks while the last commit is on its way comes again.
-#[test]
-fn a_close_does_not_go_on_for_a_user_who_marks_on() {
-    let mut story = Story::with(5, described(), |config| {
-        config.group.offsets.synchronization.dwell_time = Duration::from_secs(1);
-    });
-    (story.mark, story.in_hand) = (6, true);
-    story.handle(Event::Close);
-    story.pass(Duration::from_secs(2));
-    assert_eq!(story.committing(), [6]);
-    story.mark = 7;
-    story.closes_when_commits_are_answered();
-}
-
 /// Those before have used them up, but not for this one.
 #[test]
 fn the_last_commit_of_a_close_has_all_its_tries() {

@@ -203,6 +203,9 @@ impl Group {
         match reaction {
             // The next heartbeat is the retry.
             Reaction::Retry | Reaction::Report => {
+                if let Some(membership) = self.state.membership_mut() {
+                    membership.is_unheard();
+                }
                 let loudness = if reaction == Reaction::Retry {
                     Quiet
                 } else {
@@ -249,6 +252,7 @@ impl Group {
         self.seek.lost(ask_at);
         if let Some(membership) = self.state.membership_mut() {
             membership.pulse.in_flight = None;
+            membership.is_unheard();
         }
     }
 

@@ -136,6 +136,13 @@ impl Membership {
         self.pulse.alive_at = self.pulse.alive_at.max(sent_at);
     }
 
+    /// A heartbeat did not come through. As long as none has, only the SyncGroup is certain to have restarted the timer.
+    pub(super) fn is_unheard(&mut self) {
+        if !self.pulse.answered {
+            self.pulse.alive_at = self.pulse.calm_at;
+        }
+    }
+
     /// When the next heartbeat is to be sent; `None` while one is on its way.
     pub(super) fn next_heartbeat(&self) -> Option<Instant> {
         match self.pulse.in_flight {

@@ -201,12 +201,7 @@ impl Partition {
         match cause {
             Cause::Untold => Vec::new(),
             Cause::OutOfRange => {
-                let by_policy = self.by_policy(rules.out_of_range, rules, claim.member, since);
-                // There is nothing before the oldest, so who has not looked and begins at 0 begins there.
-                vec![match rules.out_of_range {
-                    Policy::Oldest => 0..=*by_policy.end(),
-                    Policy::Newest => by_policy,
-                }]
+                vec![self.by_policy(rules.out_of_range, rules, claim.member)]
             }
             Cause::Reoffered => {
                 let is_before =
@@ -234,22 +229,17 @@ impl Partition {
                 let doubtful = doubtful.chain(pending).map(|offset| offset..=offset);
                 let start_of = |offset: Option<i64>| match offset {
                     Some(offset) => offset..=offset,
-                    None => self.by_policy(rules.initial, rules, claim.member, since),
+                    None => self.by_policy(rules.initial, rules, claim.member),
                 };
                 in_force.map(start_of).chain(doubtful).collect()
             }
         }
     }
 
-    fn by_policy(
-        &self,
-        policy: Policy,
-        rules: &Rules,
-        member: Member,
-        since: Time,
-    ) -> RangeInclusive<i64> {
+    fn by_policy(&self, policy: Policy, rules: &Rules, member: Member) -> RangeInclusive<i64> {
         match policy {
-            Policy::Oldest => self.log_starts(since),
+            // Nothing is before the oldest, so who has not looked and begins at 0 begins there.
+            Policy::Oldest => 0..=self.log_start(),
             Policy::Newest if rules.read_committed => 0..=self.log_end(),
             Policy::Newest => {
                 let came_at = self.came_at.get(&member).copied();

@@ -333,7 +333,29 @@ fn a_sync_that_was_kept_long_is_confirmed_by_a_heartbeat_before_anything_else_is
     let beat = story.sent(ApiKey::Heartbeat);
     story.assigned();
     story.quiet();
+    story.refuse(&beat, ErrorCode::NONE);
     assert_eq!(fenced(&mut story), beat.at + SESSION);
+}
+
+/// The answer may have been on its way for longer than a session, and others may have the partitions.
+#[test]
+fn a_sync_that_was_kept_long_and_that_no_heartbeat_confirms_counts_from_its_sending() {
+    for kept in [SESSION, SESSION - secs(1)] {
+        for is_refused in [true, false] {
+            let (mut story, sync) = Story::syncing();
+            story.pass(kept);
+            story.answer(&sync, synced(&[("a", &[0])]));
+            let beat = story.sent(ApiKey::Heartbeat);
+            story.assigned();
+            match is_refused {
+                true => story.refuse(&beat, ErrorCode::COORDINATOR_NOT_AVAILABLE),
+                false => story.fail(&beat, ErrorKind::Disconnected),
+            }
+            let is_over = |action: &Action| matches!(action, Action::Lost(_));
+            let mut actions = std::iter::from_fn(|| story.group.poll_action());
+            assert_eq!(actions.any(|action| is_over(&action)), kept == SESSION);
+        }
+    }
 }
 
 #[test]

@@ -440,6 +440,7 @@ impl Engine {
         }
         let again = Claim {
             renew_at: claim.renew_at,
+            is_start_assumed: claim.is_start_assumed && claim.sent == 0,
             ..claim.again()
         };
         let (next, metadata) = progress.mark.clone();

@@ -654,6 +654,22 @@ fn a_topic_that_is_created_again_while_its_handle_is_closed_is_committed_from_it
     assert_eq!(story.holding, Some(story.claim));
 }
 
+/// Nobody has looked yet whether the log begins there, and an answer that it does not leads to the oldest, whatever
+/// the policy.
+#[test]
+fn the_start_of_a_topic_that_is_created_again_stays_assumed_when_its_handle_is_offered_again() {
+    let mut story = Story::blind();
+    story.pass(Duration::from_secs(10));
+    let (claim, how) = (story.claim, Gone::Dropped);
+    assert!(story.engine.claims[&claim].is_start_assumed);
+    story.in_hand = false;
+    story.handle(Event::HandleGone { claim, how });
+    story.commits_are_answered();
+    story.pass(Duration::from_secs(2));
+    assert_ne!(story.claim, claim);
+    assert!(story.engine.claims[&story.claim].is_start_assumed);
+}
+
 /// Who commits by hand decides alone what is committed.
 #[test]
 fn the_start_of_a_topic_that_is_created_again_is_not_committed_for_who_commits_by_hand() {

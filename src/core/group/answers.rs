@@ -201,18 +201,22 @@ impl Group {
             Err(error) => (reaction_to_failure(&error), self.place(error, api)),
         };
         match reaction {
-            // The next heartbeat is the retry.
+            // The next heartbeat is the retry, which is not waited for where it has to make sure of the seat.
             Reaction::Retry | Reaction::Report => {
-                if let Some(membership) = self.state.membership_mut() {
-                    membership.is_unheard();
-                }
                 let loudness = if reaction == Reaction::Retry {
                     Quiet
                 } else {
                     Loud
                 };
                 let failure = self.trouble.retry(now, &error, loudness);
-                self.after(failure);
+                let retry_at = self.after(failure);
+                if let Some(membership) = self.state.membership_mut() {
+                    membership.is_unheard();
+                    if membership.is_unsure() {
+                        let next_at = &mut membership.pulse.next_at;
+                        *next_at = retry_at.min(*next_at);
+                    }
+                }
             }
             reaction => self.react(now, reaction, &error),
         }

@@ -119,6 +119,8 @@ pub(super) struct Pulse {
     pub(super) calm_at: Instant,
     /// Whether any heartbeat of this generation was answered.
     pub(super) answered: bool,
+    /// Whether the SyncGroup was kept, here or there.
+    pub(super) was_kept: bool,
     pub(super) next_at: Instant,
     pub(super) in_flight: Option<Beat>,
 }
@@ -136,10 +138,16 @@ impl Membership {
         self.pulse.alive_at = self.pulse.alive_at.max(sent_at);
     }
 
-    /// A heartbeat did not come through. As long as none has, only the SyncGroup is certain to have restarted the timer.
+    /// Whether a heartbeat has yet to make sure of the seat.
+    pub(super) fn is_unsure(&self) -> bool {
+        self.pulse.was_kept && !self.pulse.answered
+    }
+
+    /// A heartbeat did not come through: as long as none has, only the sending of the SyncGroup is certain.
     pub(super) fn is_unheard(&mut self) {
-        if !self.pulse.answered {
+        if self.is_unsure() {
             self.pulse.alive_at = self.pulse.calm_at;
+            self.pulse.began_at = self.pulse.calm_at;
         }
     }
 

@@ -276,6 +276,7 @@ impl Group {
                 alive_at: began_at,
                 calm_at: sent_at,
                 answered: false,
+                was_kept: kept,
                 next_at: sent_at + interval,
                 in_flight: None,
             },

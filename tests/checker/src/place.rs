@@ -198,10 +198,13 @@ impl Partition {
         since: Time,
         rules: &Rules,
     ) -> Vec<RangeInclusive<i64>> {
+        // Who begins at 0 where that is gone comes to the oldest, as long as nothing leads to the newest from there.
+        let without_a_look = (rules.out_of_range == Policy::Oldest).then_some(0..=0);
         match cause {
             Cause::Untold => Vec::new(),
             Cause::OutOfRange => {
-                vec![self.by_policy(rules.out_of_range, rules, claim.member)]
+                let by_policy = self.by_policy(rules.out_of_range, rules, claim.member, since);
+                [by_policy].into_iter().chain(without_a_look).collect()
             }
             Cause::Reoffered => {
                 let is_before =
@@ -229,17 +232,25 @@ impl Partition {
                 let doubtful = doubtful.chain(pending).map(|offset| offset..=offset);
                 let start_of = |offset: Option<i64>| match offset {
                     Some(offset) => offset..=offset,
-                    None => self.by_policy(rules.initial, rules, claim.member),
+                    None => self.by_policy(rules.initial, rules, claim.member, since),
                 };
-                in_force.map(start_of).chain(doubtful).collect()
+                let is_oldest = self.in_force().is_none() && rules.initial == Policy::Oldest;
+                let without_a_look = without_a_look.filter(|_| is_oldest);
+                let starts = in_force.map(start_of).chain(doubtful);
+                starts.chain(without_a_look).collect()
             }
         }
     }
 
-    fn by_policy(&self, policy: Policy, rules: &Rules, member: Member) -> RangeInclusive<i64> {
+    fn by_policy(
+        &self,
+        policy: Policy,
+        rules: &Rules,
+        member: Member,
+        since: Time,
+    ) -> RangeInclusive<i64> {
         match policy {
-            // Nothing is before the oldest, so who has not looked and begins at 0 begins there.
-            Policy::Oldest => 0..=self.log_start(),
+            Policy::Oldest => self.log_starts(since),
             Policy::Newest if rules.read_committed => 0..=self.log_end(),
             Policy::Newest => {
                 let came_at = self.came_at.get(&member).copied();

@@ -358,6 +358,34 @@ fn a_sync_that_was_kept_long_and_that_no_heartbeat_confirms_counts_from_its_send
     }
 }
 
+/// Nor is it known that no rebalance has begun and ended since.
+#[test]
+fn the_same_where_a_rebalance_takes_less_than_a_session() {
+    let (mut story, sync) = Story::syncing();
+    story.group.settings.rebalance_timeout = SESSION / 2;
+    story.pass(SESSION / 2);
+    story.answer(&sync, synced(&[("a", &[0])]));
+    let beat = story.sent(ApiKey::Heartbeat);
+    story.assigned();
+    story.refuse(&beat, ErrorCode::COORDINATOR_LOAD_IN_PROGRESS);
+    story.lost();
+}
+
+/// That heartbeat is what makes sure of the seat.
+#[test]
+fn the_first_heartbeat_of_a_seat_is_tried_again_before_the_next_one_is_due() {
+    let (mut story, sync) = Story::syncing();
+    story.pass(SESSION - secs(1));
+    story.answer(&sync, synced(&[("a", &[0])]));
+    let beat = story.sent(ApiKey::Heartbeat);
+    story.assigned();
+    story.refuse(&beat, ErrorCode::COORDINATOR_LOAD_IN_PROGRESS);
+    assert!(story.wait() < secs(1));
+    let beat = story.sent(ApiKey::Heartbeat);
+    story.refuse(&beat, ErrorCode::NONE);
+    story.quiet();
+}
+
 #[test]
 fn a_rebalance_may_have_begun_while_a_sync_was_on_its_way_back() {
     let (mut story, sync) = Story::syncing();

@@ -68,6 +68,7 @@ const FEATURES: &[Feature] = &[
             "commits::an_unmarked_record_comes_again",
             "commits::acknowledged_in_any_order_committed_in_order",
             "commits::commit_offsets_commits_now",
+            "commits::a_commit_of_more_than_fits_a_message_is_made_in_parts",
         ],
     },
     Feature {

@@ -144,6 +144,20 @@ impl Bench {
         (bench, sent)
     }
 
+    /// Two partitions. The leader has sent the reader of the first one to the other broker. Both are asked: the follower, for
+    /// the first one, and the leader, for the second one.
+    fn at_follower_and_leader(settings: Settings) -> (Self, Sent, Sent) {
+        let mut bench = Self::new(settings, 2);
+        let sent = bench.fetch();
+        bench.answer(&sent, vec![follow(0), silent(1)]);
+        let (first, second) = (bench.fetch(), bench.fetch());
+        assert_eq!(
+            (first.partitions(), second.partitions()),
+            (vec![0], vec![1])
+        );
+        (bench, first, second)
+    }
+
     /// The cluster is described anew, by the broker that follows.
     fn describe(&mut self, description: metadata::Answer) -> Vec<Outcome> {
         self.describe_by(2, self.now, description)

@@ -114,7 +114,7 @@ impl KafkaRelease {
     /// What a commit is answered that would make a batch larger than a message may be. Before 0.11 there are no batches.
     pub(crate) fn refuses_large_commit(self) -> Option<ErrorCode> {
         match self {
-            Self::V0_9 | Self::V0_10_0 | Self::V0_10_2 => None,
+            _ if self.magic() < 2 => None,
             _ if self < Self::V4_0 => Some(ErrorCode::INVALID_COMMIT_OFFSET_SIZE),
             _ => Some(ErrorCode::UNKNOWN_SERVER_ERROR),
         }

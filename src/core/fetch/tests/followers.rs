@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     Bench, RETRY, answer, assert_out_of_range, bytes_of, claim, description, fetched, follow,
-    in_a_rack, sent_to, settings, silent, split,
+    in_a_rack, sent_to, settings, split,
 };
 use crate::{
     call::fetch,
@@ -33,21 +33,14 @@ fn the_leader_is_asked_for_the_best_follower_once_more_each_minute() {
 /// It is at the long poll of another one, and descriptions come more often than that ends.
 #[test]
 fn no_description_leads_away_from_a_follower_that_has_not_yet_been_asked() {
-    let mut bench = Bench::new(settings(), 2);
-    let sent = bench.fetch();
-    bench.answer(&sent, vec![follow(0), silent(1)]);
-    let (second, first) = (bench.fetch(), bench.fetch());
-    assert_eq!(
-        (first.partitions(), second.partitions()),
-        (vec![1], vec![0])
-    );
-    bench.answer(&first, vec![follow(1)]);
+    let (mut bench, first, second) = Bench::at_follower_and_leader(settings());
+    bench.answer(&second, vec![follow(1)]);
     for _ in 0..20 {
         bench.now += Duration::from_secs(1);
         bench.describe(description(2));
         assert!(bench.try_fetch().is_none(), "the follower is busy");
     }
-    bench.feed(&second, &[]);
+    bench.feed(&first, &[]);
     let sent = bench.fetch();
     assert_eq!(sent.to.broker.id, Some(2));
     assert_eq!(sent.partitions(), [0, 1]);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     Bench, MAX_WAIT, RETRY, Sent, assert_stale, claim, description, fetched, follow, in_a_rack,
-    sent_to, settings, silent,
+    sent_to, settings,
 };
 use crate::{
     call::metadata,
@@ -214,17 +214,10 @@ fn what_a_former_leader_refuses_does_not_keep_readers_from_followers() {
 
 #[test]
 fn nobody_is_sent_to_a_follower_that_does_not_answer() {
-    let mut bench = Bench::new(in_a_rack(), 2);
-    let sent = bench.fetch();
-    bench.answer(&sent, vec![follow(0), silent(1)]);
-    let (second, first) = (bench.fetch(), bench.fetch());
-    assert_eq!(
-        (first.partitions(), second.partitions()),
-        (vec![1], vec![0])
-    );
+    let (mut bench, _, second) = Bench::at_follower_and_leader(in_a_rack());
     bench.now += MAX_WAIT + LATE;
     bench.fetcher.look_for_late(bench.now);
-    let outcomes = bench.answer(&first, vec![follow(1)]);
+    let outcomes = bench.answer(&second, vec![follow(1)]);
     assert_stale(&outcomes);
     assert_eq!(bench.asks(), (1, vec![0, 1]));
 }
@@ -232,15 +225,12 @@ fn nobody_is_sent_to_a_follower_that_does_not_answer() {
 /// It was asked for another one, and is at that still.
 #[test]
 fn a_description_leads_away_from_a_follower_that_is_late_for_others() {
-    let mut bench = Bench::new(in_a_rack(), 2);
-    let sent = bench.fetch();
-    bench.answer(&sent, vec![follow(0), silent(1)]);
-    let (second, first) = (bench.fetch(), bench.fetch());
-    bench.answer(&first, vec![follow(1)]);
+    let (mut bench, first, second) = Bench::at_follower_and_leader(in_a_rack());
+    bench.answer(&second, vec![follow(1)]);
     bench.describe(description(2));
     assert!(bench.try_fetch().is_none(), "the follower may only be busy");
     assert_eq!(bench.wait(), Some(Late::GiveUp));
-    let outcomes = bench.fail(&second, Error::new(ErrorKind::Disconnected, "fetch"));
+    let outcomes = bench.fail(&first, Error::new(ErrorKind::Disconnected, "fetch"));
     assert_stale(&outcomes);
     bench.describe(description(2));
     assert_eq!(bench.asks(), (1, vec![0, 1]));

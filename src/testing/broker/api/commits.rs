@@ -71,10 +71,9 @@ impl Cluster {
                 OFFSET_BYTES + request.group_id.len() + topic.len() + metadata.len()
             })
             .sum();
-        match self.brokers[&call.broker()].release {
-            release if bytes > BATCH_LIMIT => release.refuses_large_commit().map_or(Ok(()), Err),
-            _ => Ok(()),
-        }
+        let release = self.brokers[&call.broker()].release;
+        let refusal = release.refuses_large_commit();
+        refusal.filter(|_| bytes > BATCH_LIMIT).map_or(Ok(()), Err)
     }
 
     fn admit(

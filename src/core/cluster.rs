@@ -580,11 +580,15 @@ impl Cluster {
         self.topics.get(name)
     }
 
+    /// Whether there is this partition, as far as is known.
+    pub fn has_partition(&self, topic: &str, partition: i32) -> bool {
+        let known = self.usable(topic);
+        known.is_some_and(|t| t.partitions.contains_key(&partition))
+    }
+
     /// Whether the last answer had this partition.
     pub fn is_described(&self, topic: &str, partition: i32) -> bool {
-        let described = self.usable(topic);
-        described
-            .is_some_and(|t| t.passing == ErrorCode::NONE && t.partitions.contains_key(&partition))
+        self.has_partition(topic, partition) && self.topics[topic].passing == ErrorCode::NONE
     }
 
     /// All topics by name.

@@ -175,6 +175,11 @@ struct Refusal {
 }
 
 impl Refusal {
+    /// Whether it is worth another try where the cluster is described with the partition.
+    fn may_pass(&self) -> bool {
+        self.is_of_unknown() && self.times < UNKNOWN_MAX
+    }
+
     fn is_of_unknown(&self) -> bool {
         // Where topics go by their ids, the second one says the same of them.
         matches!(
@@ -365,9 +370,13 @@ impl Committer {
     /// The cluster was described anew; of these claims the partitions are there.
     pub fn reconsider(&mut self, is_there: impl Fn(ClaimId) -> bool) {
         for (claim, refusal) in &mut self.refused {
-            let may_pass = refusal.is_of_unknown() && refusal.times < UNKNOWN_MAX;
-            refusal.again |= may_pass && is_there(*claim);
+            refusal.again |= refusal.may_pass() && is_there(*claim);
         }
+    }
+
+    /// Whether this mark was refused, and is tried again when a description of the cluster has its partition.
+    pub fn awaits_description(&self, item: &Item) -> bool {
+        self.refusal_of(item).is_some_and(Refusal::may_pass)
     }
 
     /// The marks at this moment. Gives the call to make, and who need not wait for it.

@@ -229,6 +229,7 @@ impl Engine {
         // A commit that is to follow waits for it, for on two connections the older one could come second.
         let is_wanted = !by_hand || self.committer.is_awaited();
         let news = self.items(now, progress);
+        let is_held_back = !by_hand && self.awaits_description(&news);
         let is_worth = self.committer.is_worth(now, news);
         if !(is_wanted && is_worth) && self.committer.drop_renewal() {
             self.pass_commit();
@@ -255,6 +256,8 @@ impl Engine {
         }
         match self.commit(now, progress) {
             Commit::Sent => {}
+            // The next look follows the description.
+            Commit::Nothing if is_held_back => {}
             Commit::Nothing => self.released(now),
             Commit::NoSession => {
                 if let Some(release) = &mut self.release {
@@ -262,6 +265,15 @@ impl Engine {
                 }
             }
         }
+    }
+
+    /// Whether the group coordinator did not know the partition of one of these marks, and the cluster is about to be
+    /// described, which will say whether there is any. Who knows that it is gone does not wait.
+    fn awaits_description(&self, marks: &[commit::Item]) -> bool {
+        marks.iter().any(|mark| {
+            self.committer.awaits_description(mark)
+                && self.cluster.has_partition(&mark.topic, mark.partition)
+        })
     }
 
     /// Users who were not ready in time learn that their marks come too late.

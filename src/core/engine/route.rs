@@ -74,6 +74,9 @@ impl Engine {
             let claim = claims.get(&id);
             claim.is_some_and(|c| cluster.is_described(&c.topic, c.partition))
         });
+        if self.is_last_commit() {
+            self.observe();
+        }
         let leaderless = self.lacks_leader();
         self.cluster.look_again(now, leaderless);
         let cluster = &self.cluster;

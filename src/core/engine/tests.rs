@@ -44,6 +44,8 @@ struct Story {
     finding: ErrorCode,
     /// How the cluster is described to who asks.
     cluster: metadata::Answer,
+    /// Who asks for that and waits, where nobody is answered for now.
+    waiting: Option<Vec<Token>>,
     /// Who was asked what any broker can answer.
     asked: Vec<(ApiKey, Option<i32>)>,
 }
@@ -82,6 +84,7 @@ impl Story {
             heartbeat: ErrorCode::NONE,
             finding: ErrorCode::NONE,
             cluster: described(),
+            waiting: None,
             asked: Vec::new(),
         };
         story.handle(Event::Start);
@@ -180,7 +183,10 @@ impl Story {
                     coordinator: None,
                 })
             }
-            Call::Metadata(_) => Answer::Metadata(self.cluster.clone()),
+            Call::Metadata(_) => match &mut self.waiting {
+                Some(waiting) => return waiting.push(token),
+                None => Answer::Metadata(self.cluster.clone()),
+            },
             call => match answer(&call, self.committed) {
                 Some(answer) => answer,
                 None => return,
@@ -212,6 +218,24 @@ impl Story {
 
     fn commits_fail(&mut self) {
         let answers = self.answers(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS);
+        self.handle_all(answers);
+    }
+
+    /// Who waits for a description of the cluster gets it.
+    fn cluster_is_described(&mut self) {
+        let waiting = self.waiting.take().expect("somebody is to wait");
+        assert!(!waiting.is_empty());
+        let answer = |token| {
+            let result = Ok(Answer::Metadata(self.cluster.clone()));
+            Event::Answer { token, result }
+        };
+        let answers: Vec<_> = waiting.into_iter().map(answer).collect();
+        self.handle_all(answers);
+    }
+
+    /// The group coordinator does not know the partition.
+    fn commits_are_of_unknown(&mut self) {
+        let answers = self.answers(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
         self.handle_all(answers);
     }
 
@@ -525,6 +549,92 @@ fn the_last_commit_before_a_rebalance_is_made_again_after_it_was_given_up() {
         story.pass(Duration::from_millis(100));
         assert_eq!(story.committing(), [6]);
     }
+}
+
+/// A group coordinator that has just started may not have heard of the partition. The next owner would skip what
+/// lies behind a start that is given up.
+#[test]
+fn the_last_commit_is_made_again_while_the_partition_is_unknown_but_described() {
+    for closes in [false, true] {
+        let mut story = Story::at(5);
+        let claim = story.claim;
+        story.mark = 6;
+        match closes {
+            false => {
+                story.heartbeat = ErrorCode::REBALANCE_IN_PROGRESS;
+                story.pass(Duration::from_secs(4));
+            }
+            true => story.handle(Event::Close),
+        }
+        for _ in 0..4 {
+            assert_eq!(story.committing(), [6]);
+            story.commits_are_of_unknown();
+            story.pass(Duration::from_millis(500));
+        }
+        assert_eq!((story.claim, story.committing()), (claim, vec![6]));
+        assert_eq!(story.last, [""; 0]);
+        story.commits_are_of_unknown();
+        match closes {
+            false => assert_ne!(story.claim, claim, "not for ever"),
+            true => assert_eq!(
+                (story.last, story.closed),
+                (vec!["LeaveGroup"], Some(false))
+            ),
+        }
+    }
+}
+
+/// The same, where the commit before the release was refused.
+#[test]
+fn a_release_waits_for_the_description_that_a_refused_commit_has_asked_for() {
+    let mut story = Story::at(5);
+    let claim = story.claim;
+    story.mark = 6;
+    story.pass(Duration::from_secs(1));
+    assert_eq!(story.committing(), [6]);
+    story.waiting = Some(Vec::new());
+    story.commits_are_of_unknown();
+    story.heartbeat = ErrorCode::REBALANCE_IN_PROGRESS;
+    story.pass(Duration::from_secs(9));
+    assert_eq!((story.holding, story.claim), (Some(claim), claim));
+    assert_eq!(story.committing(), []);
+    story.cluster_is_described();
+    assert_eq!((story.claim, story.committing()), (claim, vec![6]));
+    story.commits_are_answered();
+    assert_eq!(story.committed, 6);
+    assert_ne!(story.claim, claim);
+}
+
+/// The topic is deleted: nothing is to be waited for.
+#[test]
+fn no_release_waits_for_a_partition_that_is_gone() {
+    let mut story = Story::at(5);
+    story.mark = 6;
+    story.handle(Event::Close);
+    story.cluster.topics.clear();
+    story.commits_are_of_unknown();
+    assert_eq!(story.closed, None, "nobody has said so yet");
+    story.pass(Duration::from_secs(2));
+    assert_eq!(
+        (story.last, story.closed),
+        (vec!["LeaveGroup"], Some(false))
+    );
+}
+
+/// Who commits by hand is told, and decides.
+#[test]
+fn no_release_waits_where_who_commits_by_hand_was_told() {
+    let mut story = Story::with(5, described(), |config| {
+        config.consumer.offsets.auto_commit.enable = false;
+    });
+    (story.mark, story.in_hand) = (6, true);
+    story.handle(Event::Commit(Ticket(1)));
+    story.in_hand = false;
+    story.handle(Event::Close);
+    story.commits_are_of_unknown();
+    assert_eq!(story.done, [(Ticket(1), false)]);
+    story.pass(Duration::from_millis(500));
+    assert_eq!(story.last, ["LeaveGroup"]);
 }
 
 /// One may be gone, and would not say so.

@@ -51,7 +51,7 @@ impl Fetcher {
             partitions.push(list_offsets::Partition {
                 topic: reading.topic.to_string(),
                 partition: reading.partition,
-                leader_epoch: reading.leader_epoch(),
+                leader_epoch: reading.tell_epoch(),
                 at,
             });
         }
@@ -154,7 +154,7 @@ impl Fetcher {
         if code == ErrorCode::FENCED_LEADER_EPOCH
             && let Some(mut reading) = self.readings.change(claim)
         {
-            reading.fenced = reading.leader.as_ref().and_then(|(_, epoch)| *epoch);
+            reading.epoch_refused();
         }
         match reaction(api, code) {
             Reaction::RefreshMetadata => {

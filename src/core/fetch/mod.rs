@@ -271,6 +271,7 @@ impl Fetcher {
             leader: reading::leader(cluster, topic, partition),
             follower: None,
             answered_by: None,
+            epoch_told: None,
             fenced: None,
             doubt: None,
             leaderless: 0,

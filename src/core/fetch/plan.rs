@@ -172,7 +172,7 @@ impl Fetcher {
                 topic: reading.topic.to_string(),
                 topic_id: cluster.topic_id(&reading.topic),
                 partition: reading.partition,
-                leader_epoch: reading.leader_epoch(),
+                leader_epoch: reading.tell_epoch(),
                 offset,
                 max_bytes: as_i32(credit),
             });

@@ -41,6 +41,8 @@ pub(super) struct Reading {
     /// The leader as last heard, and a follower that the leader has named to read from.
     pub(super) leader: Option<(Broker, Option<i32>)>,
     pub(super) follower: Option<Follower>,
+    /// The epoch that the last request has named.
+    pub(super) epoch_told: Option<i32>,
     /// The last epoch that a leader has refused as one of the past. Before 2.4 controllers tell brokers such ones while
     /// replicas are moved (KAFKA-9212).
     pub(super) fenced: Option<i32>,
@@ -291,10 +293,16 @@ impl Reading {
         }
     }
 
-    /// The epoch of the leader, to be told to it. One that it has refused it would refuse again.
-    pub(super) fn leader_epoch(&self) -> Option<i32> {
-        let (_, epoch) = self.leader.as_ref()?;
-        epoch.filter(|epoch| Some(*epoch) > self.fenced)
+    /// The epoch of the leader, which it is told now. One that it has refused it would refuse again.
+    pub(super) fn tell_epoch(&mut self) -> Option<i32> {
+        let epoch = self.leader.as_ref().and_then(|(_, epoch)| *epoch);
+        self.epoch_told = epoch.filter(|epoch| Some(*epoch) > self.fenced);
+        self.epoch_told
+    }
+
+    /// The epoch that it was told is one of the past. By now another one may be known.
+    pub(super) fn epoch_refused(&mut self) {
+        self.fenced = self.fenced.max(self.epoch_told);
     }
 
     /// The next offset to read; 0 while that is not known.

@@ -1356,6 +1356,22 @@ fn an_epoch_that_the_leader_has_refused_is_not_told_it_again() {
     assert_eq!(asks_with(&mut bench, false), Some(4));
 }
 
+/// The leader is described with its next epoch while it is asked by the former one. What it refuses is the former one, and
+/// without an epoch it would go on serving when it leads no more (since KIP-392).
+#[test]
+fn the_next_epoch_is_told_though_the_former_one_was_refused_meanwhile() {
+    let mut bench = Bench::new(settings(), 1);
+    let sent = bench.fetch();
+    assert_eq!(sent.ask.partitions[0].leader_epoch, Some(3));
+    let mut told = description(1);
+    told.topics[0].partitions[0].leader_epoch = Some(4);
+    bench.describe(told);
+    let refused = fetched(0, ErrorCode::FENCED_LEADER_EPOCH, Vec::new());
+    bench.answer(&sent, vec![refused]);
+    bench.now += RETRY;
+    assert_eq!(bench.fetch().ask.partitions[0].leader_epoch, Some(4));
+}
+
 /// A broker waits in vain for more than it may send, of any partition.
 #[test]
 fn where_there_is_little_room_brokers_are_asked_to_wait_for_little() {

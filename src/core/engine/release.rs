@@ -231,7 +231,7 @@ impl Engine {
         let news = self.items(now, progress);
         let is_held_back = !by_hand && self.awaits_description(&news);
         let is_worth = self.committer.is_worth(now, news);
-        if !(is_wanted && is_worth) && self.committer.drop_renewal() {
+        if !(is_wanted && is_worth) && !is_held_back && self.committer.drop_renewal() {
             self.pass_commit();
         }
         let busy = self.committer.is_busy();
@@ -257,7 +257,7 @@ impl Engine {
         match self.commit(now, progress) {
             Commit::Sent => {}
             // The next look follows the description.
-            Commit::Nothing if is_held_back => {}
+            Commit::Nothing if is_held_back => self.cluster.refresh(now),
             Commit::Nothing => self.released(now),
             Commit::NoSession => {
                 if let Some(release) = &mut self.release {

@@ -82,8 +82,9 @@ impl Fetcher {
             let source = self.readings.sources().get(broker)?;
             let would_ask_the_same = || {
                 let is_credited = |claim: &ClaimId| {
-                    let reading = self.readings.get(*claim);
-                    reading.is_some_and(|r| r.waits_for(asked.token) && r.is_credited_at(broker))
+                    self.readings.get(*claim).is_some_and(|r| {
+                        r.waits_for(asked.token) && r.is_credited_at(broker) && r.has_told_epoch()
+                    })
                 };
                 source.starved.is_empty()
                     && source.credited.len() == asked.partitions

@@ -293,11 +293,21 @@ impl Reading {
         }
     }
 
-    /// The epoch of the leader, which it is told now. One that it has refused it would refuse again.
+    /// The epoch of the leader, as it is to be told. One that it has refused it would refuse again.
+    fn epoch_to_tell(&self) -> Option<i32> {
+        let (_, epoch) = self.leader.as_ref()?;
+        epoch.filter(|epoch| Some(*epoch) > self.fenced)
+    }
+
+    /// The same, and now it is told.
     pub(super) fn tell_epoch(&mut self) -> Option<i32> {
-        let epoch = self.leader.as_ref().and_then(|(_, epoch)| *epoch);
-        self.epoch_told = epoch.filter(|epoch| Some(*epoch) > self.fenced);
+        self.epoch_told = self.epoch_to_tell();
         self.epoch_told
+    }
+
+    /// Whether the last request would name the same one now.
+    pub(super) fn has_told_epoch(&self) -> bool {
+        self.epoch_told == self.epoch_to_tell()
     }
 
     /// The epoch that it was told is one of the past. By now another one may be known.

@@ -213,8 +213,7 @@ impl Story {
     }
 
     fn commits_are_answered(&mut self) {
-        let answers = self.answers(ErrorCode::NONE);
-        self.handle_all(answers);
+        self.commits_are_told(ErrorCode::NONE);
     }
 
     /// And nothing else is waited for.
@@ -226,8 +225,7 @@ impl Story {
     }
 
     fn commits_fail(&mut self) {
-        let answers = self.answers(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS);
-        self.handle_all(answers);
+        self.commits_are_told(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS);
     }
 
     /// Who waits for a description of the cluster gets it.
@@ -244,7 +242,11 @@ impl Story {
 
     /// The group coordinator does not know the partition.
     fn commits_are_of_unknown(&mut self) {
-        let answers = self.answers(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+        self.commits_are_told(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+    }
+
+    fn commits_are_told(&mut self, error: ErrorCode) {
+        let answers = self.answers(error);
         self.handle_all(answers);
     }
 

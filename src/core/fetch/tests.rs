@@ -1350,9 +1350,7 @@ fn an_epoch_that_the_leader_has_refused_is_not_told_it_again() {
     assert_eq!(asks_with(&mut bench, true), Some(3));
     bench.describe(description(1));
     assert_eq!(asks_with(&mut bench, false), None);
-    let mut told = description(1);
-    told.topics[0].partitions[0].leader_epoch = Some(4);
-    bench.describe(told);
+    bench.elect_again();
     assert_eq!(asks_with(&mut bench, false), Some(4));
 }
 
@@ -1363,9 +1361,7 @@ fn the_next_epoch_is_told_though_the_former_one_was_refused_meanwhile() {
     let mut bench = Bench::new(settings(), 1);
     let sent = bench.fetch();
     assert_eq!(sent.ask.partitions[0].leader_epoch, Some(3));
-    let mut told = description(1);
-    told.topics[0].partitions[0].leader_epoch = Some(4);
-    bench.describe(told);
+    bench.elect_again();
     let refused = fetched(0, ErrorCode::FENCED_LEADER_EPOCH, Vec::new());
     bench.answer(&sent, vec![refused]);
     bench.now += RETRY;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Bench, KIB, MAX_WAIT, Sent, answer, batch, claim, description, fetched, settings};
+use super::{Bench, KIB, MAX_WAIT, Sent, answer, batch, claim, fetched, settings};
 use crate::{
     call::{Answer, Token, fetch},
     core::fetch::Onward,
@@ -110,9 +110,7 @@ fn no_grant_is_given_on_once_brokers_are_to_be_told_the_rack_again_or_no_more() 
 #[test]
 fn no_grant_is_given_on_once_leaders_are_to_be_told_another_epoch() {
     let (mut bench, sent, grant) = Bench::at_ends(1);
-    let mut told = description(1);
-    told.topics[0].partitions[0].leader_epoch = Some(4);
-    bench.describe(told);
+    bench.elect_again();
     let next = bench.answer_to_the_ends(sent.token, &sent.ask);
     assert_eq!(bench.grant(), None);
     bench.answer_to_the_ends(grant.token, &next);

@@ -231,7 +231,8 @@ impl Engine {
         let news = self.items(now, progress);
         let is_held_back = !by_hand && self.awaits_description(&news);
         let is_worth = self.committer.is_worth(now, news);
-        if !(is_wanted && is_worth) && !is_held_back && self.committer.drop_renewal() {
+        let is_to_follow = is_held_back || (is_wanted && is_worth);
+        if !is_to_follow && self.committer.drop_renewal() {
             self.pass_commit();
         }
         let busy = self.committer.is_busy();

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    mem,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -23,6 +24,8 @@ pub(super) struct Release {
     /// When the commit is waited for no longer.
     deadline: Instant,
     step: Step,
+    /// Whose users were not finished at the last look.
+    unfinished: Vec<ClaimId>,
     /// For claims with nothing in hand: since when nothing has changed.
     quiet: BTreeMap<ClaimId, (u64, Instant)>,
     /// When a claim that is quiet will count as finished.
@@ -61,6 +64,7 @@ impl Release {
             until: until.map_or(latest, |at| at.min(latest)),
             deadline,
             step: Step::Finishing,
+            unfinished: Vec::new(),
             quiet: BTreeMap::new(),
             quiet_until: None,
             has_committed: false,
@@ -208,7 +212,8 @@ impl Engine {
                     unfinished.push(p.claim);
                 }
             }
-            if !unfinished.is_empty() && now < release.until {
+            release.unfinished = unfinished;
+            if !release.unfinished.is_empty() && now < release.until {
                 // Marks go on being committed meanwhile.
                 if self.committer.is_due(now) {
                     self.commit(now, progress);
@@ -216,7 +221,7 @@ impl Engine {
                 return;
             }
             release.step = Step::Committing;
-            self.report_unfinished(&unfinished);
+            self.report_unfinished();
         }
         self.observed_in_commit(now, progress, by_hand);
     }
@@ -252,7 +257,7 @@ impl Engine {
             return;
         }
         release.retry_at = None;
-        if !std::mem::replace(&mut release.has_committed, true) && self.closing.is_some() {
+        if !mem::replace(&mut release.has_committed, true) && self.closing.is_some() {
             self.committer.begin_tries();
         }
         match self.commit(now, progress) {
@@ -277,18 +282,19 @@ impl Engine {
         })
     }
 
-    /// Users who were not ready in time learn that their marks come too late.
-    fn report_unfinished(&mut self, claims: &[ClaimId]) {
+    /// Users who were not ready in time learn once that their marks come too late.
+    fn report_unfinished(&mut self) {
+        let claims = self.release.as_mut().map(|r| mem::take(&mut r.unfinished));
         if self.closing.is_some() {
             return;
         }
-        for id in claims {
-            let Some(claim) = self.claims.get(id) else {
+        for id in claims.into_iter().flatten() {
+            let Some(claim) = self.claims.get(&id) else {
                 continue;
             };
             let error = Error::new(ErrorKind::ReleaseTimedOut, "rebalance")
                 .at_partition(&claim.topic, claim.partition);
-            self.report(Some(*id), error);
+            self.report(Some(id), error);
         }
     }
 
@@ -384,6 +390,8 @@ impl Engine {
     /// The commit is waited for no longer. What was marked and is not committed will be delivered
     /// again; who waits for it is told, and so is who closes.
     fn released_late(&mut self, now: Instant) {
+        // On a busy machine nobody may have looked while they could still be waited for.
+        self.report_unfinished();
         let error = match self.closing {
             Some(_) => ErrorKind::Timeout(self.settings.close_timeout),
             None => ErrorKind::RebalanceInProgress,

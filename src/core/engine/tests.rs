@@ -10,6 +10,7 @@ use crate::{
     },
     config::{Config, ConsumerMode, Subscription},
     core::{ClaimId, commit::Ticket},
+    error::ErrorKind,
     protocol::{
         ApiKey, ErrorCode,
         consumer_protocol::{Assignment, TopicPartition},
@@ -37,6 +38,8 @@ struct Story {
     /// Connections with the group coordinator that were closed, and goodbyes.
     last: Vec<&'static str>,
     done: Vec<(Ticket, bool)>,
+    /// Partitions that were given up before their users were ready.
+    timed_out: Vec<Option<i32>>,
     closed: Option<bool>,
     /// What heartbeats are told.
     heartbeat: ErrorCode,
@@ -89,6 +92,7 @@ impl Story {
             commits: Vec::new(),
             last: Vec::new(),
             done: Vec::new(),
+            timed_out: Vec::new(),
             closed: None,
             heartbeat: ErrorCode::NONE,
             finding: ErrorCode::NONE,
@@ -166,6 +170,9 @@ impl Story {
             Action::CommitDone(tickets, result) => {
                 let is_well = result.is_ok();
                 self.done.extend(tickets.into_iter().map(|t| (t, is_well)));
+            }
+            Action::Report { error, .. } if *error.kind() == ErrorKind::ReleaseTimedOut => {
+                self.timed_out.push(error.partition());
             }
             Action::Disconnect(to) if to.lane == Lane::Group => self.last.push("Disconnect"),
             Action::Stopped(End::Closed(result)) => self.closed = Some(result.is_ok()),
@@ -542,6 +549,28 @@ fn a_close_is_over_in_the_time_that_a_rebalance_has() {
         story.pass(Duration::from_secs(1));
     }
     story.closes_when_commits_are_answered();
+}
+
+/// Also where a busy machine wakes nobody between the time for the users and that for the commit.
+#[test]
+fn whoever_is_not_ready_when_the_others_go_on_is_told_once() {
+    for sleeps in [false, true] {
+        let mut story = Story::at(5);
+        story.in_hand = true;
+        story.heartbeat = ErrorCode::REBALANCE_IN_PROGRESS;
+        story.pass(Duration::from_secs(4));
+        story.heartbeat = ErrorCode::NONE;
+        let claim = story.claim;
+        assert_eq!((story.holding, &story.timed_out), (Some(claim), &vec![]));
+        if sleeps {
+            story.now += Duration::from_secs(60);
+            story.handle(Event::Timeout);
+        } else {
+            story.pass(Duration::from_secs(60));
+        }
+        assert_eq!(story.timed_out, [Some(0)], "sleeps: {sleeps}");
+        assert_ne!(story.claim, claim);
+    }
 }
 
 /// Each time with some time between.

@@ -18,7 +18,7 @@ fn a_handler_slower_than_the_session_timeout_keeps_its_place() {
     let world = World::with(&[("t", 1)]);
     world.produce("t", 0, 3);
     let mut config = world.config();
-    // A machine with too much to do can hold a process up for longer than the three seconds that others have.
+    // Long enough for a machine with too much to do, on which timers were 3.7 s late.
     let session = Duration::from_secs(5);
     config.group.session.timeout = session;
     let reader = world.start("a", "t", config);

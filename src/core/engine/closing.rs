@@ -8,6 +8,7 @@ use crate::error::Error;
 /// The consumer is being closed.
 #[derive(Debug)]
 pub(super) struct Closing {
+    /// When it is to be over.
     deadline: Instant,
     /// Why not all marks could be committed.
     pub(super) failure: Option<Error>,
@@ -16,10 +17,8 @@ pub(super) struct Closing {
 /// The time kept for leaving the group, out of the time for the close.
 const LEAVE_TIME: Duration = Duration::from_secs(2);
 
-impl Closing {
-    pub(super) fn deadline(&self) -> Instant {
-        self.deadline
-    }
+fn leave_time(close_timeout: Duration) -> Duration {
+    LEAVE_TIME.min(close_timeout / 4)
 }
 
 impl Engine {
@@ -36,7 +35,7 @@ impl Engine {
             failure: None,
         });
         let until = now + self.settings.dwell_time.min(time);
-        let commit_until = now + time - LEAVE_TIME.min(time / 4);
+        let commit_until = now + time - leave_time(time);
         // A rebalance that waits for the users already waits no longer than the close does.
         let deadline = match self.release.as_ref().map(Release::limit) {
             Some(limit) => commit_until.min(limit),
@@ -45,8 +44,10 @@ impl Engine {
         self.begin_release(now, Some(until), deadline);
     }
 
-    /// The group was left, or there was nothing to leave.
-    pub(super) fn left(&mut self) {
-        self.stop();
+    /// Nothing is claimed any more. Who was held up until now takes leave all the same.
+    pub(super) fn leave(&mut self, now: Instant) {
+        let closing = self.closing.as_ref().expect("only who closes leaves");
+        let least = now + leave_time(self.settings.close_timeout);
+        self.group.leave(now, closing.deadline.max(least));
     }
 }

@@ -166,7 +166,6 @@ impl Engine {
                 .deadline()
                 .filter(|_| !self.observing && !self.is_last_commit()),
             self.release.as_ref().and_then(Release::deadline),
-            self.closing.as_ref().map(Closing::deadline),
             self.dropped().filter_map(Claim::deadline).min(),
         ]
         .into_iter()
@@ -185,6 +184,10 @@ impl Engine {
     }
 
     fn timeout(&mut self, now: Instant) {
+        if self.release.as_ref().is_some_and(|r| r.is_over(now)) {
+            // It ends with one last look, before the membership goes on. What else is due still is when that was taken.
+            return self.observe();
+        }
         self.fetcher.expire(now);
         let outcomes = self.fetcher.look_for_late(now);
         self.fetch_outcomes(now, outcomes);
@@ -192,13 +195,8 @@ impl Engine {
             let claim = self.claims.get_mut(id);
             claim.expect("it ends with its claim").expire(now);
         }
-        // The claims are released, as far as they can be, before the membership goes on without them.
-        self.release_timeout(now);
         self.group.handle_timeout(now);
         self.observe_if_awaited();
-        if self.closing.as_ref().is_some_and(|c| c.deadline() <= now) {
-            self.stop();
-        }
     }
 
     /// Does all that can be done now.

@@ -24,8 +24,6 @@ pub(super) struct Release {
     /// When the commit is waited for no longer.
     deadline: Instant,
     step: Step,
-    /// Whose users were not finished at the last look.
-    unfinished: Vec<ClaimId>,
     /// For claims with nothing in hand: since when nothing has changed.
     quiet: BTreeMap<ClaimId, (u64, Instant)>,
     /// When a claim that is quiet will count as finished.
@@ -64,7 +62,6 @@ impl Release {
             until: until.map_or(latest, |at| at.min(latest)),
             deadline,
             step: Step::Finishing,
-            unfinished: Vec::new(),
             quiet: BTreeMap::new(),
             quiet_until: None,
             has_committed: false,
@@ -83,6 +80,11 @@ impl Release {
     /// When the commit is waited for no longer.
     pub(super) fn limit(&self) -> Instant {
         self.deadline
+    }
+
+    /// Whether the commit is waited for no longer.
+    pub(super) fn is_over(&self, now: Instant) -> bool {
+        now >= self.deadline
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
@@ -212,8 +214,7 @@ impl Engine {
                     unfinished.push(p.claim);
                 }
             }
-            release.unfinished = unfinished;
-            if !release.unfinished.is_empty() && now < release.until {
+            if !unfinished.is_empty() && now < release.until {
                 // Marks go on being committed meanwhile.
                 if self.committer.is_due(now) {
                     self.commit(now, progress);
@@ -221,16 +222,13 @@ impl Engine {
                 return;
             }
             release.step = Step::Committing;
-            self.report_unfinished();
+            self.report_unfinished(unfinished);
         }
         self.observed_in_commit(now, progress, by_hand);
     }
 
     /// The users are finished: what they have marked is committed, or being committed.
     fn observed_in_commit(&mut self, now: Instant, progress: &[Progress], by_hand: bool) {
-        if self.release.as_ref().is_none_or(|r| now >= r.deadline) {
-            return self.released_late(now);
-        }
         // A commit that is to follow waits for it, for on two connections the older one could come second.
         let is_wanted = !by_hand || self.committer.is_awaited();
         let news = self.items(now, progress);
@@ -247,13 +245,17 @@ impl Engine {
             }
             return self.released(now);
         }
-        // One commit at a time: the one on its way may have older marks. After a failure it waits,
-        // unless somebody asks, who is to be told at once.
         let Some(release) = &mut self.release else {
             return;
         };
-        let waits = release.retry_at.is_some_and(|at| at > now) && !self.committer.is_due(now);
-        if busy || waits {
+        let is_over = release.is_over(now);
+        if is_over && (busy || is_to_follow) {
+            return self.released_late(now);
+        }
+        // One commit at a time: the one on its way may have older marks. After a failure it waits,
+        // unless somebody asks, who is to be told at once.
+        let may_wait = !is_over && !self.committer.is_due(now);
+        if busy || (may_wait && release.retry_at.is_some_and(|at| at > now)) {
             return;
         }
         release.retry_at = None;
@@ -283,12 +285,11 @@ impl Engine {
     }
 
     /// Users who were not ready in time learn once that their marks come too late.
-    fn report_unfinished(&mut self) {
-        let claims = self.release.as_mut().map(|r| mem::take(&mut r.unfinished));
+    fn report_unfinished(&mut self, claims: Vec<ClaimId>) {
         if self.closing.is_some() {
             return;
         }
-        for id in claims.into_iter().flatten() {
+        for id in claims {
             let Some(claim) = self.claims.get(&id) else {
                 continue;
             };
@@ -378,20 +379,9 @@ impl Engine {
         self.observe_if_awaited();
     }
 
-    pub(super) fn release_timeout(&mut self, now: Instant) {
-        let Some(release) = &self.release else { return };
-        if now >= release.deadline {
-            self.released_late(now);
-        } else {
-            self.observe();
-        }
-    }
-
     /// The commit is waited for no longer. What was marked and is not committed will be delivered
     /// again; who waits for it is told, and so is who closes.
     fn released_late(&mut self, now: Instant) {
-        // On a busy machine nobody may have looked while they could still be waited for.
-        self.report_unfinished();
         let error = match self.closing {
             Some(_) => ErrorKind::Timeout(self.settings.close_timeout),
             None => ErrorKind::RebalanceInProgress,
@@ -401,14 +391,12 @@ impl Engine {
         if hangs {
             self.pass_commit();
         }
-        let by_hand = self.settings.commit.interval.is_none();
-        let in_vain = !by_hand || hangs || self.committer.is_awaited();
         self.committer.leave_marks();
         if let Some(outcome) = self.committer.abandon(&error) {
             self.commit_outcomes(now, vec![outcome]);
         }
         self.released(now);
-        if let Some(closing) = self.closing.as_mut().filter(|_| in_vain) {
+        if let Some(closing) = &mut self.closing {
             closing.failure.get_or_insert(error);
         }
     }
@@ -427,7 +415,7 @@ impl Engine {
         self.end_all();
         if let Some(closing) = &mut self.closing {
             closing.failure = self.committer.failure().cloned();
-            self.group.leave(now);
+            self.leave(now);
         } else {
             self.group.released(now);
         }

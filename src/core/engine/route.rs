@@ -195,7 +195,7 @@ impl Engine {
             group::Action::Lost(error) => self.lost(now, error),
             group::Action::Report(error) => self.report(None, error),
             group::Action::Fatal(error) => self.fail(error),
-            group::Action::Left => self.left(),
+            group::Action::Left => self.stop(),
         }
     }
 
@@ -261,7 +261,7 @@ impl Engine {
         self.report(None, error);
         self.notify(NoticeKind::Error, &before, BTreeMap::new());
         if self.closing.is_some() {
-            self.group.leave(now);
+            self.leave(now);
         }
     }
 
@@ -397,7 +397,7 @@ impl Engine {
         self.actions.push_back(Action::Stopped(End::Failed(error)));
     }
 
-    /// The end, as it was wished for.
+    /// The end, as it was wished for: the group was left, or there was nothing to leave.
     pub(super) fn stop(&mut self) {
         self.end_all();
         let closed = Error::new(ErrorKind::Closed, "close");

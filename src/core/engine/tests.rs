@@ -10,7 +10,7 @@ use crate::{
     },
     config::{Config, ConsumerMode, Subscription},
     core::{ClaimId, commit::Ticket},
-    error::ErrorKind,
+    error::{Error, ErrorKind},
     protocol::{
         ApiKey, ErrorCode,
         consumer_protocol::{Assignment, TopicPartition},
@@ -139,6 +139,7 @@ impl Story {
     }
 
     fn perform(&mut self, action: Action) {
+        assert_eq!(self.closed, None, "that is the end: {action:?}");
         match action {
             Action::Send {
                 to, token, call, ..
@@ -551,11 +552,14 @@ fn a_close_is_over_in_the_time_that_a_rebalance_has() {
     story.closes_when_commits_are_answered();
 }
 
-/// Also where a busy machine wakes nobody between the time for the users and that for the commit.
+/// Also where a busy machine wakes nobody between the time for the users and that for the commit, and where an answer is
+/// taken in before it is seen what is due.
 #[test]
 fn whoever_is_not_ready_when_the_others_go_on_is_told_once() {
-    for sleeps in [false, true] {
-        let mut story = Story::at(5);
+    for (sleeps, hears) in [(false, false), (true, false), (true, true)] {
+        let mut story = Story::with(5, described(), |config| {
+            config.group.rebalance.timeout = Duration::from_secs(10);
+        });
         story.in_hand = true;
         story.heartbeat = ErrorCode::REBALANCE_IN_PROGRESS;
         story.pass(Duration::from_secs(4));
@@ -563,14 +567,86 @@ fn whoever_is_not_ready_when_the_others_go_on_is_told_once() {
         let claim = story.claim;
         assert_eq!((story.holding, &story.timed_out), (Some(claim), &vec![]));
         if sleeps {
-            story.now += Duration::from_secs(60);
-            story.handle(Event::Timeout);
+            story.now += Duration::from_secs(20);
+            let mut events = vec![Event::Timeout];
+            if hears {
+                events.insert(0, answer_to_nobody());
+            }
+            story.handle_all(events);
         } else {
-            story.pass(Duration::from_secs(60));
+            story.pass(Duration::from_secs(20));
         }
-        assert_eq!(story.timed_out, [Some(0)], "sleeps: {sleeps}");
+        assert_eq!(story.timed_out, [Some(0)], "{sleeps} {hears}");
         assert_ne!(story.claim, claim);
     }
+}
+
+/// It comes too late for anyone.
+fn answer_to_nobody() -> Event {
+    Event::Answer {
+        token: Token(u64::MAX),
+        result: Err(Error::new(ErrorKind::Disconnected, "test")),
+    }
+}
+
+/// All its times are over when a busy machine wakes it, but the answer to its commit has come long before.
+#[test]
+fn a_close_that_wakes_late_takes_in_what_has_come_and_leaves_the_group() {
+    let mut story = Story::at(5);
+    story.mark = 6;
+    story.handle(Event::Close);
+    assert_eq!(story.committing(), [6]);
+    story.now += Duration::from_secs(12);
+    let mut events = story.answers(ErrorCode::NONE);
+    events.push(Event::Timeout);
+    story.handle_all(events);
+    assert_eq!((story.last, story.closed), (vec!["LeaveGroup"], Some(true)));
+}
+
+/// Its user was ready in time.
+#[test]
+fn a_close_that_wakes_late_with_nothing_to_commit_is_well() {
+    let mut story = Story::at(5);
+    story.in_hand = true;
+    story.handle(Event::Close);
+    assert_eq!(story.closed, None);
+    story.in_hand = false;
+    story.now += Duration::from_secs(12);
+    story.handle(Event::Timeout);
+    assert_eq!((story.last, story.closed), (vec!["LeaveGroup"], Some(true)));
+}
+
+/// What its user has marked meanwhile comes too late, and so does the answer to its commit.
+#[test]
+fn a_close_that_wakes_late_with_something_to_commit_says_so_and_leaves_the_group() {
+    for commits in [false, true] {
+        let mut story = Story::at(5);
+        story.in_hand = !commits;
+        story.mark = if commits { 6 } else { 5 };
+        story.handle(Event::Close);
+        assert_eq!(story.committing().len(), usize::from(commits));
+        (story.mark, story.in_hand) = (6, false);
+        story.now += Duration::from_secs(12);
+        story.handle(Event::Timeout);
+        assert_eq!(story.last.last(), Some(&"LeaveGroup"));
+        assert_eq!(story.closed, Some(false));
+    }
+}
+
+/// It does not leave the group.
+#[test]
+fn a_static_member_that_wakes_late_in_its_close_stops_once() {
+    let mut story = Story::with(5, described(), |config| {
+        config.group.instance_id = Some("i".to_owned());
+    });
+    story.mark = 6;
+    story.handle(Event::Close);
+    story.now += Duration::from_secs(12);
+    story.handle(Event::Timeout);
+    assert_eq!(
+        (story.last, story.closed),
+        (vec!["Disconnect"], Some(false))
+    );
 }
 
 /// Each time with some time between.

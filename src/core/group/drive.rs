@@ -28,19 +28,18 @@ impl Group {
         match &self.state {
             State::Seeking { join_at } if *join_at <= now && coordinator_known => self.join(now),
             State::Assigning(Assigning { until, .. }) if *until <= now => self.assign_late(now),
-            State::Stable(membership) | State::Releasing(membership, _)
+            State::Stable(membership) | State::Releasing(membership)
                 if self.fence(membership) <= now =>
             {
                 let error = Error::new(ErrorKind::SessionExpired, "heartbeat");
                 self.lose(now, error);
             }
-            State::Releasing(_, deadline) if *deadline <= now => self.release_late(now),
-            State::Stable(membership) | State::Releasing(membership, _)
+            State::Stable(membership) | State::Releasing(membership)
                 if membership.next_heartbeat().is_some_and(|at| at <= now) && coordinator_known =>
             {
                 self.beat(now);
             }
-            State::Stable(membership) | State::Releasing(membership, _)
+            State::Stable(membership) | State::Releasing(membership)
                 if membership.is_silent_since(now, self.settings.heartbeat_timeout()) =>
             {
                 let waited = self.settings.heartbeat_timeout();
@@ -64,9 +63,8 @@ impl Group {
             State::Assigning(Assigning { until, .. })
             | State::Departing { until }
             | State::Leaving { until, .. } => Some(*until),
-            State::Stable(membership) => Some(self.membership_deadline(membership)),
-            State::Releasing(membership, deadline) => {
-                Some(self.membership_deadline(membership).min(*deadline))
+            State::Stable(membership) | State::Releasing(membership) => {
+                Some(self.membership_deadline(membership))
             }
             State::Idle | State::Joining(_) | State::Syncing(_) | State::Left | State::Failed => {
                 None
@@ -90,7 +88,7 @@ impl Group {
     pub(super) fn fence(&self, membership: &Membership) -> Instant {
         let session = membership.pulse.alive_at + self.settings.session_timeout;
         if matches!(self.state, State::Releasing(..)) {
-            // That has a deadline of its own.
+            // That ends in time: see `Action::Release`.
             return session;
         }
         let calm_at = membership.pulse.calm_at.max(membership.pulse.began_at);

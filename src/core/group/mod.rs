@@ -10,8 +10,8 @@
 //!                    │                           │ NONE
 //!                    │ lost                      ▼
 //!                    ├───────────────────────── Stable
-//!                    │ released,                 │ the group rebalances, or
-//!                    │ deadline, lost            ▼ the subscription has changed
+//!                    │                           │ the group rebalances, or
+//!                    │ released, lost            ▼ the subscription has changed
 //!                    └─────────────────────── Releasing
 //!
 //!   any ── leave ──► Departing ── LeaveGroup ──► Leaving ──► Left         any ── fatal ──► Failed
@@ -122,7 +122,7 @@ pub enum Action {
     },
     /// Stop delivering, let the user finish, commit, then call [`Group::released`].
     Release {
-        /// The member joins then, whether released or not: who comes later is put out of the group.
+        /// By then it has to be called, whatever is finished and committed: the group puts out who joins later.
         deadline: Instant,
     },
     /// The claims are void from now on, and nothing can be committed any more.
@@ -257,7 +257,7 @@ impl Group {
         &self.watched
     }
 
-    /// All claims are finished and committed.
+    /// All claims are over: finished and committed, or out of time.
     pub fn released(&mut self, now: Instant) {
         if let State::Releasing(..) = self.state {
             self.rejoin(now);
@@ -287,7 +287,9 @@ impl Group {
 
     /// Such a call was not answered.
     pub fn connection_failed(&mut self, now: Instant, sent_at: Instant) {
-        if self.state.membership().is_some() && self.seek.was_known_at(sent_at) {
+        let membership = self.state.membership();
+        let is_of_it = membership.is_some_and(|m| sent_at >= m.since);
+        if is_of_it && self.seek.was_known_at(sent_at) {
             let error = self.place(
                 Error::new(ErrorKind::Disconnected, ""),
                 ApiKey::OffsetCommit,
@@ -297,9 +299,9 @@ impl Group {
         self.drive(now);
     }
 
-    /// The consumer closes. Ends with [`Action::Left`], within a few seconds whatever the brokers do.
-    pub fn leave(&mut self, now: Instant) {
-        self.depart(now);
+    /// The consumer closes. Ends with [`Action::Left`], by that time and within a few seconds, whatever the brokers do.
+    pub fn leave(&mut self, now: Instant, until: Instant) {
+        self.depart(now, until);
         self.drive(now);
     }
 

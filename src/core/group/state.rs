@@ -29,8 +29,8 @@ pub(super) enum State {
     Syncing(Syncing),
     /// In a generation, with claims.
     Stable(Membership),
-    /// The claims are being finished and committed; at the deadline at the latest the member joins.
-    Releasing(Membership, Instant),
+    /// The claims are being finished and committed.
+    Releasing(Membership),
     /// Leaves as soon as the group coordinator is known.
     Departing { until: Instant },
     /// The LeaveGroup is on its way.
@@ -174,7 +174,7 @@ impl State {
     /// The seat, in the states that have claims.
     pub(super) fn membership(&self) -> Option<&Membership> {
         match self {
-            Self::Stable(membership) | Self::Releasing(membership, _) => Some(membership),
+            Self::Stable(membership) | Self::Releasing(membership) => Some(membership),
             _ => None,
         }
     }
@@ -182,7 +182,7 @@ impl State {
     /// The same, to be changed.
     pub(super) fn membership_mut(&mut self) -> Option<&mut Membership> {
         match self {
-            Self::Stable(membership) | Self::Releasing(membership, _) => Some(membership),
+            Self::Stable(membership) | Self::Releasing(membership) => Some(membership),
             _ => None,
         }
     }
@@ -211,7 +211,7 @@ impl State {
             Self::Joining(Joining { call, .. })
             | Self::Syncing(Syncing { call, .. })
             | Self::Leaving { call, .. } => *call == token,
-            Self::Stable(membership) | Self::Releasing(membership, _) => {
+            Self::Stable(membership) | Self::Releasing(membership) => {
                 let beat = membership.pulse.in_flight;
                 beat.is_some_and(|beat| beat.call == token)
             }

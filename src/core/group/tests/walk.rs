@@ -126,7 +126,7 @@ impl Walk {
             self.wake();
         } else {
             let until = self.story.now + time;
-            while let Some(at) = self.story.group.poll_deadline().filter(|at| *at <= until) {
+            while let Some(at) = self.deadline().filter(|at| *at <= until) {
                 self.story.now = self.story.now.max(at);
                 self.wake();
             }
@@ -134,16 +134,34 @@ impl Walk {
         }
     }
 
+    fn deadline(&self) -> Option<Instant> {
+        let release = match self.claims {
+            Claims::Releasing { deadline } => Some(deadline),
+            Claims::None | Claims::Live => None,
+        };
+        self.story
+            .group
+            .poll_deadline()
+            .into_iter()
+            .chain(release)
+            .min()
+    }
+
     fn wake(&mut self) {
+        if let Claims::Releasing { deadline } = self.claims
+            && deadline <= self.story.now
+        {
+            self.seen.late += 1;
+            self.released();
+        }
         self.story.group.handle_timeout(self.story.now);
         let next = self.story.group.poll_deadline();
         assert!(next.is_none_or(|next| next > self.story.now), "a spin");
         self.look();
         match self.claims {
             Claims::None => {}
-            Claims::Live => assert!(self.story.now < self.alive_at + SESSION),
-            Claims::Releasing { deadline } => {
-                assert!(self.story.now < deadline.min(self.alive_at + SESSION));
+            Claims::Live | Claims::Releasing { .. } => {
+                assert!(self.story.now < self.alive_at + SESSION);
             }
         }
     }
@@ -284,7 +302,8 @@ impl Walk {
     /// That ends the claims without a word, for who closes has released them.
     fn leave(&mut self) {
         self.claims = Claims::None;
-        self.story.group.leave(self.story.now);
+        let now = self.story.now;
+        self.story.group.leave(now, now + secs(10));
     }
 
     fn check(&mut self, action: Action) {
@@ -295,7 +314,7 @@ impl Walk {
                 call,
                 timeout,
             } => {
-                assert!(timeout > Duration::ZERO || matches!(call, Call::LeaveGroup(_)));
+                assert!(timeout > Duration::ZERO);
                 let at = self.story.now;
                 self.check_call(token, &call);
                 self.open.push(Sent {
@@ -325,7 +344,6 @@ impl Walk {
             }
             Action::Lost(error) => {
                 match error.kind() {
-                    ErrorKind::ReleaseTimedOut => self.seen.late += 1,
                     ErrorKind::SessionExpired => self.seen.fenced += 1,
                     _ => self.seen.refused += 1,
                 }

@@ -333,13 +333,15 @@ impl Cluster {
     }
 
     /// Has the brokers give so many bytes a second to consumers of this client id. Topics that are created later are
-    /// not known before.
+    /// not known before: on releases that are told by a program of theirs one is created.
     pub fn limit_consumer(&self, client_id: &str, bytes_per_second: u32) {
         if self.release < Release::V2_8_2 {
             let rate = format!("consumer_byte_rate={bytes_per_second}");
             let mut arguments = vec!["--alter", "--add-config", &rate];
             arguments.extend(["--entity-type", "clients", "--entity-name", client_id]);
+            let _alone = self.own().setting();
             self.own().config_command(&arguments);
+            self.create_topic(&format!("after-the-limit-of-{client_id}"), 1, 1);
         } else {
             let broker = self.running()[0];
             quota::limit_consumer(broker, client_id, bytes_per_second)
@@ -352,6 +354,7 @@ impl Cluster {
     pub fn expire_records(&self, topic: &str) -> i64 {
         // Segments go one after the other, until this one is left.
         let last = stored::last_segment(&self.folder(topic, 0).expect("the files are at hand"));
+        let _alone = self.own().setting();
         self.own()
             .topic_command(&["--alter", "--topic", topic, "--config", "retention.bytes=1"]);
         self.admin().await_start(topic, 0, last);

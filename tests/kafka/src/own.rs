@@ -6,7 +6,7 @@ use std::{
     fs,
     net::SocketAddr,
     path::Path,
-    sync::{Mutex, MutexGuard},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use crate::{
@@ -25,6 +25,7 @@ const LOG_TAIL: usize = 40;
 /// A cluster started here. Its parts end in this order: what writes to the folder before the folder.
 pub(crate) struct Own {
     brokers: BTreeMap<i32, Mutex<Broker>>,
+    setting: Mutex<()>,
     zookeeper: Option<Process>,
     plan: Plan,
     distribution: Distribution,
@@ -51,6 +52,7 @@ impl Own {
         let brokers = plan.ids().map(|id| (id, Mutex::new(new(id)))).collect();
         let mut own = Self {
             brokers,
+            setting: Mutex::new(()),
             zookeeper: None,
             plan,
             distribution,
@@ -97,6 +99,12 @@ impl Own {
         broker
             .lock()
             .expect("a broker whose handling failed is not used again")
+    }
+
+    /// Who changes settings by those programs holds this until the brokers have seen the change. Brokers of 0.9 read the
+    /// notes of several changes in any order, and pass over one that is older than the last they have read.
+    pub(crate) fn setting(&self) -> MutexGuard<'_, ()> {
+        self.setting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Runs Kafka's own program for topics, for releases that cannot be asked over the wire.
